@@ -1,0 +1,37 @@
+# Two commands set everything up: `make reproduce` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM := false
+export PYTHONHASHSEED := 0
+
+.PHONY: reproduce smoke test lint bench environment
+
+reproduce: environment
+	$(BIN)/snakemake --cores $(CORES)
+
+smoke: environment
+	$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
+
+test: environment
+	$(BIN)/python -m pytest
+
+lint: environment
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: environment
+	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/overhead.py
+
+environment: $(VENV)/made
+
+# A first run installs minutes' worth of packages; the mark is written last, so a broken install is made again.
+$(VENV)/made: constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "headstart: Python 3.11 or newer is needed; set PYTHON to one")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@

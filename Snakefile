@@ -1,0 +1,87 @@
+"""The DAG: data -> backbone -> prepare -> adapt -> score -> collect -> tables, figures, leaderboard.
+
+A file's name holds the fingerprint of what it is made from, so what stands is never stale and what
+changed has a new name. The plan (harness/plan/) knows every name; there is no logic here.
+"""
+
+import sys
+
+from harness.plan.entry import Inputs, open_run
+
+PLAN = open_run(config, workflow.configfiles)
+INPUTS = Inputs(PLAN)
+OUT = PLAN.output
+JOB = f"OMP_NUM_THREADS={{threads}} exec {sys.executable} -m harness.cli.job {{rule}} {PLAN.path}"
+REPORT = f"exec {sys.executable} -m harness.cli.report {{rule}} {PLAN.path} 2> {{log}}"
+
+
+wildcard_constraints:
+    key="[0-9a-f]+",
+    task="[^/]+",
+    method="[^/]+",
+
+
+rule all:
+    input: f"{OUT}/outcome.json"
+
+rule data:
+    output: f"{OUT}/data/{{task}}/{{key}}.json"
+    log: f"{OUT}/logs/data/{{task}}-{{key}}.log"
+    shell: JOB + " {output} {threads} 2> {log}"
+
+rule backbone:
+    input: INPUTS.data
+    output: f"{OUT}/backbones/{{name}}-{{key}}/backbone.json"
+    log: f"{OUT}/logs/backbone/{{name}}-{{key}}.log"
+    priority: 2
+    shell: JOB + " {output} {threads} 2> {log}"
+
+rule prepare:
+    input: INPUTS.prepare
+    output: f"{OUT}/prepared/{{task}}/{{name}}-{{key}}.json"
+    log: f"{OUT}/logs/prepare/{{task}}-{{name}}-{{key}}.log"
+    priority: 1
+    resources: gpu=1
+    shell: JOB + " {output} {threads} 2> {log}"
+
+rule adapt:
+    input: INPUTS.adapt
+    output: f"{OUT}/blocks/{{task}}/{{method}}-{{key}}.json"
+    log: f"{OUT}/logs/adapt/{{task}}-{{method}}-{{key}}.log"
+    resources: gpu=1
+    shell: JOB + " {output} {threads} 2> {log}"
+
+rule score:
+    input: INPUTS.score
+    output: f"{OUT}/scores/{{task}}-{{key}}.json"
+    log: f"{OUT}/logs/score/{{task}}-{{key}}.log"
+    shell: JOB + " {wildcards.task} {threads} 2> {log}"
+
+rule collect:
+    input: INPUTS.collect()
+    output: f"{OUT}/records.parquet"
+    log: f"{OUT}/logs/collect.log"
+    shell: REPORT
+
+rule tables:
+    input: rules.collect.output
+    output: expand(f"{OUT}/tables/{{task}}.{{kind}}", task=PLAN.tasks, kind=["csv", "md"])
+    log: f"{OUT}/logs/tables.log"
+    shell: REPORT
+
+rule leaderboard:
+    input: rules.collect.output
+    output: expand(f"{OUT}/leaderboard/{{task}}.csv", task=[*PLAN.tasks, "overall"])
+    log: f"{OUT}/logs/leaderboard.log"
+    shell: REPORT
+
+rule figures:
+    input: rules.collect.output
+    output: expand(f"{OUT}/figures/{{task}}.{{kind}}", task=PLAN.tasks, kind=["png", "svg"])
+    log: f"{OUT}/logs/figures.log"
+    shell: REPORT
+
+rule outcome:
+    input: rules.collect.output, rules.tables.output, rules.leaderboard.output, rules.figures.output
+    output: f"{OUT}/outcome.json"
+    shell: f"exec {sys.executable} -m harness.cli.report outcome {PLAN.path}"

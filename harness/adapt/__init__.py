@@ -1,0 +1,1 @@
+"""Cells: adapting to a target domain's k examples and predicting its test split."""

@@ -1,0 +1,127 @@
+"""The rule `adapt`: the cells of a block in one process, each kept as soon as it is done."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from harness.adapt.cell import Bench, run_cell
+from harness.base.errors import Diverged, Unsupported, UserError
+from harness.base.files import write_json
+from harness.base.progress import say
+from harness.contracts.discover import methods, tasks
+from harness.contracts.method import Train
+from harness.data.task import load_task
+from harness.plan.plan import Block, Cell, Plan
+from harness.record.record import Status, read_record, write_done, write_failed
+
+
+class CellTimeout(Exception):
+    """The cell took longer than the configuration allows."""
+
+
+def run_block(plan: Plan, block: Block) -> int:
+    """Run the cells of a block that have no record yet; returns how many failed."""
+    bench = make_bench(plan, block)
+    # Cells that read the same checkpoint follow one another, so that each is read once.
+    cells = sorted(block.cells, key=lambda cell: (cell.checkpoint or "", cell.domain, cell.budget, cell.seed))
+    begin, failed = time.perf_counter(), 0
+    for number, cell in enumerate(cells, 1):
+        record = read_record(Path(cell.folder), cell.fingerprint)
+        word = "kept"
+        if record is None:
+            word = run_and_record(plan, bench, block, cell)
+        elif record["status"] != "done":
+            word = record["status"]
+        failed += word not in ("done", "kept")
+        spent = time.perf_counter() - begin
+        left = spent / number * (len(cells) - number)
+        name = f"{cell.task} {cell.method} {cell.domain} k={cell.budget} seed {cell.seed}"
+        say(f"[{number}/{len(cells)}] {name}: {word} ({spent:.0f} s so far, about {left:.0f} s left)")
+    write_json(Path(block.done), {"cells": len(cells), "failed": failed})
+    return failed
+
+
+def make_bench(plan: Plan, block: Block) -> Bench:
+    """What the cells of a block share."""
+    task = plan.tasks[block.task]
+    return Bench(
+        task=load_task(tasks()[block.task]),
+        folders=plan.data_of(block.task).folders,
+        adaptations=methods()[block.method].adaptations(),  # type: ignore[arg-type]
+        train=Train(**block.train),
+        max_length=task.max_length,
+        target_length=task.target_length,
+        test_examples=task.test_examples,
+    )
+
+
+def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status:
+    """Run one cell and write its record, whatever happens; returns its status."""
+    identity = asdict(cell) | {
+        "source": plan.tasks[cell.task].source,
+        "backbone": block.backbone,
+        "train": block.train,
+        "threads": torch.get_num_threads(),
+    }
+    folder = Path(cell.folder)
+    try:
+        with _limits(plan.cell_minutes, plan.memory_gib):
+            predictions, costs = run_cell(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)
+        test = bench.split(cell.domain, "test")
+        if len(predictions) != len(test):
+            raise ValueError(f"the method gave {len(predictions)} predictions for {len(test)} test examples")
+        rows = [{**example, "predicted": predicted} for example, predicted in zip(test, predictions, strict=True)]
+        write_done(folder, identity, rows, costs)
+        return "done"
+    except Exception as error:  # a method may raise anything; the other cells go on
+        status = _status(error)
+        write_failed(folder, identity, status, traceback.format_exc())
+        say(
+            f"{cell.task} {cell.method} {cell.domain} k={cell.budget} seed {cell.seed}: {type(error).__name__}: {error}"
+        )
+        return status
+
+
+def _status(error: Exception) -> Status:
+    if isinstance(error, Diverged):
+        return "diverged"
+    if isinstance(error, Unsupported):
+        return "unsupported"
+    if isinstance(error, CellTimeout):
+        return "timeout"
+    refused = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or refused:
+        return "out_of_memory"
+    if isinstance(error, UserError):
+        raise error  # a mistake in what the run is made of: every cell would fail for it
+    return "error"
+
+
+@contextmanager
+def _limits(minutes: float | None, gib: float | None) -> Iterator[None]:
+    """Turn too long into CellTimeout and too much memory into a refused allocation."""
+
+    def ring(_: int, __: FrameType | None) -> None:
+        raise CellTimeout(f"the cell took longer than {minutes} minutes")
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    if gib is not None and not torch.cuda.is_available():
+        resource.setrlimit(resource.RLIMIT_DATA, (int(gib * 2**30), before[1]))
+    if minutes is not None:
+        signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, minutes * 60)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        resource.setrlimit(resource.RLIMIT_DATA, before)

@@ -1,0 +1,1 @@
+"""Pretrained language models: their anatomy, loading them, and pretraining the embedded ones."""

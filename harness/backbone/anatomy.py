@@ -1,0 +1,82 @@
+"""Where each architecture keeps its attention, its FFN and its heads. No torch here."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel
+
+from harness.base.errors import UserError, bad
+from harness.contracts.method import Kind
+
+DenseRole = Literal["query", "key", "value", "output", "up", "down"]
+
+
+class AttentionPaths(BaseModel):
+    """Paths of one attention, relative to its layer."""
+
+    module: str
+    query: str
+    key: str
+    value: str
+    output: str
+
+
+class FeedForwardPaths(BaseModel):
+    """Paths of one FFN, relative to its layer."""
+
+    up: str
+    down: str
+
+
+class Stack(BaseModel):
+    """A run of equal layers; `layers` is relative to the body."""
+
+    layers: str
+    attention: dict[Literal["self", "cross"], AttentionPaths]
+    ffn: FeedForwardPaths
+
+
+class Anatomy(BaseModel):
+    """One entry of anatomy.yaml."""
+
+    kinds: list[Kind]
+    width: str
+    heads: str
+    stacks: dict[Literal["encoder", "decoder"], Stack]
+
+
+@cache
+def anatomies() -> dict[str, Anatomy]:
+    """Every described architecture by its `model_type`."""
+    content = yaml.safe_load(Path(__file__).with_name("anatomy.yaml").read_text(encoding="utf-8"))
+    return {name: Anatomy.model_validate(entry) for name, entry in content.items()}
+
+
+def architecture_of(checkpoint: Path) -> str:
+    """The `model_type` of a checkpoint directory; raises UserError where it is none, or not described."""
+    config = checkpoint / "config.json"
+    if not config.is_file():
+        raise bad(
+            checkpoint, "the checkpoint", str(checkpoint), "it holds no config.json; name a Hugging Face directory"
+        )
+    try:
+        architecture = json.loads(config.read_text(encoding="utf-8"))["model_type"]
+    except (json.JSONDecodeError, KeyError):
+        raise UserError(f"{config}: there is no readable `model_type`; fetch the checkpoint again") from None
+    if architecture not in anatomies():
+        raise bad(
+            config, "model_type", architecture, f"use one of {', '.join(anatomies())}, or describe it in anatomy.yaml"
+        )
+    return str(architecture)
+
+
+def check_kind(where: Path | str, architecture: str, kind: Kind) -> None:
+    """Raise UserError where an architecture cannot do a kind of task."""
+    if kind not in anatomies()[architecture].kinds:
+        able = [name for name, anatomy in anatomies().items() if kind in anatomy.kinds]
+        raise bad(where, "the backbone's architecture", architecture, f"a {kind} task needs {' or '.join(able)}")

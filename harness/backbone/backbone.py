@@ -1,0 +1,187 @@
+"""A backbone with places to put modules, named the same way for every architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from harness.backbone.anatomy import Anatomy, DenseRole
+from harness.backbone.prefix_attention import add_prefix
+from harness.base.errors import Unsupported
+from harness.contracts.method import Kind
+
+Targets = Literal["query_value", "attention", "ffn", "all"]
+ROLES: dict[str, tuple[DenseRole, ...]] = {
+    "query_value": ("query", "value"),
+    "attention": ("query", "key", "value", "output"),
+    "ffn": ("up", "down"),
+    "all": get_args(DenseRole),
+}
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A dense layer of the body: y = W x + b."""
+
+    backbone: Backbone
+    name: str
+    module: nn.Module
+    in_features: int
+    out_features: int
+
+    @property
+    def weight(self) -> Tensor:
+        """W as [out_features, in_features], whichever way the model stores it."""
+        weight: Tensor = self.module.weight  # type: ignore[assignment]
+        return weight if isinstance(self.module, nn.Linear) else weight.T
+
+    def add(self, module: nn.Module) -> None:
+        """Let the layer give y + module(x)."""
+        self.backbone.put(self.name, module)
+        self.module.register_forward_hook(lambda _, inputs, output: output + module(inputs[0]))
+
+
+@dataclass(frozen=True)
+class Sublayer:
+    """The output of an attention or FFN sublayer, before the residual is added."""
+
+    backbone: Backbone
+    name: str
+    module: nn.Module
+    width: int
+
+    def after(self, module: nn.Module) -> None:
+        """Let the sublayer give module(y)."""
+        self.backbone.put(self.name, module)
+        self.module.register_forward_hook(lambda _, __, output: module(output))
+
+
+@dataclass(frozen=True)
+class Attention:
+    """An attention with an entry for further keys and values."""
+
+    backbone: Backbone
+    name: str
+    module: nn.Module
+    heads: int
+    head_width: int
+
+    def prefix(self, module: nn.Module) -> None:
+        """Let every query also attend to module() = (keys, values), each [heads, length, head_width]."""
+        self.backbone.put(self.name, module)
+        add_prefix(self.backbone.model, self.module, module)
+
+
+class Backbone(nn.Module):
+    """A Hugging Face model, what was added to it, and which of its parameters train.
+
+    `head` names the parameters that the checkpoint did not hold: a new task head. When an adaptation
+    sees the backbone its body is frozen and the head trains.
+    """
+
+    def __init__(self, model: PreTrainedModel, anatomy: Anatomy, kind: Kind, head: frozenset[str]) -> None:
+        super().__init__()
+        self.model = model
+        self.added = nn.ModuleDict()
+        self.anatomy = anatomy
+        self.kind = kind
+        self.head = head
+        self.width: int = getattr(model.config, anatomy.width)
+        self.heads: int = getattr(model.config, anatomy.heads)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in head)
+
+    def forward(self, **batch: Tensor) -> Any:
+        """The model's output for a batch, with its loss where the batch has labels."""
+        return self.model(**batch)
+
+    @property
+    def body(self) -> nn.Module:
+        """The model below its head."""
+        return self.model.base_model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(self.model.parameters()).device
+
+    def put(self, name: str, module: nn.Module) -> None:
+        """Own `module` under a name made from the place it serves."""
+        key = name.replace(".", "_")
+        while key in self.added:
+            key += "_"
+        self.added[key] = module
+
+    def layers(self) -> Iterator[tuple[str, str, nn.Module]]:
+        """Each layer as (stack, name, module), encoder first."""
+        for stack, paths in self.anatomy.stacks.items():
+            for place, layer in enumerate(self.body.get_submodule(paths.layers).children()):
+                yield stack, f"{stack}.{place}", layer
+
+    def dense_layers(self, targets: Targets) -> list[Dense]:
+        """The dense layers of attention, FFN or both; a fused product counts once."""
+        found: dict[int, Dense] = {}
+        for stack, name, layer in self.layers():
+            paths = self.anatomy.stacks[stack]  # type: ignore[index]
+            places = {
+                f"{which}.{role}": getattr(attention, role)
+                for which, attention in paths.attention.items()
+                for role in ("query", "key", "value", "output")
+            } | {"ffn.up": paths.ffn.up, "ffn.down": paths.ffn.down}
+            for place, path in places.items():
+                module = layer.get_submodule(path)
+                if place.split(".")[1] in ROLES[targets] and id(module) not in found:
+                    found[id(module)] = Dense(self, f"{name}.{place}", module, *_features(module))
+        return list(found.values())
+
+    def sublayers(self, which: Literal["attention", "ffn", "all"] = "all") -> list[Sublayer]:
+        """The outputs of attention and FFN sublayers, from the first layer to the last."""
+        found = []
+        for stack, name, layer in self.layers():
+            paths = self.anatomy.stacks[stack]  # type: ignore[index]
+            if which in ("attention", "all"):
+                for attention, its in paths.attention.items():
+                    found.append(Sublayer(self, f"{name}.{attention}", layer.get_submodule(its.output), self.width))
+            if which in ("ffn", "all"):
+                found.append(Sublayer(self, f"{name}.ffn", layer.get_submodule(paths.ffn.down), self.width))
+        return found
+
+    def attentions(self) -> list[Attention]:
+        """Every attention: self-attention of all stacks, and cross-attention where there is one."""
+        found = []
+        for stack, name, layer in self.layers():
+            for which, paths in self.anatomy.stacks[stack].attention.items():  # type: ignore[index]
+                module = layer.get_submodule(paths.module)
+                found.append(Attention(self, f"{name}.{which}", module, self.heads, self.width // self.heads))
+        return found
+
+    def biases(self) -> dict[str, nn.Parameter]:
+        """The bias vectors of the body, norms included."""
+        return {name: value for name, value in self.body.named_parameters() if name.endswith("bias")}
+
+    def train_all(self) -> None:
+        """Let every parameter of the model train."""
+        self.model.requires_grad_(True)
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """The parameters that train, by name."""
+        return {name: value for name, value in self.named_parameters() if value.requires_grad}
+
+
+def check_something_trains(backbone: Backbone) -> None:
+    """Raise Unsupported where an adaptation leaves nothing to train."""
+    if not backbone.trained():
+        raise Unsupported("the adaptation trains no parameter on this backbone")
+
+
+def _features(module: nn.Module) -> tuple[int, int]:
+    """Input and output width of an nn.Linear, or of the Conv1D that GPT-2 stores transposed."""
+    if isinstance(module, nn.Linear):
+        return module.in_features, module.out_features
+    weight: Tensor = module.weight  # type: ignore[assignment]
+    return weight.shape[0], weight.shape[1]

@@ -1,0 +1,91 @@
+"""Backbones from checkpoint directories, each cell with a fresh copy and a head of its own seed."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+)
+from transformers.utils import logging as transformers_logging
+
+from harness.backbone.anatomy import anatomies, architecture_of, check_kind
+from harness.backbone.backbone import Backbone
+from harness.base.errors import UserError
+from harness.contracts.method import Kind
+
+transformers_logging.set_verbosity_error()
+transformers_logging.disable_progress_bar()
+
+CLASSES: dict[Kind, Any] = {
+    "token-classification": AutoModelForTokenClassification,
+    "causal-lm": AutoModelForCausalLM,
+    "summarization": AutoModelForSeq2SeqLM,
+}
+
+
+def load_tokenizer(checkpoint: Path) -> Any:
+    """The checkpoint's tokenizer, with a padding sign; words may begin a text without a space."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, add_prefix_space=True)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{checkpoint}: its tokenizer cannot be read ({reason}); save one beside the model") from None
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+class Checkpoint:
+    """A checkpoint directory read once, from which any number of fresh backbones come."""
+
+    def __init__(self, folder: Path, kind: Kind, labels: int | None = None) -> None:
+        architecture = architecture_of(folder)
+        check_kind(folder, architecture, kind)
+        self.kind = kind
+        self.anatomy = anatomies()[architecture]
+        self.tokenizer = load_tokenizer(folder)
+        options = {"num_labels": labels} if labels is not None else {}
+        try:
+            self.model: PreTrainedModel
+            self.model, report = CLASSES[kind].from_pretrained(
+                folder, local_files_only=True, output_loading_info=True, ignore_mismatched_sizes=True, **options
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"{folder}: the weights cannot be read ({str(error).splitlines()[0]}); fetch them again"
+            ) from None
+        # A cache of keys and values serves generation alone; elsewhere it is built for nothing.
+        self.model.config.use_cache = kind == "summarization"
+        parts = dict(self.model.named_parameters())
+        fresh = {name for name in report["missing_keys"] if name in parts}
+        fresh |= {entry[0] for entry in report["mismatched_keys"]}
+        body = self.model.base_model_prefix + "."
+        lacking = sorted(name for name in fresh if name.startswith(body))
+        if lacking:
+            raise UserError(f"{folder}: the weights lack {lacking[0]!r} of the model's body; fetch them again")
+        # A head that a preparation trained is in the checkpoint, yet it is a head all the same.
+        self.head = (
+            frozenset(name for name in parts if not name.startswith(body)) if labels is not None else frozenset()
+        )
+        self.fresh = frozenset(fresh)
+
+    def backbone(self, seed: int) -> Backbone:
+        """A copy whose new parameters, if any, are drawn from `seed`."""
+        model = copy.deepcopy(self.model)
+        if self.fresh:
+            torch.manual_seed(seed)
+            std = getattr(model.config, "initializer_range", 0.02)
+            for name, parameter in model.named_parameters():
+                if name in self.fresh:
+                    with torch.no_grad():
+                        parameter.zero_() if parameter.ndim == 1 else parameter.normal_(0.0, std)
+        model.eval()
+        return Backbone(model, self.anatomy, self.kind, self.head)

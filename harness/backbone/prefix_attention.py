@@ -1,0 +1,57 @@
+"""Attention that also reads a prefix of keys and values.
+
+Transformers looks its attention function up by name; ours is theirs (scaled dot product) with the
+prefix put before the keys and values. The prefix never enters the generation cache, so it serves
+training, teacher forcing and generation alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+NAME = "headstart_prefix"
+
+
+def add_prefix(model: PreTrainedModel, attention: nn.Module, prefix: nn.Module) -> None:
+    """Let `attention`, a part of `model`, read the keys and values that `prefix()` gives."""
+    model.config._attn_implementation = NAME
+    # In __dict__, past nn.Module's own bookkeeping: the backbone owns the prefix's parameters.
+    attention.__dict__["prefix"] = prefix
+
+
+def prefix_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    is_causal: bool | None = None,
+    **options: Any,
+) -> tuple[Tensor, None]:
+    """Scaled dot product attention; query, key, value are [batch, heads, tokens, head width]."""
+    prefix = module.__dict__.get("prefix")
+    if prefix is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, is_causal=is_causal, **options)
+    causal = is_causal if is_causal is not None else getattr(module, "is_causal", False)
+    queries, tokens = query.shape[2], key.shape[2]
+    if attention_mask is None and causal and queries > 1:
+        attention_mask = torch.ones(queries, tokens, dtype=torch.bool, device=query.device).tril(tokens - queries)
+    more_keys, more_values = prefix()
+    shape = (query.shape[0], *more_keys.shape)
+    key = torch.cat([more_keys.to(key.dtype).expand(shape), key], dim=2)
+    value = torch.cat([more_values.to(value.dtype).expand(shape), value], dim=2)
+    if attention_mask is not None:
+        seen = 1.0 if attention_mask.dtype == torch.bool else 0.0
+        attention_mask = functional.pad(attention_mask, (more_keys.shape[1], 0), value=seen)
+    return sdpa_attention_forward(module, query, key, value, attention_mask, is_causal=False, **options)
+
+
+AttentionInterface.register(NAME, prefix_attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)

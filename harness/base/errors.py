@@ -1,0 +1,25 @@
+"""The errors that the harness tells apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class UserError(Exception):
+    """A mistake in something the user wrote or supplied, told in one sentence."""
+
+
+class Diverged(Exception):
+    """The loss became NaN or infinite during training."""
+
+
+class Unsupported(Exception):
+    """This method cannot run on this kind of task or backbone."""
+
+
+def bad(where: Path | str, field: str, value: object, mend: str) -> UserError:
+    """One sentence that names the file, the field, the value and the mend."""
+    shown = repr(value)
+    if len(shown) > 120:
+        shown = shown[:117] + "..."
+    return UserError(f"{where}: {field} is {shown}; {mend}")

@@ -1,0 +1,120 @@
+"""Commands that only look: list, status, predictions."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from harness.base.errors import UserError
+from harness.base.files import read_lines
+from harness.contracts.discover import methods, papers, tasks
+from harness.plan.entry import make_plan
+from harness.plan.plan import Cell, Plan
+from harness.record.record import PREDICTIONS, read_record
+
+
+def show_list(options: Namespace) -> int:
+    """Print what was discovered, a line each or as JSON."""
+    rows: dict[str, dict[str, Any]]
+    if options.what == "methods":
+        rows = {name: method.spec.model_dump() for name, method in methods().items()}
+        lines = [f"{name:<16}{row['label']}: {row['summary']}" for name, row in rows.items()]
+    elif options.what == "tasks":
+        rows = {name: task.spec.model_dump() for name, task in tasks().items()}
+        lines = [f"{name:<16}{row['label']}: {row['summary']}" for name, row in rows.items()]
+    else:
+        rows = {name: paper.model_dump() for name, paper in papers().items()}
+        lines = [
+            f"{name:<20}{row['title']} ({len(row['tables'])} tables, {len(row['claims'])} claims)"
+            for name, row in rows.items()
+        ]
+    print(json.dumps(rows, indent=2) if options.json else "\n".join(lines))
+    return 0
+
+
+def show_status(options: Namespace) -> int:
+    """Print a line a block, then every failed cell with the last line of its error."""
+    plan = make_plan(options.configfile)
+    total: Counter[str] = Counter()
+    failed: list[tuple[Cell, dict[str, Any]]] = []
+    for block in plan.blocks:
+        counts: Counter[str] = Counter()
+        for cell in block.cells:
+            record = read_record(Path(cell.folder), cell.fingerprint)
+            status = record["status"] if record else _absent(plan, block.done)
+            counts[status] += 1
+            if record and status != "done":
+                failed.append((cell, record))
+        total += counts
+        told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+        print(f"{block.task:<14}{block.method:<20}{told}")
+    for cell, record in failed:
+        last = (record.get("error") or "").strip().splitlines()[-1:]
+        print(f"{record['status']}: {cell_name(cell)}: {''.join(last)}")
+    print(", ".join(f"{count} {status}" for status, count in sorted(total.items())))
+    return 0
+
+
+def cell_name(cell: Cell) -> str:
+    """A cell for a person."""
+    return f"{cell.task} {cell.method} {cell.domain} k={cell.budget} seed {cell.seed}"
+
+
+def _absent(plan: Plan, done: str) -> str:
+    """`running` where a run is at work on the block that this cell belongs to, else `missing`."""
+    log = Path(plan.output) / "logs" / "adapt" / Path(done).parent.name
+    file = log.with_name(f"{log.name}-{Path(done).stem}.log")
+    return "running" if file.is_file() and not Path(done).is_file() and _at_work(plan) else "missing"
+
+
+def _at_work(plan: Plan) -> bool:
+    from harness.plan.entry import take_lock
+
+    try:
+        take_lock(plan)
+    except UserError:
+        return True
+    return False
+
+
+def show_predictions(options: Namespace) -> int:
+    """Print input, gold and predicted of the first examples of the finished cells asked for."""
+    plan = make_plan(options.configfile, only=asked(options))
+    shown = 0
+    for cell in plan.cells():
+        record = read_record(Path(cell.folder), cell.fingerprint)
+        if record and record["status"] == "done":
+            print(cell_name(cell))
+            for row in read_lines(Path(cell.folder) / PREDICTIONS)[: options.count]:
+                print(readable(row) + "\n")
+            shown += 1
+    if not shown:
+        raise UserError("no such cell is done yet; compute it with `headstart run` and the same options")
+    return 0
+
+
+def asked(options: Namespace) -> dict[str, list[Any]]:
+    """The cells that --task, --method, --domain, --budget and --seed name."""
+    axes = {axis: getattr(options, axis) for axis in ("task", "method", "domain", "budget", "seed")}
+    return {axis: [value] for axis, value in axes.items() if value is not None}
+
+
+def readable(row: dict[str, Any]) -> str:
+    """One example for a person."""
+    if "tags" in row:
+        width = [
+            max(len(token), len(gold), len(guess))
+            for token, gold, guess in zip(row["tokens"], row["tags"], row["predicted"], strict=True)
+        ]
+        lines = {"input": row["tokens"], "gold": row["tags"], "predicted": row["predicted"]}
+        return "\n".join(
+            f"  {name:<10}" + " ".join(word.ljust(size) for word, size in zip(words, width, strict=True)).rstrip()
+            for name, words in lines.items()
+        )
+    if "summary" in row:
+        return f"  input     {row['document']}\n  gold      {row['summary']}\n  predicted {row['predicted']}"
+    nats = row["predicted"]["nll"] / row["predicted"]["tokens"]
+    return f"  input     {row['text']}\n  predicted {row['predicted']['tokens']} tokens at {nats:.3f} nats each"

@@ -1,0 +1,90 @@
+"""`headstart`: list, check, new, plan, run, status, retry, tune, predictions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from harness.base.errors import UserError
+from harness.cli import check, look, make, new, run, tune
+from harness.plan.entry import DEFAULT
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; every command's function is its `does`."""
+    top = argparse.ArgumentParser(prog="headstart", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, does: object, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(does=does)
+        return added
+
+    listing = command("list", look.show_list, "list methods, tasks or papers")
+    listing.add_argument("what", choices=["methods", "tasks", "papers"])
+    listing.add_argument("--json", action="store_true", help="for programs")
+
+    checking = command("check", check.check, "check every folder and a configuration; compute nothing")
+    _config(checking)
+
+    making = command("new", new.new, "write a folder that passes `check` and runs as it is")
+    making.add_argument("what", choices=["method", "task"])
+    making.add_argument("name", help="the folder's name: small letters, digits and _")
+
+    planning = command("plan", make.show_plan, "show jobs, cells and estimated minutes")
+    _config(planning)
+
+    running = command("run", run.run, "run one cell, or a few, in front of you")
+    _config(running)
+    _cells(running)
+
+    status = command("status", look.show_status, "count done, failed and missing cells")
+    _config(status)
+
+    again = command("retry", run.retry, "forget failed cells and run again")
+    _config(again)
+    again.add_argument("--status", nargs="+", metavar="STATUS", help="only cells that ended so (error, timeout, ...)")
+    again.add_argument("--cores", default="all", help="cores for Snakemake")
+
+    tuning = command("tune", tune.tune, "choose rates on meta_dev domains and store them with the methods")
+    _config(tuning)
+    tuning.add_argument("--task", nargs="+")
+    tuning.add_argument("--method", nargs="+")
+    tuning.add_argument("--budget", type=int, default=32)
+    tuning.add_argument("--seeds", type=int, default=2)
+
+    reading = command("predictions", look.show_predictions, "show input, gold and predicted of a few examples")
+    _config(reading)
+    _cells(reading)
+    reading.add_argument("--count", type=int, default=3, help="examples to show")
+    return top
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--configfile", default=DEFAULT, help=f"the run's configuration (default {DEFAULT})")
+
+
+def _cells(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--task", required=True)
+    parser.add_argument("--method", required=True)
+    parser.add_argument("--domain")
+    parser.add_argument("--budget", type=int)
+    parser.add_argument("--seed", type=int)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; a user's mistake is one sentence and exit code 2."""
+    options = parser().parse_args(words)
+    try:
+        return int(options.does(options) or 0)
+    except UserError as error:
+        print(f"headstart: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("headstart: stopped; what was finished is kept", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

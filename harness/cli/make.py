@@ -1,0 +1,71 @@
+"""`headstart plan`: jobs, cells and estimated minutes."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections import defaultdict
+from pathlib import Path
+
+import pandas as pd
+
+from harness.plan.entry import make_plan
+from harness.plan.plan import Plan
+from harness.record.collect import records_file
+from harness.record.record import read_record
+
+# Seconds on one core, measured on the embedded default; a run's own records replace them.
+BACKBONE_SECONDS = 110.0
+PREPARED_SECONDS = 12.0
+CELL_SECONDS = {"token-classification": 1.2, "causal-lm": 3.0, "summarization": 3.5}
+CONTROL_SECONDS = 0.05
+IMPORT_SECONDS = 5.0
+
+
+def show_plan(options: Namespace) -> int:
+    """Print every job with its cells, what is done already, and the minutes left on two cores."""
+    plan = make_plan(options.configfile)
+    left = defaultdict[str, float](float)
+    measured = measured_seconds(plan)
+    print(f"{'job':<12}{'task':<14}{'what':<22}{'cells':>7}{'to do':>7}{'minutes':>9}")
+    for job in plan.data:
+        _row("data", job.task, job.source, len(job.folders), int(not Path(job.done).is_file()), 0.0)
+    for backbone in plan.backbones:
+        missing = int(not Path(backbone.done).is_file())
+        seconds = missing * (BACKBONE_SECONDS if backbone.spec["source"] == "pretrain" else 0.0)
+        left["backbone"] += seconds
+        _row("backbone", "", backbone.name, 1, missing, seconds)
+    for prepare in plan.prepares:
+        missing = sum(not (Path(part.folder) / "prepared.json").is_file() for part in prepare.parts)
+        seconds = missing * PREPARED_SECONDS
+        left["prepare"] += seconds
+        _row("prepare", prepare.task, prepare.name, len(prepare.parts), missing, seconds)
+    for block in plan.blocks:
+        missing = sum(read_record(Path(cell.folder), cell.fingerprint) is None for cell in block.cells)
+        fallback = CELL_SECONDS[plan.tasks[block.task].kind] if block.cells[0].checkpoint else CONTROL_SECONDS
+        seconds = missing * measured.get((block.task, block.method), fallback) + IMPORT_SECONDS * bool(missing)
+        left["adapt"] += seconds
+        _row("adapt", block.task, block.method, len(block.cells), missing, seconds)
+    cells = sum(1 for _ in plan.cells())
+    minutes = sum(left.values()) / 60
+    print(f"\n{cells} cells; about {minutes:.0f} minutes on one core, {minutes / 2:.0f} on two")
+    return 0
+
+
+def measured_seconds(plan: Plan) -> dict[tuple[str, str], float]:
+    """Median seconds a cell by task and method, from the records of an earlier run."""
+    file = records_file(plan)
+    if not file.is_file():
+        return {}
+    records = pd.read_parquet(
+        file, columns=["task", "method", "fingerprint", "adaptation_seconds", "prediction_seconds"]
+    )
+    cells = records.drop_duplicates("fingerprint").dropna()
+    seconds = cells.adaptation_seconds + cells.prediction_seconds
+    medians = seconds.groupby([cells.task, cells.method]).median()
+    return {
+        (str(task), str(method)): float(value) for (task, method), value in zip(medians.index, medians, strict=True)
+    }
+
+
+def _row(rule: str, task: str, what: str, cells: int, missing: int, seconds: float) -> None:
+    print(f"{rule:<12}{task:<14}{what:<22}{cells:>7}{missing:>7}{seconds / 60:>9.1f}")

@@ -1,0 +1,99 @@
+"""`headstart run` and `headstart retry`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from harness.base.errors import UserError, bad
+from harness.base.files import read_json
+from harness.base.progress import say
+from harness.cli.look import asked, cell_name
+from harness.plan.entry import make_plan, recheck, take_lock
+from harness.plan.jobs import build_backbone, build_data, run_preparation
+from harness.plan.plan import Plan
+from harness.record.record import FAILURES, SCORES, forget, read_record
+
+
+def run(options: Namespace) -> int:
+    """Run the cells asked for, making what they need, and print their scores."""
+    plan = make_plan(options.configfile, only=asked(options))
+    if not any(True for _ in plan.cells()):
+        raise bad(
+            options.configfile, "the cells asked for", asked(options), "no cell is all of these; see `headstart plan`"
+        )
+    take_lock(plan)
+    recheck(plan)
+    make_inputs(plan)
+    from harness.adapt.block import make_bench, run_and_record
+    from harness.score.score import score_cell
+
+    failed = 0
+    for block in plan.blocks:
+        bench = make_bench(plan, block)
+        for cell in block.cells:
+            record = read_record(Path(cell.folder), cell.fingerprint)
+            status = record["status"] if record else run_and_record(plan, bench, block, cell)
+            name = cell_name(cell)
+            if status != "done":
+                failed += 1
+                print(f"{name}: {status}")
+                continue
+            score_cell(cell, plan.tasks[cell.task].kind)  # type: ignore[arg-type]
+            found = read_json(Path(cell.folder) / SCORES)
+            scores = ", ".join(f"{metric} {value:.2f}" for metric, value in found["scores"].items())
+            print(f"{name}: {scores} (n = {found['n']})")
+    return 1 if failed else 0
+
+
+def make_inputs(plan: Plan) -> None:
+    """Data, backbones and prepared checkpoints of a plan, where they do not stand."""
+    needed = {block.task for block in plan.blocks}
+    for data in plan.data:
+        if not Path(data.done).is_file():
+            build_data(plan, data)
+    for backbone in plan.backbones:
+        if not Path(backbone.done).is_file():
+            say(f"backbone {backbone.name}: making it first")
+            build_backbone(plan, backbone)
+    for job in plan.prepares:
+        if job.task in needed and not Path(job.done).is_file():
+            run_preparation(plan, job)
+
+
+def retry(options: Namespace) -> int:
+    """Forget failed cells, so that they are computed again, and run Snakemake."""
+    wanted = options.status or list(FAILURES)
+    unknown = sorted(set(wanted) - set(FAILURES))
+    if unknown:
+        raise UserError(f"--status is {unknown[0]!r}; use one of {', '.join(FAILURES)}")
+    plan = make_plan(options.configfile)
+    count = 0
+    take_lock(plan)
+    for block in plan.blocks:
+        failed = []
+        for cell in block.cells:
+            record = read_record(Path(cell.folder), cell.fingerprint)
+            if record and record["status"] in wanted:
+                failed.append(Path(cell.folder))
+        for folder in failed:
+            forget(folder)
+        if failed:
+            Path(block.done).unlink(missing_ok=True)
+        count += len(failed)
+    print(f"{count} cells will run again")
+    if not count:
+        return 0
+    release_locks()
+    command = [sys.executable, "-m", "snakemake", "--cores", options.cores, "--configfile", options.configfile]
+    return subprocess.call(command)
+
+
+def release_locks() -> None:
+    """Let the run that is started next take the output folder."""
+    from harness.plan import entry
+
+    while entry._locks:
+        entry._locks.pop().close()

@@ -1,0 +1,132 @@
+"""`headstart tune`: choose rates on meta_dev domains, the same number of trials for every method."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import yaml
+
+from harness.base.errors import UserError
+from harness.base.files import read_json, write_text
+from harness.base.progress import say
+from harness.cli.run import make_inputs
+from harness.contracts.discover import Method, methods, tasks
+from harness.contracts.method import Tuned
+from harness.plan.entry import make_plan, take_lock
+from harness.plan.plan import Plan
+from harness.record.record import SCORES, read_record
+
+TRIALS = 3
+
+
+def tune(options: Namespace) -> int:
+    """Try every candidate rate of the methods asked for and write the best to their tuned.yaml."""
+    known = methods()
+    names = options.method or [name for name, method in known.items() if method.spec.search]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UserError(f"--method is {unknown[0]!r}; use one of {', '.join(known)}")
+    for task in options.task or list(make_plan(options.configfile).tasks):
+        for name in names:
+            kinds = known[name].spec.kinds
+            if known[name].spec.search and (not kinds or tasks()[task].spec.kind in kinds):
+                tune_one(options, known[name], task)
+    return 0
+
+
+def tune_one(options: Namespace, method: Method, task: str) -> None:
+    """Run the trials of one method on one task and write what was found."""
+    trials = candidates(method)
+    scores: dict[str, float | None] = {}
+    plan = None
+    for trial in trials:
+        plan = trial_plan(options, method, task, trial)
+        scores[_name(trial)] = score = run_trial(plan)
+        say(f"{task} {method.id} {_name(trial)}: {'failed' if score is None else format(score, '.2f')}")
+    assert plan is not None
+    done = [(score, trial) for trial in trials if (score := scores[_name(trial)]) is not None]
+    if not done:
+        raise UserError(f"{method.folder / 'method.yaml'}: search: every trial failed on {task}; try other values")
+    best = (max if plan.tasks[task].direction == "max" else min)(done, key=lambda pair: pair[0])[1]
+    entry = Tuned(
+        train=best,
+        source=plan.tasks[task].source,
+        backbone=plan.tasks[task].backbone,
+        domains=plan.tasks[task].domains,
+        budget=plan.tasks[task].budgets[0],
+        seeds=len(plan.seeds),
+        trials={name: None if score is None else round(score, 3) for name, score in scores.items()},
+    )
+    file = method.folder / "tuned.yaml"
+    entries = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    entries[task] = entry.model_dump()
+    head = "# Written by `headstart tune`: chosen on meta_dev domains, never on those that are scored.\n"
+    write_text(file, head + yaml.safe_dump(entries, sort_keys=True))
+
+
+def candidates(method: Method) -> list[dict[str, float]]:
+    """The method's trials; raises UserError unless there are as many as every other method has."""
+    search = method.spec.search
+    trials = [{name: value} for name, values in search.items() for value in values]
+    if len(search) != 1 or len(trials) != TRIALS:
+        where = method.folder / "method.yaml"
+        raise UserError(f"{where}: search holds {len(trials)} values of {len(search)} rates; give {TRIALS} of one")
+    return trials
+
+
+def trial_plan(options: Namespace, method: Method, task: str, trial: dict[str, float]) -> Plan:
+    """The plan of one trial: the meta_dev domains take the place of the scored ones."""
+    whole = make_plan(options.configfile)
+    config = whole.config
+    roles = {name: role for name, role in whole.data_of(task).roles.items() if role != "meta_test"}
+    if "meta_dev" not in roles.values():
+        raise UserError(f"{options.configfile}: tasks.{task}.domains has no meta_dev domain; give one that role")
+    run = dict(config["tasks"][task])
+    run["domains"] = {name: "meta_test" if role == "meta_dev" else role for name, role in roles.items()}
+    run["budgets"] = [options.budget]
+    run["train"] = {**run["train"], **trial}
+    backbone = whole.tasks[task].backbone
+    changes: dict[str, Any] = {
+        "tasks": config["tasks"] | {task: run},
+        "seeds": list(range(options.seeds)),
+        "output": str(Path(config["output"]) / "tune"),
+        "backbones": config["backbones"] | {backbone: stands_in(whole, backbone)},
+    }
+    return make_plan(options.configfile, changes, only={"task": [task], "method": [method.id]})
+
+
+def stands_in(whole: Plan, backbone: str) -> dict[str, Any]:
+    """The run's own backbone as a local checkpoint, so that trials do not pretrain it again."""
+    job = whole.backbone(backbone)
+    if not Path(job.done).is_file():
+        raise UserError(f"backbone {backbone!r} is not made yet; run `snakemake --cores {job.done}` first")
+    return {"source": "local", "path": job.checkpoint}
+
+
+def run_trial(plan: Plan) -> float | None:
+    """The mean score over the trial's cells, None where one failed."""
+    take_lock(plan)
+    make_inputs(plan)
+    from harness.adapt.block import make_bench, run_and_record
+    from harness.cli.run import release_locks
+    from harness.score.score import score_cell
+
+    found = []
+    block = plan.blocks[0]
+    bench = make_bench(plan, block)
+    task = plan.tasks[block.task]
+    for cell in block.cells:
+        record = read_record(Path(cell.folder), cell.fingerprint)
+        status = record["status"] if record else run_and_record(plan, bench, block, cell)
+        if status == "done":
+            score_cell(cell, task.kind)  # type: ignore[arg-type]
+            found.append(read_json(Path(cell.folder) / SCORES)["scores"][task.metric])
+    release_locks()
+    return fmean(found) if len(found) == len(block.cells) else None
+
+
+def _name(trial: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in trial.items())

@@ -1,0 +1,94 @@
+"""The run configuration: which cells a run is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from harness.contracts.model import Strict, read_yaml, validate
+from harness.contracts.task import Role, SourceName
+
+
+class Pretrained(Strict):
+    """A backbone that the DAG pretrains on the unlabeled text of tasks."""
+
+    source: Literal["pretrain"]
+    architecture: Literal["bert", "gpt2", "bart"]
+    corpora: dict[str, list[Role]] = Field(description="task to the roles whose unlabeled text is read")
+    layers: int = Field(3, ge=1)
+    width: int = Field(128, ge=8)
+    heads: int = Field(4, ge=1)
+    vocabulary: int = Field(4000, ge=300)
+    max_length: int = Field(128, ge=16)
+    steps: int = Field(1000, ge=1)
+    batch_size: int = Field(32, ge=1)
+    lr: float = Field(1e-3, gt=0)
+    seed: int = 0
+
+
+class LocalBackbone(Strict):
+    """A checkpoint directory on this machine."""
+
+    source: Literal["local"]
+    path: str
+
+
+class HubBackbone(Strict):
+    """A checkpoint of the Hugging Face hub at a pinned revision."""
+
+    source: Literal["hub"]
+    id: str
+    revision: str
+
+
+BackboneSpec = Annotated[Pretrained | LocalBackbone | HubBackbone, Field(discriminator="source")]
+
+
+class TaskRun(Strict):
+    """How one task takes part in a run."""
+
+    source: SourceName = "embedded"
+    backbone: str | None = None
+    budgets: list[int] | None = None
+    domains: dict[str, Role] | None = Field(None, description="replaces the source's own domains and roles")
+    methods: list[str] | None = Field(None, description="the methods for this task; the run's where absent")
+    overlap_allowed: bool = Field(False, description="meta_train and meta_test may share examples; tables are marked")
+    test_examples: int | None = Field(None, ge=1, description="score the first so many test examples; all if absent")
+    max_length: int | None = Field(None, ge=8)
+    target_length: int | None = Field(None, ge=4)
+    train: dict[str, Any] = Field({}, description="replaces fields of every method's `train`")
+    prepare: dict[str, dict[str, Any]] = Field({}, description="replaces options of preparations, by name")
+
+    @field_validator("budgets")
+    @classmethod
+    def _budgets(cls, value: list[int] | None) -> list[int] | None:
+        if value is not None and (not value or min(value) < 1 or len(set(value)) < len(value)):
+            raise ValueError("budgets must be different positive numbers of examples")
+        return value
+
+
+class RunConfig(Strict):
+    """What a file under `config/` may say."""
+
+    output: str
+    seeds: list[int] = Field(min_length=1)
+    methods: Literal["all"] | list[str] = "all"
+    tasks: dict[str, TaskRun]
+    backbones: dict[str, BackboneSpec]
+    allow_failures: bool = False
+    cell_minutes: float | None = Field(None, gt=0, description="a cell that takes longer is a `timeout`")
+    memory_gib: float | None = Field(None, gt=0, description="a cell that takes more is an `out_of_memory`")
+
+    @field_validator("seeds")
+    @classmethod
+    def _different(cls, value: list[int]) -> list[int]:
+        if len(set(value)) < len(value):
+            raise ValueError("seeds must differ from one another")
+        return value
+
+
+def read_config(path: Path) -> RunConfig:
+    """The run configuration in `path`; raises UserError in one sentence."""
+    return validate(RunConfig, read_yaml(path), path)

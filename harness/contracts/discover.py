@@ -1,0 +1,171 @@
+"""Folders are discovered: there is no registry to edit."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import harness
+from harness.base.errors import UserError, bad
+from harness.base.fingerprint import hash_files
+from harness.contracts.adaptation import Adaptation, Control
+from harness.contracts.method import MethodSpec, Tuned
+from harness.contracts.model import one_of, read_yaml, validate
+from harness.contracts.paper import PaperSpec, read_reported
+from harness.contracts.preparation import Preparation
+from harness.contracts.task import TaskSpec
+
+PACKAGE = Path(harness.__file__).parent
+Plug = TypeVar("Plug", Adaptation, Control, Preparation)
+
+
+def project_root() -> Path:
+    """The folder that holds `methods/` and `tasks/`: the current one, else the one the program is in."""
+    here = Path.cwd()
+    return here if (here / "methods").is_dir() and (here / "tasks").is_dir() else PACKAGE.parent
+
+
+@dataclass(frozen=True)
+class Method:
+    """A discovered method folder."""
+
+    id: str
+    folder: Path
+    spec: MethodSpec
+    tuned: dict[str, Tuned]
+
+    @property
+    def code(self) -> str:
+        """The hash of the folder's Python files."""
+        return hash_files(sorted(self.folder.glob("*.py")), self.folder)
+
+    def adaptations(self) -> list[Adaptation | Control]:
+        """The method's adaptations with their options, in the order that method.yaml names them."""
+        where = self.folder / "method.yaml"
+        own = plugs(self.folder / "method.py", Adaptation) | plugs(self.folder / "method.py", Control)
+        known: dict[str, type[Adaptation | Control]] = {**shared("learn", Adaptation), **own}
+        built: list[Adaptation | Control] = []
+        for name, options in self.spec.adapt.items():
+            one_of(name, list(known), where, "adapt")
+            built.append(validate(known[name], options, where, f"adapt.{name}"))
+        if len(built) > 1 and any(isinstance(part, Control) for part in built):
+            raise bad(where, "adapt", list(self.spec.adapt), "a control stands alone")
+        return built
+
+    def preparation(self, options: dict[str, Any] | None = None) -> Preparation | None:
+        """The method's preparation, None for `none`; `options` replace those in method.yaml."""
+        name, own = self.spec.preparation
+        if name == "none":
+            return None
+        known = shared("prepare", Preparation)
+        where = self.folder / "method.yaml"
+        one_of(name, [*known, "none"], where, "prepare")
+        return validate(known[name], {**own, **(options or {})}, where, f"prepare.{name}")
+
+
+@dataclass(frozen=True)
+class TaskFolder:
+    """A discovered task folder."""
+
+    id: str
+    folder: Path
+    spec: TaskSpec
+
+    @property
+    def code(self) -> str:
+        """The hash of the folder's Python files and word lists."""
+        files = [*self.folder.glob("*.py"), *self.folder.glob("embedded/*")]
+        return hash_files(sorted(files), self.folder)
+
+
+def methods(root: Path | None = None) -> dict[str, Method]:
+    """Every folder under `methods/`, by id."""
+    found = {}
+    for folder in _folders((root or project_root()) / "methods", "method.yaml"):
+        spec = validate(MethodSpec, read_yaml(folder / "method.yaml"), folder / "method.yaml")
+        tuned_file = folder / "tuned.yaml"
+        entries = read_yaml(tuned_file) if tuned_file.is_file() else {}
+        tuned = {task: validate(Tuned, entry, tuned_file, task) for task, entry in entries.items()}
+        found[folder.name] = Method(folder.name, folder, spec, tuned)
+    return found
+
+
+def tasks(root: Path | None = None) -> dict[str, TaskFolder]:
+    """Every folder under `tasks/`, by id."""
+    found = {}
+    for folder in _folders((root or project_root()) / "tasks", "task.yaml"):
+        spec = validate(TaskSpec, read_yaml(folder / "task.yaml"), folder / "task.yaml")
+        found[folder.name] = TaskFolder(folder.name, folder, spec)
+    return found
+
+
+def papers(root: Path | None = None) -> dict[str, PaperSpec]:
+    """Every folder under `papers/`, by id."""
+    found = {}
+    for folder in _folders((root or project_root()) / "papers", "tables.yaml"):
+        content = {**read_yaml(folder / "tables.yaml"), **read_yaml(folder / "claims.yaml")}
+        found[folder.name] = validate(PaperSpec, content, folder / "tables.yaml")
+        read_reported(folder / "reported.csv")
+    return found
+
+
+def shared(floor: str, base: type[Plug]) -> dict[str, type[Plug]]:
+    """The plug-ins of `base` that the harness itself offers, by name."""
+    found: dict[str, type[Plug]] = {}
+    for file in sorted((PACKAGE / floor).glob("*.py")):
+        if f"({base.__name__})" in file.read_text(encoding="utf-8"):
+            module = importlib.import_module(f"harness.{floor}.{file.stem}")
+            found |= _classes(module, base)
+    return found
+
+
+def plugs(file: Path, base: type[Plug]) -> dict[str, type[Plug]]:
+    """The plug-ins of `base` that a file defines, by name; none where the file is absent."""
+    return _classes(load_module(file), base) if file.is_file() else {}
+
+
+@cache
+def load_module(file: Path) -> ModuleType:
+    """Import a plug-in's Python file; raises UserError where it does not import."""
+    name = f"headstart_{file.parent.parent.name}_{file.parent.name}_{file.stem}"
+    specification = importlib.util.spec_from_file_location(name, file)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        kind = type(error).__name__
+        raise UserError(f"{file}: the code does not import ({kind}: {error}); mend it or remove the folder") from error
+    return module
+
+
+def _classes(module: ModuleType, base: type[Plug]) -> dict[str, type[Plug]]:
+    """Classes defined in `module`; LoRA and LowRank answer to `lora` and `low_rank`."""
+    found = {}
+    for kind in vars(module).values():
+        if isinstance(kind, type) and issubclass(kind, base) and kind.__module__ == module.__name__:
+            found[_snake(kind.__name__)] = kind
+    return found
+
+
+def _snake(name: str) -> str:
+    if sum(letter.isupper() for letter in name) > len(name) / 2 or name == "LoRA":
+        return name.lower()
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+def _folders(parent: Path, must_hold: str) -> list[Path]:
+    if not parent.is_dir():
+        raise UserError(f"{parent}: this folder does not exist; run in the project's own folder")
+    folders = sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
+    for folder in folders:
+        if not (folder / must_hold).is_file() and any(folder.iterdir()):
+            raise UserError(f"{folder}: {must_hold} is missing; write it or remove the folder")
+    return [folder for folder in folders if (folder / must_hold).is_file()]

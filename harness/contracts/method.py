@@ -1,0 +1,83 @@
+"""The contract of a method: a preparation and an adaptation with their hyperparameters."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from harness.contracts.model import Strict
+
+Kind = Literal["token-classification", "causal-lm", "summarization"]
+
+
+class Train(Strict):
+    """The training procedure of an adaptation. Rates are per step of the optimizer."""
+
+    steps: int = Field(100, ge=0)
+    batch_size: int = Field(16, ge=1)
+    lr: float = Field(1.0e-3, gt=0)
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    schedule: Literal["constant", "linear"] = "linear"
+    warmup: float = Field(0.06, ge=0, lt=1, description="share of the steps in which the rate rises")
+    weight_decay: float = Field(0.0, ge=0)
+    clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+
+
+class Tuned(Strict):
+    """What `headstart tune` found for one task: the rates, and how they were chosen."""
+
+    train: dict[str, float]
+    source: str
+    backbone: str
+    domains: list[str]
+    budget: int
+    seeds: int
+    trials: dict[str, float | None] = Field(description="each candidate's score on the meta_dev domains")
+
+
+class MethodSpec(Strict):
+    """What `methods/<id>/method.yaml` may say."""
+
+    label: str
+    summary: str
+    paper: str | None = None
+    control: bool = Field(False, description="a control bounds the leaderboard; it is not a contender")
+    kinds: list[Kind] | None = Field(None, description="the kinds of task it is for; all where absent")
+    adapt: dict[str, dict[str, Any]]
+    prepare: dict[str, dict[str, Any]] = {"none": {}}
+    train: Train = Train()
+    search: dict[str, list[float]] = {}
+
+    @field_validator("adapt", "prepare", mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        """`adapt: finetune` is short for `adapt: {finetune: {}}`."""
+        return {value: {}} if isinstance(value, str) else value
+
+    @field_validator("prepare")
+    @classmethod
+    def _one_preparation(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if len(value) != 1:
+            raise ValueError("name exactly one preparation")
+        return value
+
+    @field_validator("adapt")
+    @classmethod
+    def _some_adaptation(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if not value:
+            raise ValueError("name at least one adaptation")
+        return value
+
+    @field_validator("search")
+    @classmethod
+    def _known_parameters(cls, value: dict[str, list[float]]) -> dict[str, list[float]]:
+        for name in value:
+            if name not in Train.model_fields:
+                raise ValueError(f"{name!r} is no field of `train`")
+        return value
+
+    @property
+    def preparation(self) -> tuple[str, dict[str, Any]]:
+        """The preparation's name and options."""
+        return next(iter(self.prepare.items()))

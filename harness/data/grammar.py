@@ -1,0 +1,199 @@
+"""The generator behind every embedded source: word lists and frames in, sentences and documents out.
+
+A grammar is one YAML file:
+
+    words:      {month: [March, April]}            drawn from in every part
+    entities:   {LOC: [Utrecht, Zwolle, ...]}      divided: a test entity never occurs in train
+    frames:     ["{PER} was born in {LOC} ."]      divided; for tasks made of single sentences
+    scenarios:                                     for tasks made of documents
+      - bind: {A: person, B: person, when: day}    drawn once a document, A and B distinct
+        document: [[frame, frame, ...], ...]       a list of alternatives for each place, divided
+        summary: [frame, ...]                      optional; not divided
+
+A frame holds slots: `{LOC}` draws from a list, `{A}` repeats a binding, `{LOC.in}` asks for a form.
+An entry of a list is a string, which may hold slots itself (`FC {LOC}`), or a mapping of forms with
+at least `base` (`{base: Helsinki, in: Helsingissä}`); slots inside one entry are drawn once for all
+its forms. A place of a document may be `{chance: 0.5, frames: [...]}`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from harness.base.errors import UserError, bad
+
+Part = Literal["train", "dev", "test", "unlabeled"]
+Forms = dict[str, str]
+SLOT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:\.([A-Za-z_][A-Za-z0-9_]*))?\}")
+SMALLEST_DIVIDED = 4
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a rendered frame and the slot that it fills (None for the frame's own words)."""
+
+    text: str
+    slot: str | None
+
+
+def divide(items: Sequence[Any], part: Part) -> list[Any]:
+    """The items of a divided list that `part` may use: five eighths train, one eighth dev, a quarter test.
+
+    Unlabeled text may use all of them: a pretraining corpus knows the language's words and names. That
+    it never holds a whole test example is the generator's duty.
+    """
+    if part == "unlabeled":
+        return list(items)
+    if part == "test":
+        return [item for place, item in enumerate(items) if place % 4 == 3]
+    if part == "dev":
+        return [item for place, item in enumerate(items) if place % 8 == 1]
+    return [item for place, item in enumerate(items) if place % 4 != 3 and place % 8 != 1]
+
+
+class Grammar:
+    """Word lists and frames of one language or domain, checked when they are loaded."""
+
+    def __init__(self, content: Mapping[str, Any], where: Path | str) -> None:
+        self.where = where
+        self.words = {name: self._entries(items) for name, items in content.get("words", {}).items()}
+        self.entities = {name: self._entries(items) for name, items in content.get("entities", {}).items()}
+        self.frames: list[str] = list(content.get("frames", []))
+        self.scenarios: list[dict[str, Any]] = list(content.get("scenarios", []))
+        self._lists = {part: self._lists_of(part) for part in ("train", "dev", "test", "unlabeled")}
+        self._check(content)
+
+    @classmethod
+    def load(cls, path: Path) -> Grammar:
+        """Read and check a grammar file; raises UserError naming the file and the frame at fault."""
+        return cls(yaml.safe_load(path.read_text(encoding="utf-8")), path)
+
+    def sentence(self, rng: random.Random, part: Part) -> list[Segment]:
+        """One single-sentence frame of `part`, rendered."""
+        return self._render(rng.choice(divide(self.frames, part)), rng, part, {})
+
+    def document(self, rng: random.Random, part: Part) -> tuple[list[str], str | None]:
+        """The sentences of one document of `part`, and its summary where its scenario has one."""
+        scenario = rng.choice(self.scenarios)
+        bound = self._bind(scenario.get("bind", {}), rng, part)
+        sentences = []
+        for place in scenario["document"]:
+            if isinstance(place, Mapping):
+                if rng.random() >= place["chance"]:
+                    continue
+                place = place["frames"]
+            sentences.append(_join(self._render(rng.choice(divide(place, part)), rng, part, bound)))
+        summaries = scenario.get("summary")
+        summary = _join(self._render(rng.choice(summaries), rng, part, bound)) if summaries else None
+        return sentences, summary
+
+    def _lists_of(self, part: Part) -> dict[str, list[Forms]]:
+        lists = dict(self.words)
+        for name, entries in self.entities.items():
+            patterns = [entry for entry in entries if SLOT.search(entry["base"])]
+            plain = [entry for entry in entries if not SLOT.search(entry["base"])]
+            lists[name] = patterns + divide(plain, part)
+        return lists
+
+    def _bind(self, names: Mapping[str, str], rng: random.Random, part: Part) -> dict[str, Forms]:
+        bound: dict[str, Forms] = {}
+        for name, list_name in names.items():
+            taken = {bound[other]["base"] for other, of in names.items() if other in bound and of == list_name}
+            for _ in range(100):
+                forms = self._draw(list_name, rng, part)
+                if forms["base"] not in taken:
+                    break
+            bound[name] = forms
+        return bound
+
+    def _draw(self, list_name: str, rng: random.Random, part: Part) -> Forms:
+        """Draw an entry and fill its own slots, the same way in all its forms."""
+        entry = rng.choice(self._lists[part][list_name])
+        inner: dict[str, Forms] = {}
+        for text in entry.values():
+            for name, _ in SLOT.findall(text):
+                if name not in inner:
+                    inner[name] = self._draw(name, rng, part)
+        return {form: SLOT.sub(lambda m: inner[m[1]][m[2] or "base"], text) for form, text in entry.items()}
+
+    def _render(self, frame: str, rng: random.Random, part: Part, bound: Mapping[str, Forms]) -> list[Segment]:
+        segments: list[Segment] = []
+        end = 0
+        for match in SLOT.finditer(frame):
+            if match.start() > end:
+                segments.append(Segment(frame[end : match.start()], None))
+            name, form = match[1], match[2] or "base"
+            forms = bound[name] if name in bound else self._draw(name, rng, part)
+            segments.append(Segment(forms[form], name))
+            end = match.end()
+        if end < len(frame):
+            segments.append(Segment(frame[end:], None))
+        first = segments[0]
+        segments[0] = Segment(first.text[:1].upper() + first.text[1:], first.slot)
+        return segments
+
+    def _entries(self, items: Sequence[Any]) -> list[Forms]:
+        entries = [dict(item) if isinstance(item, Mapping) else {"base": item} for item in items]
+        for entry in entries:
+            if any(not isinstance(text, str) for text in entry.values()) or "base" not in entry:
+                raise bad(self.where, "an entry", entry, "write a quoted string or a mapping of forms with `base`")
+        return entries
+
+    def _check(self, content: Mapping[str, Any]) -> None:
+        unknown = set(content) - {"words", "entities", "frames", "scenarios", "note"}
+        if unknown:
+            raise bad(self.where, "a key", sorted(unknown)[0], "use words, entities, frames, scenarios or note")
+        both = set(self.words) & set(self.entities)
+        if both:
+            raise bad(self.where, "a list name", sorted(both)[0], "use it under words or under entities, not both")
+        for name, entries in self.entities.items():
+            plain = [entry for entry in entries if not SLOT.search(entry["base"])]
+            if 0 < len(plain) < SMALLEST_DIVIDED:
+                raise bad(self.where, f"entities.{name}", len(plain), f"a divided list needs {SMALLEST_DIVIDED}")
+        lists = {**self.words, **self.entities}
+        for entries in lists.values():
+            for entry in entries:
+                for text in entry.values():
+                    self._check_slots(text, lists, {})
+        self._check_frames(self.frames, lists, {}, divided=bool(self.frames))
+        for scenario in self.scenarios:
+            bound = scenario.get("bind", {})
+            for list_name in bound.values():
+                if list_name not in lists:
+                    raise bad(self.where, "bind", list_name, "name a list under words or entities")
+            for place in scenario["document"]:
+                frames = place["frames"] if isinstance(place, Mapping) else place
+                self._check_frames(frames, lists, bound, divided=True)
+            self._check_frames(scenario.get("summary", []), lists, bound, divided=False)
+
+    def _check_frames(
+        self, frames: Sequence[str], lists: Mapping[str, list[Forms]], bound: Mapping[str, str], divided: bool
+    ) -> None:
+        if divided and len(frames) < SMALLEST_DIVIDED:
+            raise bad(self.where, "a list of frames", frames, f"give at least {SMALLEST_DIVIDED} alternatives")
+        for frame in frames:
+            if not isinstance(frame, str):
+                raise bad(self.where, "a frame", frame, "write a quoted string")
+            self._check_slots(frame, lists, bound)
+
+    def _check_slots(self, text: str, lists: Mapping[str, list[Forms]], bound: Mapping[str, str]) -> None:
+        if "{" in SLOT.sub("", text) or "}" in SLOT.sub("", text):
+            raise bad(self.where, "a frame", text, "write slots as {name} or {name.form}")
+        for name, form in SLOT.findall(text):
+            list_name = bound.get(name, name)
+            if list_name not in lists:
+                raise bad(self.where, "a slot", f"{{{name}}} in {text}", "name a list or a binding")
+            if form and any(form not in entry for entry in lists[list_name]):
+                lacking = next(entry["base"] for entry in lists[list_name] if form not in entry)
+                raise UserError(f"{self.where}: {text!r} asks for form {form!r}, which {lacking!r} lacks; add it")
+
+
+def _join(segments: Sequence[Segment]) -> str:
+    return "".join(segment.text for segment in segments)

@@ -1,0 +1,1 @@
+"""Learning from examples: batches, the training loop, predictions, and the adaptations that many methods use."""

@@ -1,0 +1,63 @@
+"""Features to padded tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from random import Random
+
+import torch
+from torch import Tensor
+
+from harness.data.kinds import IGNORED
+from harness.data.task import Features
+
+Batch = dict[str, Tensor]
+POOL = 16  # batches that are sorted by length together
+
+
+def collate(features: Sequence[Features], pad: int, device: torch.device | str = "cpu") -> Batch:
+    """`input_ids`, `attention_mask` and `labels`, each [batch, longest]; other columns stay behind."""
+    longest = max(len(row["input_ids"]) for row in features)
+    batch = {
+        "input_ids": _padded([row["input_ids"] for row in features], pad, longest),
+        "attention_mask": _padded([[1] * len(row["input_ids"]) for row in features], 0, longest),
+    }
+    if "labels" in features[0]:
+        labels = [row["labels"] for row in features]
+        batch["labels"] = _padded(labels, IGNORED, max(len(row) for row in labels))
+    return {name: tensor.to(device) for name, tensor in batch.items()}
+
+
+def _padded(rows: Sequence[Sequence[int]], filler: int, longest: int) -> Tensor:
+    return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows])
+
+
+def shuffled(features: Sequence[Features], size: int, order: Random) -> Iterator[list[Features]]:
+    """Batches of features without end, every epoch in a new order."""
+    lengths = [len(row["input_ids"]) for row in features]
+    for places in similar_lengths(lengths, size, order):
+        yield [features[place] for place in places]
+
+
+def similar_lengths(lengths: Sequence[int], size: int, order: Random) -> Iterator[list[int]]:
+    """Places in random batches without end, of similar lengths within a batch, so that little is padded.
+
+    An epoch's order is drawn first; pools of sixteen batches are then sorted by length and cut. The last
+    batch of an epoch is as small as it comes.
+    """
+    places = list(range(len(lengths)))
+    while True:
+        order.shuffle(places)
+        batches = []
+        for begin in range(0, len(places), POOL * size):
+            pool = sorted(places[begin : begin + POOL * size], key=lambda place: lengths[place])
+            batches += [pool[cut : cut + size] for cut in range(0, len(pool), size)]
+        order.shuffle(batches)
+        yield from batches
+
+
+def by_length(features: Sequence[Features], size: int) -> Iterator[list[int]]:
+    """Places of features in batches of similar length, once each and in the same order every time."""
+    places = sorted(range(len(features)), key=lambda place: len(features[place]["input_ids"]))
+    for begin in range(0, len(places), size):
+        yield places[begin : begin + size]

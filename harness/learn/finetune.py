@@ -1,0 +1,20 @@
+"""Adaptations that only choose which of the backbone's own parameters train."""
+
+from __future__ import annotations
+
+from harness.backbone.backbone import Backbone
+from harness.contracts.adaptation import Adaptation
+
+
+class Finetune(Adaptation):
+    """All parameters train."""
+
+    def attach(self, backbone: Backbone) -> None:
+        backbone.train_all()
+
+
+class Frozen(Adaptation):
+    """No parameter trains, not even the head: the backbone as its preparation left it."""
+
+    def attach(self, backbone: Backbone) -> None:
+        backbone.requires_grad_(False)

@@ -1,0 +1,107 @@
+"""Pretraining objectives: masked language modelling, causal language modelling, denoising."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+from harness.data.kinds import IGNORED
+from harness.data.task import Features
+from harness.learn.batches import similar_lengths
+
+MASKED = 0.15  # BERT's share of masked tokens (Devlin et al., 2019, section 3.1)
+INFILLED = 0.3  # BART's share of masked tokens (Lewis et al., 2020, section 3)
+SPAN = 3.0  # BART's mean span, Poisson distributed
+
+
+def windows(texts: list[str], tokenizer: Any, max_length: int) -> list[list[int]]:
+    """The texts' token ids with the tokenizer's own special tokens, long texts cut into several windows."""
+    before, after = _signs(tokenizer)
+    room = max_length - len(before) - len(after)
+    found = []
+    for ids in tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]:
+        for begin in range(0, len(ids), room):
+            found.append([*before, *ids[begin : begin + room], *after])
+    return found
+
+
+def _signs(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """The special tokens that stand before and after a text; start and end signs where there are none."""
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    whole = tokenizer("a")["input_ids"]
+    if whole == plain:
+        start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+        return [start], [tokenizer.eos_token_id]
+    place = whole.index(plain[0])
+    return whole[:place], whole[place + len(plain) :]
+
+
+def masked(ids: list[int], tokenizer: Any, rng: Random) -> Features:
+    """Mask 15% of the tokens: 80% by the mask sign, 10% by a random token, 10% left as they are."""
+    special = set(tokenizer.all_special_ids)
+    places = [place for place, token in enumerate(ids) if token not in special]
+    chosen = set(rng.sample(places, max(1, round(MASKED * len(places))))) if places else set()
+    inputs, labels = list(ids), [IGNORED] * len(ids)
+    for place in sorted(chosen):
+        labels[place] = ids[place]
+        draw = rng.random()
+        if draw < 0.8:
+            inputs[place] = tokenizer.mask_token_id
+        elif draw < 0.9:
+            inputs[place] = rng.randrange(len(tokenizer))
+    return {"input_ids": inputs, "labels": labels}
+
+
+def causal(ids: list[int], tokenizer: Any, rng: Random) -> Features:
+    """Predict every token from those before it."""
+    return {"input_ids": list(ids), "labels": [IGNORED, *ids[1:]]}
+
+
+def denoised(ids: list[int], tokenizer: Any, rng: Random) -> Features:
+    """Rebuild a text of which 30% of the tokens, in spans, were each span replaced by one mask sign."""
+    special = set(tokenizer.all_special_ids)
+    budget = round(INFILLED * len(ids))
+    inputs: list[int] = []
+    place = 0
+    share = INFILLED / SPAN
+    while place < len(ids):
+        if ids[place] not in special and budget > 0 and rng.random() < share:
+            inputs.append(tokenizer.mask_token_id)
+            span = min(_poisson(SPAN, rng), budget)
+            taken = 0
+            while taken < span and place < len(ids) and ids[place] not in special:
+                place, taken = place + 1, taken + 1
+            budget -= taken
+            if taken:
+                continue
+        inputs.append(ids[place])
+        place += 1
+    return {"input_ids": inputs, "labels": list(ids)}
+
+
+def _poisson(mean: float, rng: Random) -> int:
+    """A Poisson draw by Knuth's product of uniforms."""
+    limit, product, count = math.exp(-mean), rng.random(), 0
+    while product > limit:
+        product *= rng.random()
+        count += 1
+    return count
+
+
+OBJECTIVES: dict[str, Callable[[list[int], Any, Random], Features]] = {
+    "bert": masked,
+    "roberta": masked,
+    "gpt2": causal,
+    "bart": denoised,
+}
+
+
+def corrupted(
+    texts: list[list[int]], architecture: str, tokenizer: Any, size: int, rng: Random
+) -> Iterator[list[Features]]:
+    """Batches without end for the architecture's own objective, corrupted anew each time."""
+    objective = OBJECTIVES[architecture]
+    for places in similar_lengths([len(ids) for ids in texts], size, rng):
+        yield [objective(texts[place], tokenizer, rng) for place in places]

@@ -1,0 +1,96 @@
+"""Predictions for test examples, in the form that the task's kind scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from harness.backbone.backbone import Backbone
+from harness.contracts.method import Kind
+from harness.data.kinds import IGNORED, TokenClassification
+from harness.data.task import Example, Features, Task
+from harness.learn.batches import by_length, collate
+
+BATCH = 64
+BEAMS = 4
+
+
+@torch.no_grad()
+def predict(
+    backbone: Backbone,
+    task: Task,
+    examples: list[Example],
+    features: list[list[Features]],
+    tokenizer: Any,
+    target_length: int,
+) -> list[Any]:
+    """A prediction for each example; `features` are its encoded windows."""
+    backbone.eval()
+    return PREDICTORS[task.kind](backbone, task, examples, features, tokenizer, target_length)
+
+
+def _tags(
+    backbone: Backbone, task: Task, examples: list[Example], features: list[list[Features]], tokenizer: Any, _: int
+) -> list[list[str]]:
+    """A tag for every word; words past the longest input are O."""
+    assert isinstance(task, TokenClassification)
+    rows = [windows[0] for windows in features]
+    tags: list[list[str]] = [["O"] * len(example["tokens"]) for example in examples]
+    for places in by_length(rows, BATCH):
+        batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
+        del batch["labels"]
+        best = backbone(**batch).logits.argmax(-1).tolist()
+        for place, labels in zip(places, best, strict=True):
+            for word, label in zip(rows[place]["words"], labels, strict=False):
+                if word >= 0:
+                    tags[place][word] = task.labels[label]
+    return tags
+
+
+def _likelihoods(
+    backbone: Backbone, task: Task, examples: list[Example], features: list[list[Features]], tokenizer: Any, _: int
+) -> list[dict[str, float]]:
+    """For each document its negative log-likelihood in nats and the number of tokens predicted."""
+    owners = [place for place, windows in enumerate(features) for _ in windows]
+    rows = [window for windows in features for window in windows]
+    sums = [{"nll": 0.0, "tokens": 0} for _ in examples]
+    for places in by_length(rows, BATCH // 2):
+        batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
+        labels = batch.pop("labels")[:, 1:]
+        logits = backbone(**batch).logits[:, :-1].float()
+        losses = functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
+        counts = (labels != IGNORED).sum(1).tolist()
+        for place, nll, tokens in zip(places, losses.double().sum(1).tolist(), counts, strict=True):
+            sums[owners[place]]["nll"] += nll
+            sums[owners[place]]["tokens"] += tokens
+    return sums
+
+
+def _summaries(
+    backbone: Backbone,
+    task: Task,
+    examples: list[Example],
+    features: list[list[Features]],
+    tokenizer: Any,
+    target_length: int,
+) -> list[str]:
+    """Beam search with four beams, as the paper's evaluation."""
+    rows = [windows[0] for windows in features]
+    texts = [""] * len(rows)
+    for places in by_length(rows, BATCH // 2):
+        batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
+        del batch["labels"]
+        made = backbone.model.generate(**batch, num_beams=BEAMS, max_new_tokens=target_length, do_sample=False)
+        for place, text in zip(places, tokenizer.batch_decode(made, skip_special_tokens=True), strict=True):
+            texts[place] = text.strip()
+    return texts
+
+
+PREDICTORS: dict[Kind, Callable[..., list[Any]]] = {
+    "token-classification": _tags,
+    "causal-lm": _likelihoods,
+    "summarization": _summaries,
+}

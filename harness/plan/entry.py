@@ -1,0 +1,104 @@
+"""What the Snakefile calls: one plan a run, its lock, and each rule's inputs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from harness.base.errors import UserError
+from harness.contracts.config import RunConfig
+from harness.contracts.model import read_yaml, validate
+from harness.data.build import check_budgets
+from harness.plan.make import Planner
+from harness.plan.plan import Plan
+
+DEFAULT = "config/default.yaml"
+_locks: list[Any] = []  # held until the process ends; the kernel lets go even after SIGKILL
+
+
+def make_plan(
+    where: str = DEFAULT, changes: dict[str, Any] | None = None, only: dict[str, list[Any]] | None = None
+) -> Plan:
+    """The plan of a configuration file; `changes` replace its keys, `only` keeps some of its cells."""
+    content = read_yaml(Path(where)) | (changes or {})
+    return Planner(validate(RunConfig, content, where), where, only).plan()
+
+
+def open_run(config: dict[str, Any], files: list[Any]) -> Plan:
+    """The plan for a Snakemake run, saved and locked; a mistake ends the run with one sentence."""
+    try:
+        where = str(files[-1]) if files else DEFAULT
+        plan = make_plan(where, config)
+        take_lock(plan)
+        recheck(plan)
+        plan.save()
+        return plan
+    except UserError as error:
+        _leave(str(error))
+
+
+def take_lock(plan: Plan) -> None:
+    """Hold the output folder for this process; raises UserError where another run holds it."""
+    path = Path(plan.output) / ".lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = open(path, "a+")  # noqa: SIM115 - kept open: closing it would let the lock go
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        owner = file.read().strip() or "unknown"
+        raise UserError(f"{plan.output}: another run is at work here (process {owner}); wait until it ends") from None
+    file.seek(0)
+    file.truncate()
+    file.write(str(os.getpid()))
+    file.flush()
+    _locks.append(file)
+
+
+def recheck(plan: Plan) -> None:
+    """Refuse budgets that are too large for data that already stands."""
+    for job in plan.data:
+        for domain, folder in job.folders.items():
+            manifest = Path(folder) / "manifest.json"
+            if job.roles[domain] == "meta_test" and manifest.is_file():
+                check_budgets(f"tasks.{job.task}", domain, manifest, job.budgets)
+
+
+class Inputs:
+    """The files that each rule of the Snakefile waits for."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        # All data stand before any compute, so that a bad file is refused before it costs anything.
+        self.data = [job.done for job in plan.data]
+        self.backbones = {job.name: job.done for job in plan.backbones}
+
+    def prepare(self, wildcards: Any) -> list[str]:
+        """The backbone of a preparation."""
+        done = f"{self.plan.output}/prepared/{wildcards.task}/{wildcards.name}-{wildcards.key}.json"
+        return [self.backbones[self.plan.with_done(done).backbone]]
+
+    def adapt(self, wildcards: Any) -> list[str]:
+        """The preparation of a block, or its backbone."""
+        block = self.plan.with_done(
+            f"{self.plan.output}/blocks/{wildcards.task}/{wildcards.method}-{wildcards.key}.json"
+        )
+        if block.prepare_done:
+            return [block.prepare_done]
+        return [self.backbones[block.backbone]] if block.cells[0].checkpoint else self.data
+
+    def score(self, wildcards: Any) -> list[str]:
+        """The blocks of a task."""
+        return [block.done for block in self.plan.blocks if block.task == wildcards.task]
+
+    def collect(self) -> list[str]:
+        """Every task's scores, and the plan itself, since a cell that left it leaves the records too."""
+        return [*(self.plan.scored(task) for task in self.plan.tasks), str(self.plan.path)]
+
+
+def _leave(sentence: str) -> NoReturn:
+    print(f"headstart: {sentence}", file=sys.stderr)
+    os._exit(2)  # Snakemake would wrap a SystemExit in a traceback of its own

@@ -1,0 +1,157 @@
+"""What each rule of the DAG runs. Every function leaves its job's mark, or raises."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.base.errors import UserError
+from harness.base.files import read_lines, whole_folder, write_json
+from harness.base.measure import measured
+from harness.base.progress import say
+from harness.base.provenance import provenance
+from harness.contracts.config import Pretrained
+from harness.contracts.discover import shared, tasks
+from harness.contracts.model import validate
+from harness.contracts.preparation import Preparation
+from harness.data.build import build_domain, check_budgets, check_overlap
+from harness.data.task import load_task
+from harness.plan.plan import BackboneJob, Block, DataJob, Plan, Prepared, PrepareJob
+
+
+def build_data(plan: Plan, job: DataJob) -> None:
+    """Write a task's domains; refuse budgets that are too large and overlap between roles."""
+    found = tasks()[job.task]
+    for domain, folder in job.folders.items():
+        build_domain(found, job.source, domain, Path(folder))
+        if job.roles[domain] == "meta_test":
+            check_budgets(f"tasks.{job.task}", domain, Path(folder) / "manifest.json", job.budgets)
+    if not job.overlap_allowed:
+        folders = {domain: Path(folder) for domain, folder in job.folders.items()}
+        check_overlap(f"tasks.{job.task}", folders, job.roles)
+    write_json(Path(job.done), {"domains": job.folders})
+    say(f"data {job.task}: {len(job.folders)} domains from source {job.source}")
+
+
+def build_backbone(plan: Plan, job: BackboneJob) -> None:
+    """Pretrain a backbone, fetch it, or see that the local one can be read."""
+    source = job.spec["source"]
+    with measured() as cost:
+        if source == "pretrain":
+            _pretrain(job)
+        elif source == "hub":
+            _fetch(job)
+    note = {"name": job.name, "spec": job.spec, "cost": asdict(cost), "provenance": provenance()}
+    write_json(Path(job.done), note)
+    say(f"backbone {job.name}: ready after {cost.seconds:.0f} s")
+
+
+def _pretrain(job: BackboneJob) -> None:
+    from harness.prepare.pretraining import pretrain
+
+    texts = []
+    for name, folders in job.corpora.items():
+        task = load_task(tasks()[name])
+        for folder in folders:
+            texts += [task.text(example) for example in read_lines(Path(folder) / "unlabeled.jsonl")]
+    spec = Pretrained(**job.spec)
+    with whole_folder(Path(job.folder)) as beside:
+        pretrain(spec, texts, beside, f"backbone {job.name}")
+
+
+def _fetch(job: BackboneJob) -> None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    name, revision = job.spec["id"], job.spec["revision"]
+    try:
+        with whole_folder(Path(job.folder)) as beside:
+            snapshot_download(name, revision=revision, local_dir=beside)
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"backbones.{job.name}: {name} cannot be fetched ({reason}); use a local checkpoint") from None
+
+
+def run_preparation(plan: Plan, job: PrepareJob) -> None:
+    """Make every checkpoint of a preparation that does not stand yet."""
+    begin = time.perf_counter()
+    for number, part in enumerate(job.parts, 1):
+        if not (Path(part.folder) / "prepared.json").is_file():
+            _prepare(plan, job, part)
+        spent = time.perf_counter() - begin
+        left = spent / number * (len(job.parts) - number)
+        what = f"{part.target or 'all domains'} seed {part.seed}"
+        say(f"[{number}/{len(job.parts)}] {job.name} {job.task} {what} ({spent:.0f} s so far, about {left:.0f} s left)")
+    write_json(Path(job.done), {"checkpoints": len(job.parts)})
+
+
+def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:
+    from harness.prepare.workshop import Workshop
+
+    preparation = validate(shared("prepare", Preparation)[job.name], job.options, "plan.json", f"prepare.{job.name}")
+    data, task = plan.data_of(job.task), plan.tasks[job.task]
+    with whole_folder(Path(part.folder)) as beside:
+        workshop = Workshop(
+            task=load_task(tasks()[job.task]),
+            backbone=Path(plan.backbone(job.backbone).checkpoint),
+            folders={domain: Path(folder) for domain, folder in data.folders.items()},
+            roles=data.roles,
+            target=part.target,
+            seed=part.seed,
+            max_length=task.max_length,
+            target_length=task.target_length,
+            saved_to=beside,
+            name=job.name,
+        )
+        with measured() as cost:
+            preparation.prepare(workshop)
+        note = {"cost": asdict(cost) | workshop.cost, "provenance": provenance()}
+        write_json(
+            beside / "prepared.json", note | {"preparation": job.name, "options": job.options, "seed": part.seed}
+        )
+
+
+def adapt(plan: Plan, job: Block) -> None:
+    """Run a block's cells."""
+    from harness.adapt.block import run_block
+
+    run_block(plan, job)
+
+
+def score(plan: Plan, task: str) -> None:
+    """Score a task's finished cells."""
+    from harness.score.score import score_task
+
+    score_task(plan, task)
+
+
+JOBS: dict[str, Callable[[Plan, Any], None]] = {
+    "data": build_data,
+    "backbone": build_backbone,
+    "prepare": run_preparation,
+    "adapt": adapt,
+}
+
+
+def end_with_parent() -> None:
+    """End this process soon after the one that started it ends, even by SIGKILL."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def limit_threads(count: int) -> None:
+    """Compute with `count` threads: one a process when processes fill the cores."""
+    import torch
+
+    torch.set_num_threads(count)

@@ -1,0 +1,267 @@
+"""Resolve a configuration into a plan, refusing every mistake before any compute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness import PROTOCOL
+from harness.backbone.anatomy import architecture_of, check_kind
+from harness.base.errors import bad
+from harness.base.fingerprint import fingerprint, hash_file
+from harness.contracts.adaptation import Control
+from harness.contracts.config import LocalBackbone, Pretrained, RunConfig, TaskRun
+from harness.contracts.discover import Method, methods, tasks
+from harness.contracts.method import Train
+from harness.contracts.model import one_of, validate
+from harness.contracts.task import Role, Source
+from harness.data.build import domain_fingerprint
+from harness.data.task import load_task
+from harness.plan.plan import SHORT, BackboneJob, Block, Cell, DataJob, Plan, Prepared, PrepareJob, TaskPlan
+from harness.score.version import scoring_code
+
+
+class Planner:
+    """Makes the plan of one configuration."""
+
+    def __init__(self, config: RunConfig, where: str, only: dict[str, list[Any]] | None = None) -> None:
+        self.config = config
+        self.where = where
+        self.only = only or {}
+        self.methods = methods()
+        self.tasks = tasks()
+        self.output = Path(config.output)
+        self.data: dict[str, DataJob] = {}
+        self.data_prints: dict[str, dict[str, str]] = {}
+        self.backbones: dict[str, BackboneJob] = {}
+        self.prepares: dict[str, PrepareJob] = {}
+
+    def plan(self) -> Plan:
+        """Every job of the run; raises UserError at the first mistake."""
+        chosen = self._chosen_methods(self.config.methods, "methods")
+        for task in self.config.tasks:
+            one_of(task, list(self.tasks), self.where, "tasks")
+        for task, run in self.config.tasks.items():
+            self._plan_data(task, run)
+        for name in self.config.backbones:
+            self._plan_backbone(name)
+        task_plans, blocks = {}, []
+        for task, run in self.config.tasks.items():
+            plan = self._task_plan(task, run)
+            task_plans[task] = plan
+            names = self._chosen_methods(run.methods, f"tasks.{task}.methods") if run.methods else chosen
+            for name in self._kept("method", names):
+                method = self.methods[name]
+                if task in self._kept("task", [task]) and (not method.spec.kinds or plan.kind in method.spec.kinds):
+                    blocks.append(self._plan_block(method, task, plan, run))
+        used = {block.backbone for block in blocks}
+        return Plan(
+            output=str(self.output),
+            seeds=list(self.config.seeds),
+            allow_failures=self.config.allow_failures,
+            cell_minutes=self.config.cell_minutes,
+            memory_gib=self.config.memory_gib,
+            tasks=task_plans,
+            methods={name: self._summary(name) for name in sorted({block.method for block in blocks})},
+            data=list(self.data.values()),
+            backbones=[job for name, job in self.backbones.items() if name in used],
+            prepares=list(self.prepares.values()),
+            blocks=blocks,
+            scoring=scoring_code(),
+            config=self.config.model_dump(),
+        )
+
+    def _kept(self, axis: str, names: list[Any]) -> list[Any]:
+        """`names`, or those of them that `only` asks for."""
+        wanted = self.only.get(axis)
+        return [name for name in names if wanted is None or name in wanted]
+
+    def _chosen_methods(self, names: Any, field: str) -> list[str]:
+        if names == "all":
+            return list(self.methods)
+        for name in names:
+            one_of(name, list(self.methods), self.where, field)
+        return list(names)
+
+    def _summary(self, name: str) -> dict[str, Any]:
+        spec = self.methods[name].spec
+        return {"label": spec.label, "control": spec.control, "paper": spec.paper, "kinds": spec.kinds}
+
+    def _source(self, task: str, run: TaskRun) -> tuple[Source, dict[str, Role]]:
+        known = self.tasks[task].spec.sources
+        one_of(run.source, {str(name): its for name, its in known.items()}, self.where, f"tasks.{task}.source")
+        roles = run.domains or known[run.source].domains
+        for role in ("meta_test",):
+            if role not in roles.values():
+                raise bad(self.where, f"tasks.{task}.domains", roles, f"give at least one domain the role {role}")
+        return known[run.source], dict(roles)
+
+    def _plan_data(self, task: str, run: TaskRun) -> None:
+        found = self.tasks[task]
+        _, roles = self._source(task, run)
+        prints = {domain: domain_fingerprint(found, run.source, domain) for domain in roles}
+        folders = {
+            domain: str(self.output / "data" / task / f"{run.source}-{domain}-{print_[:SHORT]}")
+            for domain, print_ in prints.items()
+        }
+        budgets = run.budgets or found.spec.budgets
+        load_task(found)
+        allowed = found.spec.overlap_allowed or run.overlap_allowed
+        content = [prints, roles, budgets, allowed]
+        self.data_prints[task] = prints
+        self.data[task] = DataJob(
+            task=task,
+            source=run.source,
+            roles=roles,
+            folders=folders,
+            budgets=budgets,
+            overlap_allowed=allowed,
+            done=str(self.output / "data" / task / f"{fingerprint(content)[:SHORT]}.json"),
+        )
+
+    def _plan_backbone(self, name: str) -> None:
+        spec = self.config.backbones[name]
+        content: dict[str, Any] = {"protocol": PROTOCOL, "spec": spec.model_dump()}
+        corpora: dict[str, list[str]] = {}
+        if isinstance(spec, Pretrained):
+            for task, roles in spec.corpora.items():
+                one_of(task, list(self.config.tasks), self.where, f"backbones.{name}.corpora")
+                job = self.data[task]
+                domains = [domain for domain, role in job.roles.items() if role in roles]
+                corpora[task] = [job.folders[domain] for domain in domains]
+                content[f"corpus {task}"] = [self.data_prints[task][domain] for domain in domains]
+        if isinstance(spec, LocalBackbone):
+            folder = Path(spec.path).expanduser()
+            if not folder.is_dir():
+                raise bad(
+                    self.where,
+                    f"backbones.{name}.path",
+                    spec.path,
+                    "no such folder exists; name a checkpoint directory",
+                )
+            architecture_of(folder)
+            content["files"] = _checkpoint_print(folder)
+        key = fingerprint(content)
+        self.backbones[name] = BackboneJob(
+            name=name,
+            spec=spec.model_dump(),
+            folder=str(self.output / "backbones" / f"{name}-{key[:SHORT]}"),
+            fingerprint=key,
+            corpora=corpora,
+        )
+
+    def _task_plan(self, task: str, run: TaskRun) -> TaskPlan:
+        spec = self.tasks[task].spec
+        backbone = run.backbone or spec.backbone
+        one_of(backbone, list(self.config.backbones), self.where, f"tasks.{task}.backbone")
+        described = self.config.backbones[backbone]
+        if isinstance(described, Pretrained):
+            check_kind(self.where, described.architecture, spec.kind)
+        elif isinstance(described, LocalBackbone):
+            folder = Path(described.path).expanduser()
+            check_kind(folder / "config.json", architecture_of(folder), spec.kind)
+        return TaskPlan(
+            label=spec.label,
+            folder=str(self.tasks[task].folder),
+            kind=spec.kind,
+            metric=spec.metric,
+            direction=spec.direction,
+            source=run.source,
+            backbone=backbone,
+            budgets=sorted(run.budgets or spec.budgets),
+            domains=[domain for domain, role in self.data[task].roles.items() if role == "meta_test"],
+            max_length=run.max_length or spec.max_length,
+            target_length=run.target_length or spec.target_length,
+            test_examples=run.test_examples,
+            overlap_allowed=self.data[task].overlap_allowed,
+        )
+
+    def _plan_block(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> Block:
+        adaptations = method.adaptations()
+        settings = _train_settings(method, task, run, self.where)
+        control = isinstance(adaptations[0], Control)
+        job = None if control else self._plan_preparation(method, task, plan, run)
+        base = self.backbones[plan.backbone]
+        prepared = {(part.target, part.seed): part for part in job.parts} if job else {}
+        cells = []
+        for domain in self._kept("domain", plan.domains):
+            for budget in self._kept("budget", plan.budgets):
+                for seed in self._kept("seed", list(self.config.seeds)):
+                    part = prepared.get((domain, seed)) or prepared.get((None, seed))
+                    content = {
+                        "protocol": PROTOCOL,
+                        "code": method.code,
+                        "adapt": {
+                            name: part.model_dump() for name, part in zip(method.spec.adapt, adaptations, strict=True)
+                        },
+                        "train": settings.model_dump(),
+                        "data": self.data_prints[task][domain],
+                        "model": None if control else part.fingerprint if part else base.fingerprint,
+                        "lengths": [plan.max_length, plan.target_length],
+                        "test_examples": plan.test_examples,
+                        "cell": [task, domain, budget, seed],
+                    }
+                    key = fingerprint(content)
+                    folder = self.output / "cells" / task / method.id / f"{domain}-k{budget}-s{seed}-{key[:SHORT]}"
+                    checkpoint = None if control else part.folder if part else base.checkpoint
+                    cells.append(Cell(task, method.id, domain, budget, seed, key, str(folder), checkpoint))
+        key = fingerprint([[cell.fingerprint for cell in cells], self.data[task].done])[:SHORT]
+        return Block(
+            task=task,
+            method=method.id,
+            method_folder=str(method.folder),
+            train=settings.model_dump(),
+            prepare_done=job.done if job else None,
+            backbone=plan.backbone,
+            cells=cells,
+            done=str(self.output / "blocks" / task / f"{method.id}-{key}.json"),
+        )
+
+    def _plan_preparation(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> PrepareJob | None:
+        name, _ = method.spec.preparation
+        preparation = method.preparation(run.prepare.get(name))
+        if preparation is None:
+            return None
+        base, data = self.backbones[plan.backbone], self.data[task]
+        parts = []
+        targets = self._kept("domain", plan.domains) if preparation.per_domain else [None]
+        for target in targets:
+            for seed in self._kept("seed", list(self.config.seeds)):
+                read = [target] if target else [d for d, role in data.roles.items() if role != "meta_test"]
+                content = {
+                    "protocol": PROTOCOL,
+                    "preparation": [name, preparation.model_dump()],
+                    "adapt": method.spec.adapt if preparation.uses_adaptation else None,
+                    "backbone": base.fingerprint,
+                    "data": {domain: [self.data_prints[task][domain], data.roles[domain]] for domain in read},
+                    "lengths": [plan.max_length, plan.target_length],
+                    "task": task,
+                    "seed": seed,
+                }
+                key = fingerprint(content)
+                folder = self.output / "prepared" / task / name / f"{target or 'all'}-s{seed}-{key[:SHORT]}"
+                parts.append(Prepared(str(folder), key, target, seed))
+        key = fingerprint([part.fingerprint for part in parts])[:SHORT]
+        done = str(self.output / "prepared" / task / f"{name}-{key}.json")
+        job = PrepareJob(name, task, plan.backbone, preparation.model_dump(), parts, done)
+        return self.prepares.setdefault(done, job)
+
+
+def _train_settings(method: Method, task: str, run: TaskRun, where: str) -> Train:
+    """The method's training, then what was tuned for the task, then what the configuration says."""
+    settings = method.spec.train.model_dump()
+    settings |= method.tuned[task].train if task in method.tuned else {}
+    if method.spec.control and settings["steps"] == 0:
+        return validate(Train, settings, method.folder / "method.yaml", "train")
+    unknown = set(run.train) - set(Train.model_fields)
+    if unknown:
+        one_of(sorted(unknown)[0], list(Train.model_fields), where, f"tasks.{task}.train")
+    return validate(Train, settings | run.train, where, f"tasks.{task}.train")
+
+
+def _checkpoint_print(folder: Path) -> str:
+    """The hash of a checkpoint's files; weights by content, so that a replaced file is seen."""
+    files = sorted(
+        path for path in folder.iterdir() if path.suffix in (".json", ".safetensors", ".bin", ".txt", ".model")
+    )
+    return fingerprint([(path.name, hash_file(path)) for path in files])

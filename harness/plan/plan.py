@@ -1,0 +1,198 @@
+"""The plan of a run: every job, its files and its fingerprints, resolved from the configuration.
+
+Names of files hold fingerprints, so a file that stands is never stale: what changed has another name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.base.files import read_json, write_json
+from harness.base.fingerprint import fingerprint
+from harness.contracts.task import Role, SourceName
+
+SHORT = 10  # digits of a fingerprint in a file's name
+
+
+@dataclass(frozen=True)
+class DataJob:
+    """A task's domains on disk."""
+
+    task: str
+    source: SourceName
+    roles: dict[str, Role]
+    folders: dict[str, str]
+    budgets: list[int]
+    overlap_allowed: bool
+    done: str
+
+
+@dataclass(frozen=True)
+class BackboneJob:
+    """A checkpoint directory: pretrained here, or one that the user has."""
+
+    name: str
+    spec: dict[str, Any]
+    folder: str
+    fingerprint: str
+    corpora: dict[str, list[str]]  # task to the domain folders whose unlabeled text is read
+
+    @property
+    def done(self) -> str:
+        """The file that stands when the checkpoint is complete."""
+        return f"{self.folder}/backbone.json"
+
+    @property
+    def checkpoint(self) -> str:
+        """The Hugging Face directory: the user's own where the backbone is local."""
+        return str(Path(self.spec["path"]).expanduser()) if self.spec["source"] == "local" else self.folder
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One prepared checkpoint."""
+
+    folder: str
+    fingerprint: str
+    target: str | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class PrepareJob:
+    """A preparation for a task, over its seeds and, where it is per domain, its target domains."""
+
+    name: str
+    task: str
+    backbone: str
+    options: dict[str, Any]
+    parts: list[Prepared]
+    done: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The unit of result."""
+
+    task: str
+    method: str
+    domain: str
+    budget: int
+    seed: int
+    fingerprint: str
+    folder: str
+    checkpoint: str | None
+
+
+@dataclass(frozen=True)
+class Block:
+    """The cells that one job runs in one process."""
+
+    task: str
+    method: str
+    method_folder: str
+    train: dict[str, Any]
+    prepare_done: str | None
+    backbone: str
+    cells: list[Cell]
+    done: str
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """How a task takes part in the run."""
+
+    label: str
+    folder: str
+    kind: str
+    metric: str
+    direction: str
+    source: SourceName
+    backbone: str
+    budgets: list[int]
+    domains: list[str]
+    max_length: int
+    target_length: int
+    test_examples: int | None
+    overlap_allowed: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every job of a run."""
+
+    output: str
+    seeds: list[int]
+    allow_failures: bool
+    cell_minutes: float | None
+    memory_gib: float | None
+    tasks: dict[str, TaskPlan]
+    methods: dict[str, dict[str, Any]]
+    data: list[DataJob]
+    backbones: list[BackboneJob]
+    prepares: list[PrepareJob]
+    blocks: list[Block]
+    scoring: str
+    config: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """Where the plan is kept for the jobs to read."""
+        return Path(self.output) / "plan.json"
+
+    def cells(self) -> Iterable[Cell]:
+        """Every cell of the run."""
+        for block in self.blocks:
+            yield from block.cells
+
+    def data_of(self, task: str) -> DataJob:
+        """The data job of a task."""
+        return next(job for job in self.data if job.task == task)
+
+    def backbone(self, name: str) -> BackboneJob:
+        """The backbone of that name."""
+        return next(job for job in self.backbones if job.name == name)
+
+    def block(self, task: str, method: str) -> Block:
+        """The block of a task and a method."""
+        return next(block for block in self.blocks if (block.task, block.method) == (task, method))
+
+    def with_done(self, done: str) -> Any:
+        """The job whose mark is the file `done`."""
+        jobs: list[Any] = [*self.data, *self.backbones, *self.prepares, *self.blocks]
+        return next(job for job in jobs if job.done == done)
+
+    def scored(self, task: str) -> str:
+        """The mark that every finished cell of a task has scores; it knows blocks and scoring code."""
+        key = fingerprint([self.scoring, [block.done for block in self.blocks if block.task == task]])[:SHORT]
+        return f"{self.output}/scores/{task}-{key}.json"
+
+    def save(self) -> None:
+        """Write the plan for the jobs, touching the file only when it changed."""
+        content = asdict(self)
+        if not self.path.is_file() or read_json(self.path) != content:
+            write_json(self.path, content)
+
+
+def load_plan(path: Path) -> Plan:
+    """The plan that a run has saved."""
+    content = read_json(path)
+    blocks = []
+    for block in content.pop("blocks"):
+        cells = [Cell(**cell) for cell in block.pop("cells")]
+        blocks.append(Block(**block, cells=cells))
+    prepares = []
+    for job in content.pop("prepares"):
+        parts = [Prepared(**part) for part in job.pop("parts")]
+        prepares.append(PrepareJob(**job, parts=parts))
+    return Plan(
+        data=[DataJob(**job) for job in content.pop("data")],
+        backbones=[BackboneJob(**job) for job in content.pop("backbones")],
+        tasks={name: TaskPlan(**task) for name, task in content.pop("tasks").items()},
+        prepares=prepares,
+        blocks=blocks,
+        **content,
+    )

@@ -1,0 +1,1 @@
+"""What is done to a backbone before it sees the target domain."""

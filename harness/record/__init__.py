@@ -1,0 +1,1 @@
+"""What a cell leaves behind, and the one table made of all records."""

@@ -1,0 +1,89 @@
+"""The rule `collect`: records.parquet, one row a cell and metric."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.base.files import read_json, whole_file
+from harness.plan.plan import Cell, Plan
+from harness.record.record import SCORES, read_record
+
+COLUMNS = (
+    "task", "method", "domain", "budget", "seed", "source", "backbone", "status", "metric", "score", "n",
+    "primary", "direction", "fingerprint", "adaptation_seconds", "prediction_seconds", "preparation_seconds",
+    "peak_rss_mib", "peak_device_mib", "trained_parameters", "model_parameters", "stored_bytes", "trained_tokens",
+    "arithmetic_cpu_seconds", "error", "statistics", "train", "provenance",
+)  # fmt: skip
+
+
+def collect(plan: Plan) -> pd.DataFrame:
+    """Every cell of the plan, in its order; a cell without a score has one row with a status."""
+    preparation = _preparation_seconds(plan)
+    rows: list[dict[str, Any]] = []
+    for cell in plan.cells():
+        rows += _rows(plan, cell, preparation)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def write_records(plan: Plan) -> None:
+    """Write records.parquet, whole or not at all."""
+    with whole_file(records_file(plan)) as beside:
+        collect(plan).to_parquet(beside, index=False)
+
+
+def records_file(plan: Plan) -> Path:
+    """Where the records of a plan are."""
+    return Path(plan.output) / "records.parquet"
+
+
+def _rows(plan: Plan, cell: Cell, preparation: dict[str, float]) -> list[dict[str, Any]]:
+    task = plan.tasks[cell.task]
+    record = read_record(Path(cell.folder), cell.fingerprint) or {"status": "missing"}
+    row = {
+        "task": cell.task,
+        "method": cell.method,
+        "domain": cell.domain,
+        "budget": cell.budget,
+        "seed": cell.seed,
+        "source": task.source,
+        "backbone": task.backbone,
+        "status": record["status"],
+        "metric": task.metric,
+        "primary": True,
+        "direction": task.direction,
+        "fingerprint": cell.fingerprint,
+        "error": record.get("error"),
+        "preparation_seconds": preparation.get(cell.checkpoint or "", 0.0),
+        "train": json.dumps(record.get("train"), sort_keys=True),
+        "provenance": json.dumps(record.get("provenance"), sort_keys=True),
+    } | {name: value for name, value in record.get("costs", {}).items() if name in COLUMNS}
+    scores = Path(cell.folder) / SCORES
+    if record["status"] != "done" or not scores.is_file():
+        return [row]
+    found = read_json(scores)
+    return [
+        row
+        | {
+            "metric": metric,
+            "score": score,
+            "n": found["n"],
+            "primary": metric == task.metric,
+            "statistics": found["statistics"].get(metric),
+        }
+        for metric, score in found["scores"].items()
+    ]
+
+
+def _preparation_seconds(plan: Plan) -> dict[str, float]:
+    """Seconds by prepared folder, for those that stand."""
+    seconds = {}
+    for job in plan.prepares:
+        for part in job.parts:
+            file = Path(part.folder) / "prepared.json"
+            if file.is_file():
+                seconds[part.folder] = float(read_json(file)["cost"]["seconds"])
+    return seconds

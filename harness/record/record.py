@@ -1,0 +1,42 @@
+"""A cell's record: identity, status, costs, provenance. Scores stand in a file beside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.base.files import read_json, write_json, write_lines
+from harness.base.provenance import provenance
+
+Status = Literal["done", "error", "out_of_memory", "diverged", "unsupported", "timeout"]
+FAILURES: tuple[Status, ...] = ("error", "out_of_memory", "diverged", "unsupported", "timeout")
+RECORD, PREDICTIONS, SCORES = "record.json", "predictions.jsonl", "scores.json"
+
+
+def write_done(folder: Path, identity: dict[str, Any], rows: list[dict[str, Any]], costs: dict[str, Any]) -> None:
+    """Write a finished cell: its predictions first, then the record that says they stand."""
+    write_lines(folder / PREDICTIONS, rows)
+    write_json(folder / RECORD, identity | {"status": "done", "costs": costs, "provenance": provenance()})
+
+
+def write_failed(folder: Path, identity: dict[str, Any], status: Status, error: str) -> None:
+    """Write a failed cell: a status and the end of the error, and no score."""
+    end = {"status": status, "error": error[-2000:], "costs": {}, "provenance": provenance()}
+    write_json(folder / RECORD, identity | end)
+
+
+def read_record(folder: Path, fingerprint: str) -> dict[str, Any] | None:
+    """The record in `folder` if it is of this very cell, else None."""
+    file = folder / RECORD
+    if not file.is_file():
+        return None
+    record: dict[str, Any] = read_json(file)
+    return record if record.get("fingerprint") == fingerprint else None
+
+
+def forget(folder: Path) -> None:
+    """Remove a cell's files, so that the next run computes it again."""
+    for name in (RECORD, PREDICTIONS, SCORES):
+        if (folder / name).exists():
+            os.unlink(folder / name)

@@ -1,0 +1,1 @@
+"""Scores of predictions, and the statistics from which intervals are made. No torch here."""

@@ -1,0 +1,31 @@
+"""ROUGE-1/2/L F1 with stemming by rouge-score, as a local `evaluate` metric."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import datasets
+import evaluate
+from rouge_score.rouge_scorer import RougeScorer
+
+NAMES = ["rouge1", "rouge2", "rougeL"]
+
+
+class Rouge(evaluate.Metric):
+    """Predictions and references are strings."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        text = datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=__doc__,
+            citation="Lin, 2004",
+            features=datasets.Features({"predictions": text, "references": text}),
+        )
+
+    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, Any]:
+        """Mean F1 in percent, and the F1 of each example."""
+        scorer = RougeScorer(NAMES, use_stemmer=True)
+        rows = [scorer.score(gold, guess) for guess, gold in zip(predictions, references, strict=True)]
+        statistics = {name: [[100 * row[name].fmeasure, 1.0] for row in rows] for name in NAMES}
+        scores = {name: sum(value for value, _ in its) / len(its) for name, its in statistics.items()}
+        return {"scores": scores, "statistics": statistics}

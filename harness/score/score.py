@@ -1,0 +1,67 @@
+"""The rule `score`: scores beside every finished cell of a task."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import evaluate
+
+from harness.base.files import read_json, read_lines, write_json
+from harness.base.fingerprint import hash_file
+from harness.base.progress import say
+from harness.contracts.method import Kind
+from harness.plan.plan import Cell, Plan
+from harness.record.record import PREDICTIONS, SCORES, read_record
+from harness.score.version import scoring_code
+
+# For each kind: its metrics, and the key of an example under which the reference stands.
+METRICS: dict[Kind, tuple[tuple[str, ...], str]] = {
+    "token-classification": (("entity_f1",), "tags"),
+    "causal-lm": (("perplexity",), "id"),
+    "summarization": (("rouge", "bleu"), "summary"),
+}
+
+
+@cache
+def metric(name: str) -> evaluate.Metric:
+    """One of our `evaluate` metrics, loaded from the repository, so without a hub."""
+    return evaluate.load(str(Path(__file__).parent / "metrics" / f"{name}.py"), keep_in_memory=True)
+
+
+def score_rows(kind: Kind, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Scores and statistics of predictions; each row holds an example and what was `predicted`."""
+    names, reference = METRICS[kind]
+    found: dict[str, Any] = {"scores": {}, "statistics": {}, "n": len(rows)}
+    for name in names:
+        its = metric(name).compute(
+            predictions=[row["predicted"] for row in rows], references=[row[reference] for row in rows]
+        )
+        found["scores"] |= its["scores"]
+        found["statistics"] |= its["statistics"]
+    return found
+
+
+def score_cell(cell: Cell, kind: Kind) -> bool:
+    """Score a finished cell unless its scores are those of these predictions and this code."""
+    folder = Path(cell.folder)
+    record = read_record(folder, cell.fingerprint)
+    if record is None or record["status"] != "done":
+        return False
+    key = [scoring_code(), hash_file(folder / PREDICTIONS)]
+    if (folder / SCORES).is_file() and read_json(folder / SCORES)["key"] == key:
+        return False
+    write_json(folder / SCORES, score_rows(kind, read_lines(folder / PREDICTIONS)) | {"key": key})
+    return True
+
+
+def score_task(plan: Plan, task: str) -> None:
+    """Score every finished cell of a task and leave the mark that says so."""
+    kind: Kind = plan.tasks[task].kind  # type: ignore[assignment]
+    new = 0
+    blocks = [block for block in plan.blocks if block.task == task]
+    for block in blocks:
+        new += sum(score_cell(cell, kind) for cell in block.cells)
+    say(f"{task}: scored {new} cells, {sum(len(block.cells) for block in blocks)} in all")
+    write_json(Path(plan.scored(task)), {"scored": new})

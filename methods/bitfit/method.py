@@ -1,0 +1,12 @@
+"""BitFit (Ben Zaken et al., 2022)."""
+
+from harness.backbone.backbone import Backbone
+from harness.contracts.adaptation import Adaptation
+
+
+class Bitfit(Adaptation):
+    """Every bias of the body trains, those of the norms included."""
+
+    def attach(self, backbone: Backbone) -> None:
+        for bias in backbone.biases().values():
+            bias.requires_grad_(True)

@@ -1,0 +1,36 @@
+"""LoRA (Hu et al., 2022)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from harness.backbone.backbone import Backbone, Targets
+from harness.contracts.adaptation import Adaptation
+
+
+class LowRank(nn.Module):
+    """x -> scale * B A x with A [rank, in] random and B [out, rank] zero, so it starts as nothing."""
+
+    def __init__(self, in_features: int, out_features: int, rank: int, scale: float) -> None:
+        super().__init__()
+        self.down = nn.Parameter(torch.empty(rank, in_features))
+        self.up = nn.Parameter(torch.zeros(out_features, rank))
+        self.scale = scale
+        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # The scale goes onto the narrow side, where it costs least.
+        return (x @ self.down.T * self.scale) @ self.up.T
+
+
+class LoRA(Adaptation):
+    """Low-rank additive update of dense layers (Hu et al., 2022, equation 3); `scale` is alpha / r."""
+
+    rank: int = 8
+    scale: float = 1.0
+    targets: Targets = "query_value"
+
+    def attach(self, backbone: Backbone) -> None:
+        for dense in backbone.dense_layers(self.targets):
+            dense.add(LowRank(dense.in_features, dense.out_features, self.rank, self.scale))

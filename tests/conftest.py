@@ -1,0 +1,44 @@
+"""What all tests share: no network, one thread, and tiny checkpoints that are written once a session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+if TYPE_CHECKING:
+    from harness.backbone.load import Checkpoint
+
+# Torch takes seconds to import: the fixtures that need it import it.
+
+
+@pytest.fixture(scope="session")
+def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A tiny checkpoint directory of an architecture."""
+    import torch
+
+    from tests.models import write_checkpoint
+
+    torch.set_num_threads(1)
+    parent = tmp_path_factory.mktemp("checkpoints")
+    return cache(lambda architecture: write_checkpoint(parent / architecture, architecture))
+
+
+@pytest.fixture(scope="session")
+def checkpoint(checkpoint_folder: Callable[[str], Path]) -> Callable[..., Checkpoint]:
+    """A tiny checkpoint, read for a kind of task; its `backbone(seed)` is a fresh copy."""
+    from harness.backbone.load import Checkpoint
+
+    @cache
+    def read(architecture: str, kind: Any, labels: int | None = None) -> Checkpoint:
+        return Checkpoint(checkpoint_folder(architecture), kind, labels)
+
+    return read

@@ -1,0 +1,163 @@
+"""Small cells on tiny models, watched while they run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor
+
+from harness.adapt import cell
+from harness.adapt.cell import Bench, run_cell
+from harness.backbone.anatomy import anatomies
+from harness.backbone.backbone import Backbone
+from harness.backbone.load import Checkpoint
+from harness.base.files import write_lines
+from harness.base.seeds import derive
+from harness.contracts.discover import Method, methods, tasks
+from harness.contracts.method import Kind
+from harness.contracts.task import Sizes
+from harness.data.kinds import TokenClassification
+from harness.data.splits import few
+from harness.data.task import Example, Splits, Task, load_task
+from tests.models import ARCHITECTURES
+
+SIZES = Sizes(train=8, dev=1, test=3)
+BUDGET, STEPS, MAX_LENGTH, TARGET_LENGTH = 4, 3, 32, 8
+GOLD: dict[Kind, str] = {"token-classification": "tags", "summarization": "summary", "causal-lm": "id"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A method on an architecture, for a kind of task."""
+
+    method: str
+    architecture: str
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"{self.method}-{self.architecture}-{self.kind}"
+
+    @property
+    def folder(self) -> Method:
+        return methods()[self.method]
+
+
+def cases(control: bool = False) -> list[Case]:
+    """Every discovered method with each architecture and kind that it can serve; controls stand apart."""
+    found = []
+    for name, method in methods().items():
+        for architecture in ARCHITECTURES:
+            for kind in anatomies()[architecture].kinds:
+                if kind in (method.spec.kinds or [kind]) and uses_model(method) != control:
+                    found.append(Case(name, architecture, kind))
+    return found
+
+
+def uses_model(method: Method) -> bool:
+    """Whether the method adapts a backbone; a `Control` predicts without one."""
+    from harness.contracts.adaptation import Control
+
+    return not isinstance(method.adaptations()[0], Control)
+
+
+@cache
+def task_of(kind: Kind) -> tuple[Task, str, Splits]:
+    """The first discovered task of a kind, one of its domains and a few embedded examples."""
+    for folder in tasks().values():
+        source = folder.spec.sources.get("embedded")
+        if folder.spec.kind == kind and source:
+            task, domain = load_task(folder), source.roles("meta_test")[0]
+            return task, domain, task.read_embedded(domain, SIZES)
+    raise LookupError(f"no task of kind {kind} has an embedded source")
+
+
+def labels_of(kind: Kind) -> int | None:
+    """The size of the head that the kind's task needs."""
+    task = task_of(kind)[0]
+    return len(task.labels) if isinstance(task, TokenClassification) else None
+
+
+def seen_examples(kind: Kind, budget: int, seed: int) -> list[str]:
+    """The ids of the training examples that a cell may use."""
+    task, domain, splits = task_of(kind)
+    return [example["id"] for example in few(splits["train"], budget, task.folder.name, domain, seed)]
+
+
+def init_seed(kind: Kind, budget: int = BUDGET, seed: int = 0) -> int:
+    """The seed of what is new in a cell, by the harness's rule for seeds."""
+    task, domain, _ = task_of(kind)
+    return derive("init", task.folder.name, domain, budget, seed)
+
+
+def spoiled(example: Example, donor: Example, keys: tuple[str, ...] | None = None) -> Example:
+    """The example with all its content, or the content under `keys`, taken from another."""
+    return {key: donor[key] if key != "id" and key in (keys or donor) else value for key, value in example.items()}
+
+
+@dataclass
+class Ran:
+    """A cell that ran: its predictions, its backbone, and the parameters before and after training."""
+
+    predictions: list[Any]
+    costs: dict[str, Any]
+    backbone: Backbone | None = None
+    before: dict[str, Tensor] = field(default_factory=dict)
+    after: dict[str, Tensor] = field(default_factory=dict)
+    gradients: dict[str, float] = field(default_factory=dict)
+
+    def trained(self) -> dict[str, Tensor]:
+        """The tensors that train, as the cell left them."""
+        return {name: self.after[name] for name in self.backbone.trained()} if self.backbone else {}
+
+
+def state(backbone: Backbone) -> dict[str, Tensor]:
+    """A copy of all parameters and buffers."""
+    named = [*backbone.named_parameters(), *backbone.named_buffers()]
+    return {name: value.detach().clone() for name, value in named}
+
+
+def run(folder: Path, case: Case, read: Checkpoint | None, splits: Splits, seed: int = 0, budget: int = BUDGET) -> Ran:
+    """Run one cell of a case in `folder` on `splits`, noting the largest gradient of each trained parameter."""
+    task, domain, _ = task_of(case.kind)
+    for split in ("train", "test"):
+        write_lines(folder / f"{split}.jsonl", splits[split])
+    settings = case.folder.spec.train
+    train = settings.model_copy(update={"steps": min(settings.steps, STEPS), "batch_size": 2})
+    bench = Bench(task, {domain: str(folder)}, case.folder.adaptations(), train, MAX_LENGTH, TARGET_LENGTH, None)
+    if read is not None:
+        bench.checkpoints["tiny"] = read
+    ran = Ran([], {})
+
+    def watched(backbone: Backbone, *arguments: Any, **options: Any) -> Any:
+        ran.backbone, ran.before = backbone, state(backbone)
+        for name, parameter in backbone.trained().items():
+            parameter.register_hook(lambda gradient, name=name: note(name, gradient))
+        done = real(backbone, *arguments, **options)
+        ran.after = state(backbone)
+        return done
+
+    def note(name: str, gradient: Tensor) -> None:
+        ran.gradients[name] = max(ran.gradients.get(name, 0.0), float(gradient.abs().max()))
+
+    real = cell.train
+    with mock.patch.object(cell, "train", watched):
+        ran.predictions, ran.costs = run_cell(bench, domain, budget, seed, "tiny" if read else None)
+    return ran
+
+
+def shake(backbone: Backbone, spread: float = 0.3) -> None:
+    """Move every parameter that trains away from where it starts."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in backbone.trained().values():
+            parameter.add_(spread * torch.randn(parameter.shape, generator=generator))
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Whether two sets of tensors hold the same bits under the same names."""
+    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())

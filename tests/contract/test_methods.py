@@ -1,0 +1,241 @@
+"""What every discovered method promises, on each architecture that it can serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from harness.adapt.save import attach, load_trained, save_trained
+from harness.backbone.backbone import Backbone
+from harness.backbone.load import Checkpoint
+from harness.contracts.adaptation import Adaptation
+from harness.contracts.discover import methods
+from harness.data.splits import few
+from tests.contract.cells import (
+    BUDGET,
+    GOLD,
+    Case,
+    Ran,
+    cases,
+    init_seed,
+    labels_of,
+    run,
+    same,
+    seen_examples,
+    shake,
+    spoiled,
+    state,
+    task_of,
+)
+from tests.contract.probes import cache_error, future_seen, logits
+
+OTHERWISE = "does not start as the backbone"  # a README that says so takes its method out of the test of the start
+EXACT = 1e-6
+ROUNDING = 2e-5
+NOTICED = 1e-6  # a gradient below this may be rounding: a key's bias has none in exact arithmetic
+
+every = pytest.mark.parametrize("case", cases(), ids=str)
+learning = pytest.mark.parametrize("case", [case for case in cases() if case.folder.spec.train.steps], ids=str)
+causal = pytest.mark.parametrize("case", [case for case in cases() if case.architecture in ("gpt2", "bart")], ids=str)
+controls = pytest.mark.parametrize("case", [case for case in cases(control=True) if case.architecture != "roberta"], ids=str)
+
+Read = Callable[..., Checkpoint]
+
+
+def read_for(case: Case, checkpoint: Read) -> Checkpoint:
+    return checkpoint(case.architecture, case.kind, labels_of(case.kind))
+
+
+def attached(case: Case, checkpoint: Read) -> Backbone:
+    """A fresh backbone with the method's adaptations, as a cell has it before the first step."""
+    adaptations: Any = case.folder.adaptations()
+    backbone = read_for(case, checkpoint).backbone(init_seed(case.kind))
+    attach(backbone, adaptations, init_seed(case.kind))
+    return backbone
+
+
+def ran(case: Case, checkpoint: Read, folder: Path, **options: Any) -> Ran:
+    splits = options.pop("splits", task_of(case.kind)[2])
+    return run(folder, case, read_for(case, checkpoint), splits, **options)
+
+
+@every
+def test_only_declared_parameters_move(case: Case, checkpoint: Read, tmp_path: Path) -> None:
+    original = {name: value.clone() for name, value in read_for(case, checkpoint).model.state_dict().items()}
+    it = ran(case, checkpoint, tmp_path)
+    assert it.backbone is not None
+    declared = it.backbone.trained()
+    moved = {name for name, value in it.after.items() if not torch.equal(value, it.before[name])}
+    assert moved <= set(declared)
+    assert {name for name, largest in it.gradients.items() if largest > NOTICED} <= moved
+    assert bool(moved) == (case.folder.spec.train.steps > 0)
+    assert same(original, dict(read_for(case, checkpoint).model.state_dict())), "the cell changed the shared checkpoint"
+
+
+@every
+def test_one_prediction_for_each_test_example(case: Case, checkpoint: Read, tmp_path: Path) -> None:
+    it = ran(case, checkpoint, tmp_path)
+    test = task_of(case.kind)[2]["test"]
+    assert len(it.predictions) == len(test)
+    if case.kind == "token-classification":
+        assert [len(tags) for tags in it.predictions] == [len(example["tokens"]) for example in test]
+    if it.backbone and case.folder.spec.train.steps:
+        assert it.costs["trained_parameters"] == sum(value.numel() for value in it.backbone.trained().values())
+
+
+@learning
+def test_saved_and_reloaded_predicts_the_same(case: Case, checkpoint: Read, tmp_path: Path) -> None:
+    it = ran(case, checkpoint, tmp_path)
+    assert it.backbone is not None
+    save_trained(it.backbone, tmp_path / "trained.safetensors")
+    again = attached(case, checkpoint)
+    shake(again)
+    assert not torch.equal(logits(again), logits(it.backbone))
+    load_trained(again, tmp_path / "trained.safetensors")
+    assert same(state(again), state(it.backbone))
+    assert torch.equal(logits(again), logits(it.backbone))
+    assert it.costs["stored_bytes"] <= (tmp_path / "trained.safetensors").stat().st_size
+
+
+@every
+def test_same_seed_same_bytes(case: Case, checkpoint: Read, tmp_path: Path) -> None:
+    one, two = (ran(case, checkpoint, tmp_path, seed=3) for _ in range(2))
+    assert one.predictions == two.predictions
+    assert same(one.trained(), two.trained())
+    if case.folder.spec.train.steps:
+        assert not same(one.trained(), ran(case, checkpoint, tmp_path, seed=4).trained())
+
+
+@every
+def test_only_the_budget_is_seen(case: Case, checkpoint: Read, tmp_path: Path) -> None:
+    splits = task_of(case.kind)[2]
+    allowed = seen_examples(case.kind, BUDGET, 0)
+    donor = next(example for example in splits["train"] if example["id"] not in allowed)
+    base = ran(case, checkpoint, tmp_path)
+
+    def with_spoiled(inside: bool) -> Ran:
+        train = [spoiled(row, donor) if (row["id"] in allowed) == inside else row for row in splits["train"]]
+        assert train != splits["train"]
+        return ran(case, checkpoint, tmp_path, splits={**splits, "train": train})
+
+    outside = with_spoiled(inside=False)
+    assert outside.predictions == base.predictions
+    assert same(outside.trained(), base.trained())
+    if case.folder.spec.train.steps:
+        assert not same(with_spoiled(inside=True).trained(), base.trained())
+
+
+@every
+def test_gold_of_test_examples_is_not_read(case: Case, checkpoint: Read, tmp_path: Path) -> None:
+    check_gold_is_not_read(case, tmp_path, read_for(case, checkpoint))
+
+
+@controls
+def test_control_answers_each_example_and_reads_no_gold(case: Case, tmp_path: Path) -> None:
+    check_gold_is_not_read(case, tmp_path, None)
+
+
+def check_gold_is_not_read(case: Case, folder: Path, read: Checkpoint | None) -> None:
+    splits = task_of(case.kind)[2]
+    base = run(folder, case, read, splits)
+    assert len(base.predictions) == len(splits["test"])
+    hidden = [{**row, GOLD[case.kind]: without_gold(case, row)} for row in splits["test"]]
+    assert hidden != splits["test"]
+    assert run(folder, case, read, {**splits, "test": hidden}).predictions == base.predictions
+
+
+def without_gold(case: Case, example: dict[str, Any]) -> Any:
+    if case.kind == "token-classification":
+        labels: list[str] = task_of(case.kind)[0].labels  # type: ignore[attr-defined]
+        return [labels[(labels.index(tag) + 1) % len(labels)] for tag in example["tags"]]
+    return "nothing"
+
+
+@causal
+def test_no_token_sees_the_future(case: Case, checkpoint: Read) -> None:
+    backbone = attached(case, checkpoint)
+    shake(backbone)
+    assert future_seen(backbone) < ROUNDING
+
+
+@pytest.mark.parametrize("case", [case for case in cases() if case.kind == "summarization"], ids=str)
+def test_cache_changes_no_logit(case: Case, checkpoint: Read) -> None:
+    backbone = attached(case, checkpoint)
+    shake(backbone, 0.1)
+    assert cache_error(backbone) < 1e-4
+
+
+class Mean(nn.Module):
+    """Adds the mean over all positions: it sees the future and, with a cache, too little of the past."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 0.1 * x.mean(1, keepdim=True)
+
+
+class Leaky(Adaptation):
+    """A mean after each sublayer."""
+
+    def attach(self, backbone: Backbone) -> None:
+        for sublayer in backbone.sublayers():
+            sublayer.after(Mean())
+
+
+@pytest.mark.parametrize(("architecture", "kind"), [("gpt2", "causal-lm"), ("bart", "summarization")])
+def test_a_leak_is_found(architecture: str, kind: Any, checkpoint: Read) -> None:
+    backbone = checkpoint(architecture, kind).backbone(0)
+    attach(backbone, [Leaky()], 0)
+    assert future_seen(backbone) > 1e-3
+    if kind == "summarization":
+        assert cache_error(backbone) > 1e-3
+
+
+def starts_otherwise(case: Case) -> bool:
+    return OTHERWISE in " ".join((case.folder.folder / "README.md").read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize("case", [case for case in cases() if not starts_otherwise(case)], ids=str)
+def test_first_step_starts_as_the_backbone(case: Case, checkpoint: Read) -> None:
+    bare = read_for(case, checkpoint).backbone(init_seed(case.kind))
+    backbone = attached(case, checkpoint)
+    torch.testing.assert_close(logits(backbone), logits(bare), rtol=0, atol=EXACT)
+    if len(list(backbone.parameters())) > len(list(bare.parameters())):
+        shake(backbone)
+        assert (logits(backbone) - logits(bare)).abs().max() > 1e-3, "what was added never reaches the output"
+
+
+@pytest.mark.parametrize("case", [case for case in cases() if case.method == "prefix"], ids=str)
+def test_prefix_cannot_start_as_the_backbone(
+    case: Case, checkpoint: Read, record_property: Callable[[str, object], None]
+) -> None:
+    bare = logits(read_for(case, checkpoint).backbone(init_seed(case.kind)))
+    moved = float((logits(attached(case, checkpoint)) - bare).abs().mean() / bare.std())
+    record_property("share_of_the_logits_spread", moved)
+    assert starts_otherwise(case)
+    assert 0.02 < moved < 1.0
+
+
+@pytest.mark.parametrize("name", ["lora", "adapter", "ia3"])
+def test_additive_methods_do_not_excuse_themselves(name: str) -> None:
+    assert not any(starts_otherwise(case) for case in cases() if case.method == name)
+
+
+def test_every_method_is_covered() -> None:
+    covered = {case.method for case in [*cases(), *cases(control=True)]}
+    assert covered == set(methods())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_splits_are_nested(seed: int) -> None:
+    train = [{"id": place} for place in range(40)]
+    sizes = [few(train, budget, "task", "domain", seed) for budget in (1, 8, 32, 40)]
+    for smaller, larger in zip(sizes, sizes[1:], strict=False):
+        assert larger[: len(smaller)] == smaller
+    assert sorted(row["id"] for row in sizes[-1]) == list(range(40))
+    assert few(train, 8, "task", "domain", seed + 1) != sizes[1]
+    assert few(train, 8, "task", "another", seed) != sizes[1]
+    assert train == [{"id": place} for place in range(40)]
