@@ -6,7 +6,7 @@ changed has a new name. The plan (harness/plan/) knows every name; there is no l
 
 import sys
 
-from harness.plan.entry import Inputs, open_run
+from harness.plan.entry import Inputs, leave_refused, open_run
 
 PLAN = open_run(config, workflow.configfiles)
 INPUTS = Inputs(PLAN)
@@ -14,6 +14,9 @@ OUT = PLAN.output
 JOB = f"OMP_NUM_THREADS={{threads}} exec {sys.executable} -m harness.cli.job {{rule}} {PLAN.path}"
 REPORT = f"exec {sys.executable} -m harness.cli.report {{rule}} {PLAN.path} 2> {{log}}"
 
+
+onerror:
+    leave_refused(PLAN)
 
 wildcard_constraints:
     key="[0-9a-f]+",

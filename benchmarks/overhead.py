@@ -19,8 +19,8 @@ from pathlib import Path
 import yaml
 
 from harness.base.files import read_json
+from harness.contracts.plan import Plan, load_plan
 from harness.plan.entry import DEFAULT
-from harness.plan.plan import Plan, load_plan
 
 
 def arithmetic_seconds(plan: Plan) -> dict[str, float]:

@@ -15,14 +15,14 @@ from types import FrameType
 import torch
 
 from harness.adapt.cell import Bench, run_cell
+from harness.adapt.record import Status, read_record, write_done, write_failed
 from harness.base.errors import Diverged, Unsupported, UserError
 from harness.base.files import write_json
 from harness.base.progress import say
 from harness.contracts.discover import methods, tasks
 from harness.contracts.method import Train
+from harness.contracts.plan import Block, Cell, Plan
 from harness.data.task import load_task
-from harness.plan.plan import Block, Cell, Plan
-from harness.record.record import Status, read_record, write_done, write_failed
 
 
 class CellTimeout(Exception):

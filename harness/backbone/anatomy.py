@@ -10,7 +10,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel
 
-from harness.base.errors import UserError, bad
+from harness.base.errors import bad, reason
 from harness.contracts.method import Kind
 
 DenseRole = Literal["query", "key", "value", "output", "up", "down"]
@@ -62,16 +62,16 @@ def architecture_of(checkpoint: Path) -> str:
     config = checkpoint / "config.json"
     if not config.is_file():
         raise bad(
-            checkpoint, "the checkpoint", str(checkpoint), "it holds no config.json; name a Hugging Face directory"
+            checkpoint, "the checkpoint", checkpoint.name, "config.json is missing; name a Hugging Face directory"
         )
     try:
         architecture = json.loads(config.read_text(encoding="utf-8"))["model_type"]
-    except (json.JSONDecodeError, KeyError):
-        raise UserError(f"{config}: there is no readable `model_type`; fetch the checkpoint again") from None
-    if architecture not in anatomies():
-        raise bad(
-            config, "model_type", architecture, f"use one of {', '.join(anatomies())}, or describe it in anatomy.yaml"
-        )
+    except (ValueError, KeyError, TypeError) as error:
+        mend = f"it cannot be read ({reason(error)}); fetch the checkpoint again"
+        raise bad(config, "model_type", None, mend) from None
+    if architecture not in list(anatomies()):
+        mend = f"use one of {', '.join(anatomies())}, or describe it in anatomy.yaml"
+        raise bad(config, "model_type", architecture, mend)
     return str(architecture)
 
 
@@ -79,4 +79,4 @@ def check_kind(where: Path | str, architecture: str, kind: Kind) -> None:
     """Raise UserError where an architecture cannot do a kind of task."""
     if kind not in anatomies()[architecture].kinds:
         able = [name for name, anatomy in anatomies().items() if kind in anatomy.kinds]
-        raise bad(where, "the backbone's architecture", architecture, f"a {kind} task needs {' or '.join(able)}")
+        raise bad(where, "the backbone's architecture", architecture, f"a {kind} task needs one of {', '.join(able)}")

@@ -18,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 
 from harness.backbone.anatomy import anatomies, architecture_of, check_kind
 from harness.backbone.backbone import Backbone
-from harness.base.errors import UserError
+from harness.base.errors import bad, reason
 from harness.contracts.method import Kind
 
 transformers_logging.set_verbosity_error()
@@ -36,8 +36,8 @@ def load_tokenizer(checkpoint: Path) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, add_prefix_space=True)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{checkpoint}: its tokenizer cannot be read ({reason}); save one beside the model") from None
+        mend = f"it cannot be read ({reason(error)}); save one beside the model"
+        raise bad(checkpoint, "the tokenizer", None, mend) from None
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -59,9 +59,7 @@ class Checkpoint:
                 folder, local_files_only=True, output_loading_info=True, ignore_mismatched_sizes=True, **options
             )
         except (OSError, ValueError, RuntimeError) as error:
-            raise UserError(
-                f"{folder}: the weights cannot be read ({str(error).splitlines()[0]}); fetch them again"
-            ) from None
+            raise bad(folder, "the weights", None, f"they cannot be read ({reason(error)}); fetch them again") from None
         # A cache of keys and values serves generation alone; elsewhere it is built for nothing.
         self.model.config.use_cache = kind == "summarization"
         parts = dict(self.model.named_parameters())
@@ -70,7 +68,7 @@ class Checkpoint:
         body = self.model.base_model_prefix + "."
         lacking = sorted(name for name in fresh if name.startswith(body))
         if lacking:
-            raise UserError(f"{folder}: the weights lack {lacking[0]!r} of the model's body; fetch them again")
+            raise bad(folder, "a missing weight of the model's body", lacking[0], "fetch the checkpoint again")
         # A head that a preparation trained is in the checkpoint, yet it is a head all the same.
         self.head = (
             frozenset(name for name in parts if not name.startswith(body)) if labels is not None else frozenset()

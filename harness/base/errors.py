@@ -8,6 +8,10 @@ from pathlib import Path
 class UserError(Exception):
     """A mistake in something the user wrote or supplied, told in one sentence."""
 
+    def __init__(self, sentence: str) -> None:
+        # What is quoted (another library's message, say) may hold line ends; a sentence does not.
+        super().__init__(" ".join(line.strip() for line in sentence.splitlines() if line.strip()))
+
 
 class Diverged(Exception):
     """The loss became NaN or infinite during training."""
@@ -23,3 +27,9 @@ def bad(where: Path | str, field: str, value: object, mend: str) -> UserError:
     if len(shown) > 120:
         shown = shown[:117] + "..."
     return UserError(f"{where}: {field} is {shown}; {mend}")
+
+
+def reason(error: BaseException) -> str:
+    """The kind of an error and the first line of what it says."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
+    return f"{type(error).__name__}: {first}"

@@ -6,10 +6,10 @@ from argparse import Namespace
 
 from harness.contracts.adaptation import Control
 from harness.contracts.discover import methods, papers, tasks
+from harness.contracts.plan import Plan
 from harness.data.task import load_task
 from harness.plan.entry import make_plan, recheck
 from harness.plan.jobs import build_data
-from harness.plan.plan import Plan
 
 
 def check(options: Namespace) -> int:

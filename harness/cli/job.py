@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from harness.base.errors import UserError
+from harness.contracts.plan import load_plan
+from harness.plan.entry import note_refusal
 from harness.plan.jobs import JOBS, end_with_parent, limit_threads, score
-from harness.plan.plan import load_plan
 
 
 def main() -> int:
@@ -23,6 +24,7 @@ def main() -> int:
         else:
             JOBS[rule](plan, plan.with_done(target))
     except UserError as error:
+        note_refusal(plan, str(error))
         print(f"headstart: {error}", file=sys.stderr)
         return 2
     return 0

@@ -8,12 +8,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from harness.adapt.record import PREDICTIONS, read_record
 from harness.base.errors import UserError
 from harness.base.files import read_lines
 from harness.contracts.discover import methods, papers, tasks
+from harness.contracts.plan import Cell, Plan
 from harness.plan.entry import make_plan
-from harness.plan.plan import Cell, Plan
-from harness.record.record import PREDICTIONS, read_record
 
 
 def show_list(options: Namespace) -> int:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.adapt.record import read_record
+from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan
-from harness.plan.plan import Plan
 from harness.record.collect import records_file
-from harness.record.record import read_record
 
 # Seconds on one core, measured on the embedded default; a run's own records replace them.
 BACKBONE_SECONDS = 110.0

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.adapt.record import FAILURES
 from harness.base.files import write_json
-from harness.plan.plan import Plan, load_plan
+from harness.contracts.plan import Plan, load_plan
 from harness.record.collect import records_file, write_records
-from harness.record.record import FAILURES
 from harness.table.figures import write_figures
 from harness.table.leaderboard import write_leaderboards
 from harness.table.tables import write_tables

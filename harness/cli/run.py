@@ -7,14 +7,14 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from harness.adapt.record import FAILURES, SCORES, forget, read_record
 from harness.base.errors import UserError, bad
 from harness.base.files import read_json
 from harness.base.progress import say
 from harness.cli.look import asked, cell_name
+from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan, recheck, take_lock
 from harness.plan.jobs import build_backbone, build_data, run_preparation
-from harness.plan.plan import Plan
-from harness.record.record import FAILURES, SCORES, forget, read_record
 
 
 def run(options: Namespace) -> int:

@@ -9,15 +9,15 @@ from typing import Any
 
 import yaml
 
+from harness.adapt.record import SCORES, read_record
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_text
 from harness.base.progress import say
 from harness.cli.run import make_inputs
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.method import Tuned
+from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan, take_lock
-from harness.plan.plan import Plan
-from harness.record.record import SCORES, read_record
 
 TRIALS = 3
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from harness.contracts.model import Strict, read_yaml, validate
-from harness.contracts.task import Role, SourceName
+from harness.contracts.task import Budgets, Commit, Role, Seeds, SourceName
 
 
 class Pretrained(Strict):
@@ -27,6 +27,14 @@ class Pretrained(Strict):
     lr: float = Field(1e-3, gt=0)
     seed: int = 0
 
+    @field_validator("heads")
+    @classmethod
+    def _divide_the_width(cls, value: int, info: ValidationInfo) -> int:
+        width = info.data.get("width", value)  # absent where the width itself is bad
+        if width % value:
+            raise ValueError(f"choose a number that divides the width {width}")
+        return value
+
 
 class LocalBackbone(Strict):
     """A checkpoint directory on this machine."""
@@ -40,7 +48,7 @@ class HubBackbone(Strict):
 
     source: Literal["hub"]
     id: str
-    revision: str
+    revision: Commit
 
 
 BackboneSpec = Annotated[Pretrained | LocalBackbone | HubBackbone, Field(discriminator="source")]
@@ -51,7 +59,7 @@ class TaskRun(Strict):
 
     source: SourceName = "embedded"
     backbone: str | None = None
-    budgets: list[int] | None = None
+    budgets: Budgets | None = None
     domains: dict[str, Role] | None = Field(None, description="replaces the source's own domains and roles")
     methods: list[str] | None = Field(None, description="the methods for this task; the run's where absent")
     overlap_allowed: bool = Field(False, description="meta_train and meta_test may share examples; tables are marked")
@@ -61,32 +69,18 @@ class TaskRun(Strict):
     train: dict[str, Any] = Field({}, description="replaces fields of every method's `train`")
     prepare: dict[str, dict[str, Any]] = Field({}, description="replaces options of preparations, by name")
 
-    @field_validator("budgets")
-    @classmethod
-    def _budgets(cls, value: list[int] | None) -> list[int] | None:
-        if value is not None and (not value or min(value) < 1 or len(set(value)) < len(value)):
-            raise ValueError("budgets must be different positive numbers of examples")
-        return value
-
 
 class RunConfig(Strict):
     """What a file under `config/` may say."""
 
     output: str
-    seeds: list[int] = Field(min_length=1)
+    seeds: Seeds
     methods: Literal["all"] | list[str] = "all"
     tasks: dict[str, TaskRun]
     backbones: dict[str, BackboneSpec]
     allow_failures: bool = False
     cell_minutes: float | None = Field(None, gt=0, description="a cell that takes longer is a `timeout`")
     memory_gib: float | None = Field(None, gt=0, description="a cell that takes more is an `out_of_memory`")
-
-    @field_validator("seeds")
-    @classmethod
-    def _different(cls, value: list[int]) -> list[int]:
-        if len(set(value)) < len(value):
-            raise ValueError("seeds must differ from one another")
-        return value
 
 
 def read_config(path: Path) -> RunConfig:

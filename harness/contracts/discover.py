@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import harness
-from harness.base.errors import UserError, bad
+from harness.base.errors import bad, reason
 from harness.base.fingerprint import hash_files
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.method import MethodSpec, Tuned
@@ -54,18 +54,22 @@ class Method:
             one_of(name, list(known), where, "adapt")
             built.append(validate(known[name], options, where, f"adapt.{name}"))
         if len(built) > 1 and any(isinstance(part, Control) for part in built):
-            raise bad(where, "adapt", list(self.spec.adapt), "a control stands alone")
+            raise bad(where, "adapt", list(self.spec.adapt), "a control stands alone; remove the others")
+        for part in built:
+            needed = "predict" if isinstance(part, Control) else "attach"
+            if getattr(type(part), needed) is getattr(Control if isinstance(part, Control) else Adaptation, needed):
+                raise bad(self.folder / "method.py", "the class", type(part).__name__, f"it lacks {needed}; define it")
         return built
 
-    def preparation(self, options: dict[str, Any] | None = None) -> Preparation | None:
-        """The method's preparation, None for `none`; `options` replace those in method.yaml."""
-        name, own = self.spec.preparation
+    def preparation(self) -> Preparation | None:
+        """The method's preparation with its options, None for `none`."""
+        name, options = self.spec.preparation
         if name == "none":
             return None
         known = shared("prepare", Preparation)
         where = self.folder / "method.yaml"
         one_of(name, [*known, "none"], where, "prepare")
-        return validate(known[name], {**own, **(options or {})}, where, f"prepare.{name}")
+        return validate(known[name], options, where, f"prepare.{name}")
 
 
 @dataclass(frozen=True)
@@ -140,9 +144,9 @@ def load_module(file: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         specification.loader.exec_module(module)
-    except Exception as error:
-        kind = type(error).__name__
-        raise UserError(f"{file}: the code does not import ({kind}: {error}); mend it or remove the folder") from error
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise bad(file, "the code", reason(error), "it does not import; mend it or remove the folder") from error
     return module
 
 
@@ -163,9 +167,9 @@ def _snake(name: str) -> str:
 
 def _folders(parent: Path, must_hold: str) -> list[Path]:
     if not parent.is_dir():
-        raise UserError(f"{parent}: this folder does not exist; run in the project's own folder")
+        raise bad(parent, "the folder", parent.name, "it does not exist; run in the project's own folder")
     folders = sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
     for folder in folders:
         if not (folder / must_hold).is_file() and any(folder.iterdir()):
-            raise UserError(f"{folder}: {must_hold} is missing; write it or remove the folder")
+            raise bad(folder, "the folder", folder.name, f"{must_hold} is missing in it; write it or remove the folder")
     return [folder for folder in folders if (folder / must_hold).is_file()]

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.base.errors import UserError
+from harness.base.errors import bad
 from harness.contracts.model import Strict, validate
 
 Mark = Literal["published", "recreated", "digitised"]
@@ -59,8 +59,7 @@ class PaperSpec(Strict):
 def read_reported(path: Path) -> list[Reported]:
     """The paper's numbers; raises UserError naming the line at fault."""
     if not path.is_file():
-        raise UserError(
-            f"{path}: reported.csv is missing; write it with the columns {', '.join(Reported.model_fields)}"
-        )
+        mend = f"it does not exist; write it with the columns {', '.join(Reported.model_fields)}"
+        raise bad(path, "the file", path.name, mend)
     with open(path, encoding="utf-8", newline="") as file:
         return [validate(Reported, row, f"{path}: line {number}") for number, row in enumerate(csv.DictReader(file), 2)]

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from harness.contracts.method import Kind
 from harness.contracts.model import Strict
 
 Role = Literal["meta_train", "meta_dev", "meta_test"]
 SourceName = Literal["embedded", "local", "hub"]
+
+
+def _different(values: list[int]) -> list[int]:
+    """Refuse a number that stands twice."""
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise ValueError(f"{value} stands twice; remove one")
+    return values
+
+
+Budgets = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1), AfterValidator(_different)]
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_different)]
 
 
 class Sizes(Strict):
@@ -22,21 +34,42 @@ class Sizes(Strict):
     unlabeled: int = Field(0, ge=0)
 
 
+def _commit(value: str) -> str:
+    """Refuse a branch or a tag: what they name can change."""
+    if len(value) != 40 or set(value) - set("0123456789abcdef"):
+        raise ValueError("write the 40 digits of a commit: a branch or tag can move")
+    return value
+
+
+Commit = Annotated[str, AfterValidator(_commit)]
+
+
+class HubSet(Strict):
+    """Where one domain stands on the hub."""
+
+    id: str
+    revision: Commit | None = Field(None, description="the commit to read; null: not pinned yet, refused when used")
+    configuration: str | None = None
+    columns: dict[str, str] = Field(description="our field names to the data set's")
+    splits: dict[Literal["train", "dev", "test"], str] = {"train": "train", "dev": "validation", "test": "test"}
+
+
 class Source(Strict):
     """Where a task's domains come from, and what each is for."""
 
     domains: dict[str, Role]
     sizes: Sizes | None = Field(None, description="embedded only: how much is generated")
     folder: str | None = Field(None, description="local only: the folder below HEADSTART_DATA")
-    id: str | None = Field(None, description="hub only: the data set")
-    revision: str | None = Field(None, description="hub only: the pinned commit")
-    columns: dict[str, str] = Field({}, description="hub only: our field names to the data set's")
-    configurations: dict[str, str] = Field({}, description="hub only: domain to the data set's configuration")
+    sets: dict[str, HubSet] | None = Field(None, description="hub only: the data set of each domain")
     verified: bool = Field(True, description="false where the source could not be reached when this was written")
 
     def roles(self, role: Role) -> list[str]:
         """The domains that have `role`."""
         return [domain for domain, its in self.domains.items() if its == role]
+
+
+# The one field that each kind of source needs, and no other kind may have.
+NEEDED: dict[SourceName, str] = {"embedded": "sizes", "local": "folder", "hub": "sets"}
 
 
 class TaskSpec(Strict):
@@ -53,13 +86,18 @@ class TaskSpec(Strict):
     max_length: int = Field(ge=8, description="longest input in tokens")
     target_length: int = Field(64, ge=4, description="longest output in tokens, where there is one")
     backbone: str = Field(description="the backbone used where the configuration names none")
-    budgets: list[int] = Field(description="the budgets used where the configuration names none")
+    budgets: Budgets = Field(description="the budgets used where the configuration names none")
     overlap_allowed: bool = Field(False, description="meta_train and meta_test may share examples, as the paper did")
     sources: dict[SourceName, Source]
 
-    @model_validator(mode="after")
-    def _hub_is_pinned(self) -> TaskSpec:
-        hub = self.sources.get("hub")
-        if hub and (not hub.id or not hub.revision):
-            raise ValueError("a hub source needs an id and a pinned revision")
-        return self
+    @field_validator("sources")
+    @classmethod
+    def _are_whole(cls, value: dict[SourceName, Source]) -> dict[SourceName, Source]:
+        for name, source in value.items():
+            for kind, field in NEEDED.items():
+                if (getattr(source, field) is None) == (kind == name):
+                    raise ValueError(f"{'add' if kind == name else 'remove'} {field!r} in the source {name!r}")
+            lacking = set(source.domains) - set(source.sets or source.domains)
+            if lacking:
+                raise ValueError(f"add the domain {min(lacking)!r} to the `sets` of the source {name!r}")
+        return value

@@ -3,29 +3,80 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UserError, bad
-from harness.base.files import read_json, read_lines, whole_folder, write_json, write_lines
+from harness.base.errors import bad
+from harness.base.files import read_lines, whole_folder, write_json, write_lines
 from harness.base.fingerprint import fingerprint, hash_file, hash_files
 from harness.contracts.discover import TaskFolder
-from harness.contracts.task import Role, Source, SourceName
+from harness.contracts.model import one_of
+from harness.contracts.plan import DataJob
+from harness.contracts.task import HubSet, Role, Source, SourceName
 from harness.data.task import SPLITS, Example, Splits, Task, load_task
 
+Read = Callable[[str, str], list[Example]]  # a domain's split
 LAYOUT = 1  # raised when what a data folder holds changes
 
 
-def local_folder(source: Source) -> Path:
+def local_folder(where: Path, source: Source) -> Path:
     """The folder of a local source; raises UserError where HEADSTART_DATA or the folder is missing."""
     root = os.environ.get("HEADSTART_DATA")
+    field = "sources.local.folder"
     if not root:
-        raise UserError("HEADSTART_DATA is not set; set it to the folder that holds the local data")
-    folder = Path(root) / (source.folder or "")
+        mend = "HEADSTART_DATA is not set; set this environment variable to the folder that holds the local data"
+        raise bad(where, field, source.folder, mend)
+    folder = Path(root).expanduser() / (source.folder or "")
     if not folder.is_dir():
-        raise bad("HEADSTART_DATA", "the data folder", str(folder), "it does not exist; set the variable to another")
+        mend = f"{folder} does not exist; put the data there or set HEADSTART_DATA to another folder"
+        raise bad(where, field, source.folder, mend)
     return folder
+
+
+def pinned(where: Path, source: Source, domain: str) -> HubSet:
+    """The hub data set of a domain; raises UserError where no commit of it is named."""
+    found = (source.sets or {})[domain]
+    if found.revision is None:
+        mend = f"set it to a commit of the data set {found.id}, since what the hub holds can change"
+        raise bad(where, f"sources.hub.sets.{domain}.revision", None, mend)
+    return found
+
+
+def check_domain(where: Path | str, field: str, task: TaskFolder, name: SourceName, domain: str) -> None:
+    """Raise UserError where a source of a task has no such domain."""
+    source = task.spec.sources[name]
+    if name == "hub":
+        one_of(domain, list(source.sets or {}), where, field)
+    if name == "local":
+        folder = local_folder(task.folder / "task.yaml", source) / domain
+        if not folder.is_dir():
+            raise bad(where, field, domain, f"there is no folder {folder}; add it or name another domain")
+    grammars = sorted(file.stem for file in (task.folder / "embedded").glob("*.yaml"))
+    if name == "embedded" and grammars:  # without any, the task generates in a way of its own
+        one_of(domain, grammars, where, field)
+
+
+def domain_content(task: TaskFolder, name: SourceName, domain: str) -> Any:
+    """What a domain is read from, without its name: one domain under two names has the same content."""
+    where, source = task.folder / "task.yaml", task.spec.sources[name]
+    if name == "hub":
+        return pinned(where, source, domain).model_dump()
+    if name == "local":
+        folder = local_folder(where, source) / domain
+        return hash_files([path for path in folder.rglob("*") if path.is_file()], folder)
+    grammar = task.folder / "embedded" / f"{domain}.yaml"
+    return hash_file(grammar) if grammar.is_file() else domain
+
+
+def check_roles(where: str, task: TaskFolder, name: SourceName, roles: dict[str, Role]) -> None:
+    """Raise UserError where one domain has two roles under two names."""
+    seen: dict[str, str] = {}
+    for domain, role in roles.items():
+        other = seen.setdefault(fingerprint(domain_content(task, name, domain)), domain)
+        if roles[other] != role:
+            mend = f"its data are those of {other!r}, which is {roles[other]}; remove one of them"
+            raise bad(where, f"tasks.{task.id}.domains.{domain}", role, mend)
 
 
 def domain_fingerprint(task: TaskFolder, name: SourceName, domain: str) -> str:
@@ -34,26 +85,20 @@ def domain_fingerprint(task: TaskFolder, name: SourceName, domain: str) -> str:
     content: dict[str, Any] = {"layout": LAYOUT, "task": task.id, "code": task.code, "source": name, "domain": domain}
     if name == "embedded":
         content["sizes"] = source.sizes.model_dump() if source.sizes else None
-    if name == "local":
-        folder = local_folder(source)
-        if not (folder / domain).is_dir():
-            raise bad(folder, "the domain", domain, "no such folder is there; add it or name another domain")
-        content["files"] = hash_files([path for path in (folder / domain).rglob("*") if path.is_file()], folder)
-    if name == "hub":
-        content["hub"] = [source.id, source.revision, source.columns, source.configurations]
+    else:
+        content["content"] = domain_content(task, name, domain)
     return fingerprint(content)
 
 
 def read_domain(task: Task, name: SourceName, domain: str) -> Splits:
     """The splits of a domain from one of the task's sources."""
-    source = task.spec.sources[name]
-    if name == "embedded":
-        if source.sizes is None:
-            raise UserError(f"{task.folder / 'task.yaml'}: sources.embedded.sizes is missing; add it")
-        return task.read_embedded(domain, source.sizes)
+    where, source = task.folder / "task.yaml", task.spec.sources[name]
+    if name == "hub":
+        return task.read_hub(domain, pinned(where, source, domain))
     if name == "local":
-        return task.read_local(domain, local_folder(source))
-    return task.read_hub(domain, source)
+        return task.read_local(domain, local_folder(where, source))
+    assert source.sizes is not None  # the contract of a task says so
+    return task.read_embedded(domain, source.sizes)
 
 
 def build_domain(task: TaskFolder, name: SourceName, domain: str, folder: Path) -> None:
@@ -70,31 +115,58 @@ def build_domain(task: TaskFolder, name: SourceName, domain: str, folder: Path) 
         write_json(beside / "manifest.json", manifest)
 
 
-def check_budgets(where: str, domain: str, manifest: Path, budgets: Iterable[int]) -> None:
+def check_budgets(where: str, task: str, domain: str, size: int, budgets: Iterable[int]) -> None:
     """Raise UserError where a budget is larger than the domain's train split."""
-    size = read_json(manifest)["splits"]["train"]["examples"]
     for budget in budgets:
         if budget > size:
-            raise bad(where, "budgets", budget, f"domain {domain!r} has {size} training examples; choose at most that")
+            mend = f"domain {domain!r} has {size} training examples; choose at most that"
+            raise bad(where, f"tasks.{task}.budgets", budget, mend)
 
 
-def check_overlap(where: str, folders: dict[str, Path], roles: dict[str, Role]) -> None:
+def check_overlap(where: str, task: str, roles: dict[str, Role], read: Read) -> None:
     """Raise UserError where a meta_train domain shares labelled examples with a meta_test domain."""
     seen: dict[str, str] = {}
-    for domain, folder in folders.items():
-        if roles[domain] == "meta_train":
-            for split in ("train", "dev"):
-                seen |= {_content(example): domain for example in read_lines(folder / f"{split}.jsonl")}
-    for domain, folder in folders.items():
-        if roles[domain] == "meta_test":
-            for example in read_lines(folder / "test.jsonl"):
-                if other := seen.get(_content(example)):
-                    raise bad(
-                        where,
-                        f"test example {example['id']} of meta_test domain {domain!r}",
-                        next(str(value) for key, value in example.items() if key != "id"),
-                        f"it is also a training example of meta_train domain {other!r}; remove one of them",
-                    )
+    for domain, role in roles.items():
+        if role == "meta_train":
+            seen |= {_content(example): domain for split in ("train", "dev") for example in read(domain, split)}
+    for domain, role in roles.items():
+        for example in read(domain, "test") if role == "meta_test" else []:
+            if other := seen.get(_content(example)):
+                shown = next(str(value) for key, value in example.items() if key != "id")
+                mend = f"it is a training example of meta_train domain {other!r} too; remove one of them"
+                raise bad(where, f"tasks.{task}: the test example {example['id']}", shown, mend)
+
+
+def check_job(job: DataJob, read: Read) -> None:
+    """Raise UserError where a task's splits do not allow its budgets and roles."""
+    for domain, role in job.roles.items():
+        if role == "meta_test":
+            check_budgets(job.where, job.task, domain, len(read(domain, "train")), job.budgets)
+    if not job.overlap_allowed:
+        check_overlap(job.where, job.task, job.roles, read)
+
+
+def check_ahead(task: TaskFolder, job: DataJob) -> None:
+    """Refuse, before any job runs, what the rule `data` would refuse; nothing is written.
+
+    Files of this machine are read whole. What is generated or fetched is left to the rule, but for its size.
+    """
+    if Path(job.done).is_file():
+        return
+    if job.source == "local":
+        reader, splits = load_task(task), {}
+        for domain in job.roles:
+            splits[domain] = read_domain(reader, job.source, domain)
+        return check_job(job, lambda domain, split: splits[domain].get(split, []))
+    sizes = task.spec.sources[job.source].sizes
+    for domain, role in job.roles.items():
+        if role == "meta_test" and sizes:
+            check_budgets(job.where, job.task, domain, sizes.train, job.budgets)
+
+
+def standing(folders: dict[str, str]) -> Read:
+    """Reads splits that the rule `data` has written."""
+    return lambda domain, split: read_lines(Path(folders[domain]) / f"{split}.jsonl")
 
 
 def _content(example: Example) -> str:

@@ -7,12 +7,11 @@ from pathlib import Path
 from random import Random
 from typing import Any, get_args
 
-from harness.base.errors import UserError, bad
+from harness.base.errors import bad
 from harness.base.seeds import generator
 from harness.contracts.task import Sizes
 from harness.data.grammar import Grammar, Part
-from harness.data.kinds import numbered
-from harness.data.task import Splits
+from harness.data.task import Splits, numbered
 
 Draw = Callable[[Grammar, Random, Part], dict[str, Any]]
 TRIES = 50  # draws for each distinct example before the grammar is called too small
@@ -38,9 +37,8 @@ def generate(
             if part != "unlabeled" or key(row) not in held_out:
                 rows.setdefault(key(row), row)
         if len(rows) < wanted:
-            raise UserError(
-                f"{file}: it makes only {len(rows)} distinct {part} examples of {wanted}; add frames or words"
-            )
+            mend = f"the grammar makes only {len(rows)} distinct examples; add frames or words"
+            raise bad(file, f"sizes.{part}", wanted, mend)
         splits[part] = numbered(domain, part, rows.values())
         held_out |= set(rows) if part in ("dev", "test") else set()
     return splits

@@ -25,9 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
+from pydantic import Field
 
-from harness.base.errors import UserError, bad
+from harness.base.errors import bad
+from harness.contracts.model import Strict, read_yaml, validate
 
 Part = Literal["train", "dev", "test", "unlabeled"]
 Forms = dict[str, str]
@@ -58,22 +59,48 @@ def divide(items: Sequence[Any], part: Part) -> list[Any]:
     return [item for place, item in enumerate(items) if place % 4 != 3 and place % 8 != 1]
 
 
+class MayBe(Strict):
+    """A place of a document that not every document has."""
+
+    chance: float = Field(ge=0, le=1)
+    frames: list[str]
+
+
+class Scenario(Strict):
+    """One kind of document."""
+
+    bind: dict[str, str] = {}
+    document: list[list[str] | MayBe]
+    summary: list[str] = []
+
+
+class GrammarFile(Strict):
+    """What a grammar file may say."""
+
+    words: dict[str, list[str | Forms]] = {}
+    entities: dict[str, list[str | Forms]] = {}
+    frames: list[str] = []
+    scenarios: list[Scenario] = []
+    note: str | None = None
+
+
 class Grammar:
     """Word lists and frames of one language or domain, checked when they are loaded."""
 
     def __init__(self, content: Mapping[str, Any], where: Path | str) -> None:
         self.where = where
+        validate(GrammarFile, content, where)
         self.words = {name: self._entries(items) for name, items in content.get("words", {}).items()}
         self.entities = {name: self._entries(items) for name, items in content.get("entities", {}).items()}
         self.frames: list[str] = list(content.get("frames", []))
         self.scenarios: list[dict[str, Any]] = list(content.get("scenarios", []))
         self._lists = {part: self._lists_of(part) for part in ("train", "dev", "test", "unlabeled")}
-        self._check(content)
+        self._check()
 
     @classmethod
     def load(cls, path: Path) -> Grammar:
         """Read and check a grammar file; raises UserError naming the file and the frame at fault."""
-        return cls(yaml.safe_load(path.read_text(encoding="utf-8")), path)
+        return cls(read_yaml(path), path)
 
     def sentence(self, rng: random.Random, part: Part) -> list[Segment]:
         """One single-sentence frame of `part`, rendered."""
@@ -142,14 +169,11 @@ class Grammar:
     def _entries(self, items: Sequence[Any]) -> list[Forms]:
         entries = [dict(item) if isinstance(item, Mapping) else {"base": item} for item in items]
         for entry in entries:
-            if any(not isinstance(text, str) for text in entry.values()) or "base" not in entry:
-                raise bad(self.where, "an entry", entry, "write a quoted string or a mapping of forms with `base`")
+            if "base" not in entry:
+                raise bad(self.where, "an entry", entry, "add the form `base`")
         return entries
 
-    def _check(self, content: Mapping[str, Any]) -> None:
-        unknown = set(content) - {"words", "entities", "frames", "scenarios", "note"}
-        if unknown:
-            raise bad(self.where, "a key", sorted(unknown)[0], "use words, entities, frames, scenarios or note")
+    def _check(self) -> None:
         both = set(self.words) & set(self.entities)
         if both:
             raise bad(self.where, "a list name", sorted(both)[0], "use it under words or under entities, not both")
@@ -179,8 +203,6 @@ class Grammar:
         if divided and len(frames) < SMALLEST_DIVIDED:
             raise bad(self.where, "a list of frames", frames, f"give at least {SMALLEST_DIVIDED} alternatives")
         for frame in frames:
-            if not isinstance(frame, str):
-                raise bad(self.where, "a frame", frame, "write a quoted string")
             self._check_slots(frame, lists, bound)
 
     def _check_slots(self, text: str, lists: Mapping[str, list[Forms]], bound: Mapping[str, str]) -> None:
@@ -192,7 +214,9 @@ class Grammar:
                 raise bad(self.where, "a slot", f"{{{name}}} in {text}", "name a list or a binding")
             if form and any(form not in entry for entry in lists[list_name]):
                 lacking = next(entry["base"] for entry in lists[list_name] if form not in entry)
-                raise UserError(f"{self.where}: {text!r} asks for form {form!r}, which {lacking!r} lacks; add it")
+                raise bad(
+                    self.where, f"a slot of {text!r}", f"{{{name}.{form}}}", f"add the form {form!r} to {lacking!r}"
+                )
 
 
 def _join(segments: Sequence[Segment]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from harness.contracts.method import Kind
@@ -24,6 +23,10 @@ class TokenClassification(Task):
 
     def text(self, example: Example) -> str:
         return " ".join(example["tokens"])
+
+    def from_hub(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Tags are numbers in the order of `labels`."""
+        return {"tokens": list(row["tokens"]), "tags": [self.labels[tag] for tag in row["tags"]]}
 
     def encode(
         self, examples: list[Example], tokenizer: Any, max_length: int, target_length: int
@@ -57,6 +60,10 @@ class CausalLM(Task):
     def text(self, example: Example) -> str:
         return str(example["text"])
 
+    def from_hub(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A text is a string or a list of sentences."""
+        return {"text": joined(row["text"])}
+
     def encode(
         self, examples: list[Example], tokenizer: Any, max_length: int, target_length: int
     ) -> list[list[Features]]:
@@ -87,6 +94,11 @@ class Summarization(Task):
     def text(self, example: Example) -> str:
         return str(example["document"])
 
+    def from_hub(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A document is a string or a list of sentences; of several summaries the first counts."""
+        summary = row["summary"] if isinstance(row["summary"], str) else row["summary"][0]
+        return {"document": joined(row["document"]), "summary": joined(summary)}
+
     def encode(
         self, examples: list[Example], tokenizer: Any, max_length: int, target_length: int
     ) -> list[list[Features]]:
@@ -97,6 +109,6 @@ class Summarization(Task):
         return [[{"input_ids": document, "labels": summary}] for document, summary in pairs]
 
 
-def numbered(domain: str, split: str, rows: Iterable[dict[str, Any]]) -> list[Example]:
-    """Rows with an `id` that names where each stands."""
-    return [{"id": f"{domain}-{split}-{place}", **row} for place, row in enumerate(rows)]
+def joined(text: str | list[str]) -> str:
+    """One line of text: examples never hold line ends."""
+    return " ".join((text if isinstance(text, str) else " ".join(text)).split())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.base.errors import UserError
+from harness.base.errors import bad
 from harness.contracts.discover import TaskFolder, load_module
 from harness.contracts.method import Kind
-from harness.contracts.task import Sizes, Source, TaskSpec
+from harness.contracts.task import HubSet, Sizes, TaskSpec
+from harness.data.files import hub_rows
 
 Example = dict[str, Any]
 Features = dict[str, list[int]]
@@ -31,15 +33,22 @@ class Task:
 
     def read_embedded(self, domain: str, sizes: Sizes) -> Splits:
         """The domain's splits, generated from the task's own grammars."""
-        raise UserError(f"{self.folder / 'task.py'}: the task has no source 'embedded'; define read_embedded")
+        raise bad(self.folder / "task.py", "the source", "embedded", "the task cannot read it; define read_embedded")
 
     def read_local(self, domain: str, folder: Path) -> Splits:
         """The domain's splits, read from `folder`; raises UserError naming a bad file and line."""
-        raise UserError(f"{self.folder / 'task.py'}: the task has no source 'local'; define read_local")
+        raise bad(self.folder / "task.py", "the source", "local", "the task cannot read it; define read_local")
 
-    def read_hub(self, domain: str, source: Source) -> Splits:
-        """The domain's splits, read from the hub at the source's pinned revision."""
-        raise UserError(f"{self.folder / 'task.py'}: the task has no source 'hub'; define read_hub")
+    def read_hub(self, domain: str, hub: HubSet) -> Splits:
+        """The domain's splits, read from the hub; unlabeled text is the train split's."""
+        splits: Splits = {
+            split: numbered(domain, split, hub_rows(hub, name, self.from_hub)) for split, name in hub.splits.items()
+        }
+        return splits | {"unlabeled": splits["train"]}
+
+    def from_hub(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The fields of an example from a row of the hub, whose columns have our names already."""
+        raise bad(self.folder / "task.py", "the source", "hub", "the task cannot read it; define from_hub")
 
     def encode(
         self, examples: list[Example], tokenizer: Any, max_length: int, target_length: int
@@ -52,11 +61,16 @@ class Task:
         raise NotImplementedError(f"{type(self).__name__} must define text")
 
 
+def numbered(domain: str, split: str, rows: Iterable[dict[str, Any]]) -> list[Example]:
+    """Rows with an `id` that names where each stands."""
+    return [{"id": f"{domain}-{split}-{place}", **row} for place, row in enumerate(rows)]
+
+
 def load_task(found: TaskFolder) -> Task:
     """The Task that a folder's task.py defines; raises UserError where it defines none or another kind."""
     file = found.folder / "task.py"
     if not file.is_file():
-        raise UserError(f"{found.folder}: task.py is missing; write it, or start from `headstart new task`")
+        raise bad(found.folder, "the folder", found.id, "it lacks task.py; write it, or run `headstart new task`")
     module = load_module(file)
     classes = [
         kind
@@ -64,8 +78,9 @@ def load_task(found: TaskFolder) -> Task:
         if isinstance(kind, type) and issubclass(kind, Task) and kind.__module__ == module.__name__
     ]
     if len(classes) != 1:
-        raise UserError(f"{file}: it defines {len(classes)} subclasses of Task; define exactly one")
+        raise bad(file, "the number of subclasses of Task", len(classes), "define exactly one")
     task = classes[0](found.spec, found.folder)
     if task.kind != found.spec.kind:
-        raise UserError(f"{file}: its class is of kind {task.kind!r}; task.yaml says {found.spec.kind!r}")
+        mend = f"the class in task.py is {task.kind!r}; mend one of the two"
+        raise bad(found.folder / "task.yaml", "kind", found.spec.kind, mend)
     return task

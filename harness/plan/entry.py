@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.base.errors import UserError
+from harness.base.files import write_text
 from harness.contracts.config import RunConfig
+from harness.contracts.discover import tasks
 from harness.contracts.model import read_yaml, validate
-from harness.data.build import check_budgets
+from harness.contracts.plan import Plan
+from harness.data.build import check_ahead
 from harness.plan.make import Planner
-from harness.plan.plan import Plan
 
 DEFAULT = "config/default.yaml"
 _locks: list[Any] = []  # held until the process ends; the kernel lets go even after SIGKILL
@@ -30,9 +32,12 @@ def make_plan(
 def open_run(config: dict[str, Any], files: list[Any]) -> Plan:
     """The plan for a Snakemake run, saved and locked; a mistake ends the run with one sentence."""
     try:
+        for file in files[:-1]:
+            read_yaml(Path(file))  # Snakemake has merged them, and would keep the last of two equal keys
         where = str(files[-1]) if files else DEFAULT
         plan = make_plan(where, config)
         take_lock(plan)
+        _refusal(plan).unlink(missing_ok=True)
         recheck(plan)
         plan.save()
         return plan
@@ -59,12 +64,24 @@ def take_lock(plan: Plan) -> None:
 
 
 def recheck(plan: Plan) -> None:
-    """Refuse budgets that are too large for data that already stands."""
+    """Refuse bad data files, budgets and overlaps before any job runs, as far as that can be seen."""
     for job in plan.data:
-        for domain, folder in job.folders.items():
-            manifest = Path(folder) / "manifest.json"
-            if job.roles[domain] == "meta_test" and manifest.is_file():
-                check_budgets(f"tasks.{job.task}", domain, manifest, job.budgets)
+        check_ahead(tasks()[job.task], job)
+
+
+def note_refusal(plan: Plan, sentence: str) -> None:
+    """Keep why a job refused its input, for the end of the run to tell."""
+    write_text(_refusal(plan), sentence)
+
+
+def leave_refused(plan: Plan) -> None:
+    """End a run with the sentence of the job that refused its input, if one did."""
+    if _refusal(plan).is_file():
+        _leave(_refusal(plan).read_text(encoding="utf-8"))
+
+
+def _refusal(plan: Plan) -> Path:
+    return Path(plan.output) / "logs" / "refused.txt"
 
 
 class Inputs:

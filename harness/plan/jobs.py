@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UserError
+from harness.base.errors import bad, reason
 from harness.base.files import read_lines, whole_folder, write_json
 from harness.base.measure import measured
 from harness.base.progress import say
@@ -18,10 +18,10 @@ from harness.base.provenance import provenance
 from harness.contracts.config import Pretrained
 from harness.contracts.discover import shared, tasks
 from harness.contracts.model import validate
+from harness.contracts.plan import BackboneJob, Block, DataJob, Plan, Prepared, PrepareJob
 from harness.contracts.preparation import Preparation
-from harness.data.build import build_domain, check_budgets, check_overlap
+from harness.data.build import build_domain, check_job, standing
 from harness.data.task import load_task
-from harness.plan.plan import BackboneJob, Block, DataJob, Plan, Prepared, PrepareJob
 
 
 def build_data(plan: Plan, job: DataJob) -> None:
@@ -29,11 +29,7 @@ def build_data(plan: Plan, job: DataJob) -> None:
     found = tasks()[job.task]
     for domain, folder in job.folders.items():
         build_domain(found, job.source, domain, Path(folder))
-        if job.roles[domain] == "meta_test":
-            check_budgets(f"tasks.{job.task}", domain, Path(folder) / "manifest.json", job.budgets)
-    if not job.overlap_allowed:
-        folders = {domain: Path(folder) for domain, folder in job.folders.items()}
-        check_overlap(f"tasks.{job.task}", folders, job.roles)
+    check_job(job, standing(job.folders))
     write_json(Path(job.done), {"domains": job.folders})
     say(f"data {job.task}: {len(job.folders)} domains from source {job.source}")
 
@@ -45,7 +41,7 @@ def build_backbone(plan: Plan, job: BackboneJob) -> None:
         if source == "pretrain":
             _pretrain(job)
         elif source == "hub":
-            _fetch(job)
+            _fetch(plan, job)
     note = {"name": job.name, "spec": job.spec, "cost": asdict(cost), "provenance": provenance()}
     write_json(Path(job.done), note)
     say(f"backbone {job.name}: ready after {cost.seconds:.0f} s")
@@ -64,7 +60,7 @@ def _pretrain(job: BackboneJob) -> None:
         pretrain(spec, texts, beside, f"backbone {job.name}")
 
 
-def _fetch(job: BackboneJob) -> None:
+def _fetch(plan: Plan, job: BackboneJob) -> None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -73,8 +69,8 @@ def _fetch(job: BackboneJob) -> None:
         with whole_folder(Path(job.folder)) as beside:
             snapshot_download(name, revision=revision, local_dir=beside)
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"backbones.{job.name}: {name} cannot be fetched ({reason}); use a local checkpoint") from None
+        mend = f"it cannot be fetched ({reason(error)}); use a checkpoint with source local"
+        raise bad(str(plan.path), f"backbones.{job.name}.id", name, mend) from None
 
 
 def run_preparation(plan: Plan, job: PrepareJob) -> None:

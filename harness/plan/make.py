@@ -7,17 +7,19 @@ from typing import Any
 
 from harness import PROTOCOL
 from harness.backbone.anatomy import architecture_of, check_kind
+from harness.backbone.weights import check_weights
 from harness.base.errors import bad
 from harness.base.fingerprint import fingerprint, hash_file
 from harness.contracts.adaptation import Control
 from harness.contracts.config import LocalBackbone, Pretrained, RunConfig, TaskRun
-from harness.contracts.discover import Method, methods, tasks
+from harness.contracts.discover import Method, methods, shared, tasks
 from harness.contracts.method import Train
 from harness.contracts.model import one_of, validate
+from harness.contracts.plan import SHORT, BackboneJob, Block, Cell, DataJob, Plan, Prepared, PrepareJob, TaskPlan
+from harness.contracts.preparation import Preparation
 from harness.contracts.task import Role, Source
-from harness.data.build import domain_fingerprint
+from harness.data.build import check_domain, check_roles, domain_fingerprint
 from harness.data.task import load_task
-from harness.plan.plan import SHORT, BackboneJob, Block, Cell, DataJob, Plan, Prepared, PrepareJob, TaskPlan
 from harness.score.version import scoring_code
 
 
@@ -39,8 +41,12 @@ class Planner:
     def plan(self) -> Plan:
         """Every job of the run; raises UserError at the first mistake."""
         chosen = self._chosen_methods(self.config.methods, "methods")
-        for task in self.config.tasks:
+        for task, run in self.config.tasks.items():
             one_of(task, list(self.tasks), self.where, "tasks")
+            self._check_prepare(task, run)
+        for method in self.methods.values():
+            for task in method.tuned:
+                one_of(task, list(self.tasks), method.folder / "tuned.yaml", "a task")
         for task, run in self.config.tasks.items():
             self._plan_data(task, run)
         for name in self.config.backbones:
@@ -79,9 +85,19 @@ class Planner:
     def _chosen_methods(self, names: Any, field: str) -> list[str]:
         if names == "all":
             return list(self.methods)
-        for name in names:
+        for place, name in enumerate(names):
             one_of(name, list(self.methods), self.where, field)
+            if name in names[:place]:
+                raise bad(self.where, field, name, "it stands twice; remove one")
         return list(names)
+
+    def _check_prepare(self, task: str, run: TaskRun) -> None:
+        """Refuse options of preparations that do not exist, used by a chosen method or not."""
+        known = shared("prepare", Preparation)
+        for name, options in run.prepare.items():
+            one_of(name, list(known), self.where, f"tasks.{task}.prepare")
+            for option in options:
+                one_of(option, list(known[name].model_fields), self.where, f"tasks.{task}.prepare.{name}")
 
     def _summary(self, name: str) -> dict[str, Any]:
         spec = self.methods[name].spec
@@ -91,14 +107,17 @@ class Planner:
         known = self.tasks[task].spec.sources
         one_of(run.source, {str(name): its for name, its in known.items()}, self.where, f"tasks.{task}.source")
         roles = run.domains or known[run.source].domains
-        for role in ("meta_test",):
-            if role not in roles.values():
-                raise bad(self.where, f"tasks.{task}.domains", roles, f"give at least one domain the role {role}")
+        if "meta_test" not in roles.values():
+            raise bad(self.where, f"tasks.{task}.domains", roles, "give at least one domain the role meta_test")
         return known[run.source], dict(roles)
 
     def _plan_data(self, task: str, run: TaskRun) -> None:
         found = self.tasks[task]
         _, roles = self._source(task, run)
+        where = self.where if run.domains else found.folder / "task.yaml"
+        field = f"tasks.{task}.domains" if run.domains else f"sources.{run.source}.domains"
+        for domain in roles:
+            check_domain(where, field, found, run.source, domain)
         prints = {domain: domain_fingerprint(found, run.source, domain) for domain in roles}
         folders = {
             domain: str(self.output / "data" / task / f"{run.source}-{domain}-{print_[:SHORT]}")
@@ -107,6 +126,8 @@ class Planner:
         budgets = run.budgets or found.spec.budgets
         load_task(found)
         allowed = found.spec.overlap_allowed or run.overlap_allowed
+        if not allowed:
+            check_roles(self.where, found, run.source, roles)
         content = [prints, roles, budgets, allowed]
         self.data_prints[task] = prints
         self.data[task] = DataJob(
@@ -117,6 +138,7 @@ class Planner:
             budgets=budgets,
             overlap_allowed=allowed,
             done=str(self.output / "data" / task / f"{fingerprint(content)[:SHORT]}.json"),
+            where=self.where,
         )
 
     def _plan_backbone(self, name: str) -> None:
@@ -133,13 +155,10 @@ class Planner:
         if isinstance(spec, LocalBackbone):
             folder = Path(spec.path).expanduser()
             if not folder.is_dir():
-                raise bad(
-                    self.where,
-                    f"backbones.{name}.path",
-                    spec.path,
-                    "no such folder exists; name a checkpoint directory",
-                )
+                mend = "no such folder exists; name a checkpoint directory"
+                raise bad(self.where, f"backbones.{name}.path", spec.path, mend)
             architecture_of(folder)
+            check_weights(folder)
             content["files"] = _checkpoint_print(folder)
         key = fingerprint(content)
         self.backbones[name] = BackboneJob(
@@ -219,9 +238,12 @@ class Planner:
 
     def _plan_preparation(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> PrepareJob | None:
         name, _ = method.spec.preparation
-        preparation = method.preparation(run.prepare.get(name))
+        preparation = method.preparation()
         if preparation is None:
             return None
+        if name in run.prepare:
+            options = preparation.model_dump() | run.prepare[name]
+            preparation = validate(type(preparation), options, self.where, f"tasks.{task}.prepare.{name}")
         base, data = self.backbones[plan.backbone], self.data[task]
         parts = []
         targets = self._kept("domain", plan.domains) if preparation.per_domain else [None]
@@ -250,12 +272,11 @@ class Planner:
 def _train_settings(method: Method, task: str, run: TaskRun, where: str) -> Train:
     """The method's training, then what was tuned for the task, then what the configuration says."""
     settings = method.spec.train.model_dump()
-    settings |= method.tuned[task].train if task in method.tuned else {}
+    if task in method.tuned:
+        settings |= method.tuned[task].train
+        settings = validate(Train, settings, method.folder / "tuned.yaml", f"{task}.train").model_dump()
     if method.spec.control and settings["steps"] == 0:
         return validate(Train, settings, method.folder / "method.yaml", "train")
-    unknown = set(run.train) - set(Train.model_fields)
-    if unknown:
-        one_of(sorted(unknown)[0], list(Train.model_fields), where, f"tasks.{task}.train")
     return validate(Train, settings | run.train, where, f"tasks.{task}.train")
 
 

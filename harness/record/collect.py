@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from harness.adapt.record import SCORES, read_record
 from harness.base.files import read_json, whole_file
-from harness.plan.plan import Cell, Plan
-from harness.record.record import SCORES, read_record
+from harness.contracts.plan import Cell, Plan
 
 COLUMNS = (
     "task", "method", "domain", "budget", "seed", "source", "backbone", "status", "metric", "score", "n",

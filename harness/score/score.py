@@ -8,12 +8,12 @@ from typing import Any
 
 import evaluate
 
+from harness.adapt.record import PREDICTIONS, SCORES, read_record
 from harness.base.files import read_json, read_lines, write_json
 from harness.base.fingerprint import hash_file
 from harness.base.progress import say
 from harness.contracts.method import Kind
-from harness.plan.plan import Cell, Plan
-from harness.record.record import PREDICTIONS, SCORES, read_record
+from harness.contracts.plan import Cell, Plan
 from harness.score.version import scoring_code
 
 # For each kind: its metrics, and the key of an example under which the reference stands.

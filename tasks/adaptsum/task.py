@@ -6,12 +6,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from harness.contracts.task import Sizes, Source
+from harness.contracts.task import Sizes
 from harness.data.embedded import generate
-from harness.data.files import documents, hub_rows, paired
+from harness.data.files import documents, paired
 from harness.data.grammar import Grammar, Part
-from harness.data.kinds import Summarization, numbered
-from harness.data.task import Splits
+from harness.data.kinds import Summarization
+from harness.data.task import Splits, numbered
 
 
 class AdaptSum(Summarization):
@@ -30,16 +30,6 @@ class AdaptSum(Summarization):
             splits[split] = numbered(domain, split, ({"document": d, "summary": s} for d, s in pairs))
         corpus = documents(folder / domain / "corpus.txt")
         return splits | {"unlabeled": numbered(domain, "unlabeled", ({"document": text} for text in corpus))}
-
-    def read_hub(self, domain: str, source: Source) -> Splits:
-        """Document and summary columns of a hub data set; unlabeled text is the train split's documents."""
-        document, summary = source.columns["document"], source.columns["summary"]
-        splits: Splits = {}
-        for split, name in (("train", "train"), ("dev", "validation"), ("test", "test")):
-            rows = hub_rows(source, domain, name)
-            pairs = ({"document": row[document], "summary": row[summary]} for row in rows)
-            splits[split] = numbered(domain, split, pairs)
-        return splits | {"unlabeled": splits["train"]}
 
     def _draw(self, grammar: Grammar, rng: Random, part: Part) -> dict[str, Any]:
         sentences, summary = grammar.document(rng, part)

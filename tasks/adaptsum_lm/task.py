@@ -6,12 +6,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from harness.contracts.task import Sizes, Source
+from harness.contracts.task import Sizes
 from harness.data.embedded import generate
-from harness.data.files import documents, hub_rows
+from harness.data.files import documents
 from harness.data.grammar import Grammar, Part
-from harness.data.kinds import CausalLM, numbered
-from harness.data.task import SPLITS, Splits
+from harness.data.kinds import CausalLM
+from harness.data.task import SPLITS, Splits, numbered
 
 
 class AdaptSumLM(CausalLM):
@@ -27,15 +27,6 @@ class AdaptSumLM(CausalLM):
         splits = {
             split: numbered(domain, split, ({"text": text} for text in documents(folder / domain / f"{split}.txt")))
             for split in SPLITS[:3]
-        }
-        return splits | {"unlabeled": splits["train"]}
-
-    def read_hub(self, domain: str, source: Source) -> Splits:
-        """A text column of a hub data set."""
-        column = source.columns["text"]
-        splits = {
-            split: numbered(domain, split, ({"text": row[column]} for row in hub_rows(source, domain, name)))
-            for split, name in (("train", "train"), ("dev", "validation"), ("test", "test"))
         }
         return splits | {"unlabeled": splits["train"]}
 

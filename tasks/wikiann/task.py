@@ -7,12 +7,12 @@ from random import Random
 from typing import Any
 
 from harness.base.errors import UserError, bad
-from harness.contracts.task import Sizes, Source
+from harness.contracts.task import Sizes
 from harness.data.embedded import generate
-from harness.data.files import hub_rows, text_lines
+from harness.data.files import text_lines
 from harness.data.grammar import Grammar, Part
-from harness.data.kinds import TokenClassification, numbered
-from harness.data.task import SPLITS, Splits
+from harness.data.kinds import TokenClassification
+from harness.data.task import SPLITS, Splits, numbered
 
 
 class WikiAnn(TokenClassification):
@@ -28,16 +28,6 @@ class WikiAnn(TokenClassification):
     def read_local(self, domain: str, folder: Path) -> Splits:
         """`<language>/{train,dev,test}` in the Rahimi layout; unlabeled text is the train split's tokens."""
         splits = {split: numbered(domain, split, self._read(folder / domain / split)) for split in SPLITS[:3]}
-        return splits | {"unlabeled": splits["train"]}
-
-    def read_hub(self, domain: str, source: Source) -> Splits:
-        """The hub's parquet files, whose tags are numbers in the order of `labels`."""
-        splits: Splits = {}
-        for split, name in (("train", "train"), ("dev", "validation"), ("test", "test")):
-            rows = hub_rows(source, domain, name)
-            tokens, tags = source.columns["tokens"], source.columns["tags"]
-            examples = [{"tokens": row[tokens], "tags": [self.labels[tag] for tag in row[tags]]} for row in rows]
-            splits[split] = numbered(domain, split, examples)
         return splits | {"unlabeled": splits["train"]}
 
     def _draw(self, grammar: Grammar, rng: Random, part: Part) -> dict[str, Any]:

@@ -128,7 +128,8 @@ def run(folder: Path, case: Case, read: Checkpoint | None, splits: Splits, seed:
         write_lines(folder / f"{split}.jsonl", splits[split])
     settings = case.folder.spec.train
     train = settings.model_copy(update={"steps": min(settings.steps, STEPS), "batch_size": 2})
-    bench = Bench(task, {domain: str(folder)}, case.folder.adaptations(), train, MAX_LENGTH, TARGET_LENGTH, None)
+    adaptations: Any = case.folder.adaptations()
+    bench = Bench(task, {domain: str(folder)}, adaptations, train, MAX_LENGTH, TARGET_LENGTH, None)
     if read is not None:
         bench.checkpoints["tiny"] = read
     ran = Ran([], {})
@@ -136,7 +137,8 @@ def run(folder: Path, case: Case, read: Checkpoint | None, splits: Splits, seed:
     def watched(backbone: Backbone, *arguments: Any, **options: Any) -> Any:
         ran.backbone, ran.before = backbone, state(backbone)
         for name, parameter in backbone.trained().items():
-            parameter.register_hook(lambda gradient, name=name: note(name, gradient))
+            hook: Any = parameter.register_hook
+            hook(lambda gradient, name=name: note(name, gradient))
         done = real(backbone, *arguments, **options)
         ran.after = state(backbone)
         return done
@@ -144,17 +146,24 @@ def run(folder: Path, case: Case, read: Checkpoint | None, splits: Splits, seed:
     def note(name: str, gradient: Tensor) -> None:
         ran.gradients[name] = max(ran.gradients.get(name, 0.0), float(gradient.abs().max()))
 
-    real = cell.train
+    real = vars(cell)["train"]
     with mock.patch.object(cell, "train", watched):
         ran.predictions, ran.costs = run_cell(bench, domain, budget, seed, "tiny" if read else None)
     return ran
 
 
-def shake(backbone: Backbone, spread: float = 0.3) -> None:
-    """Move every parameter that trains away from where it starts."""
+def is_head(backbone: Backbone, name: str) -> bool:
+    """Whether a parameter is the task head's, a head that PEFT wrapped included."""
+    return bool({head.split(".")[0] for head in backbone.head} & set(name.split(".")))
+
+
+def shake(backbone: Backbone, spread: float = 0.3, head: bool = True) -> None:
+    """Move every parameter that trains away from where it starts, the head's only if `head`."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for parameter in backbone.trained().values():
+        for name, parameter in backbone.trained().items():
+            if not head and is_head(backbone, name):
+                continue
             parameter.add_(spread * torch.randn(parameter.shape, generator=generator))
 
 

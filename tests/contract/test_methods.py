@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.contract.cells import (
     Ran,
     cases,
     init_seed,
+    is_head,
     labels_of,
     run,
     same,
@@ -39,10 +41,26 @@ EXACT = 1e-6
 ROUNDING = 2e-5
 NOTICED = 1e-6  # a gradient below this may be rounding: a key's bias has none in exact arithmetic
 
+# Of the parameters below the head, by name: which the project's own methods train.
+TRAINS: dict[str, Callable[[str], bool]] = {
+    "adapter": lambda name: name.startswith("added."),
+    "bitfit": lambda name: name.endswith("bias"),
+    "dapt": lambda name: True,
+    "finetune": lambda name: True,
+    "head": lambda name: False,
+    "ia3": lambda name: ".ia3_l." in name,
+    "lora": lambda name: name.startswith("added."),
+    "multitask": lambda name: True,
+    "prefix": lambda name: name.startswith("added."),
+    "zero_shot": lambda name: False,
+}
+
 every = pytest.mark.parametrize("case", cases(), ids=str)
 learning = pytest.mark.parametrize("case", [case for case in cases() if case.folder.spec.train.steps], ids=str)
 causal = pytest.mark.parametrize("case", [case for case in cases() if case.architecture in ("gpt2", "bart")], ids=str)
-controls = pytest.mark.parametrize("case", [case for case in cases(control=True) if case.architecture != "roberta"], ids=str)
+controls = pytest.mark.parametrize(
+    "case", [case for case in cases(control=True) if case.architecture != "roberta"], ids=str
+)
 
 Read = Callable[..., Checkpoint]
 
@@ -75,6 +93,21 @@ def test_only_declared_parameters_move(case: Case, checkpoint: Read, tmp_path: P
     assert {name for name, largest in it.gradients.items() if largest > NOTICED} <= moved
     assert bool(moved) == (case.folder.spec.train.steps > 0)
     assert same(original, dict(read_for(case, checkpoint).model.state_dict())), "the cell changed the shared checkpoint"
+
+
+@every
+def test_what_trains_is_what_the_method_says(case: Case, checkpoint: Read) -> None:
+    if case.method not in TRAINS:
+        pytest.skip("a method that these tests do not know by name")
+    backbone = attached(case, checkpoint)
+    body = {name for name in backbone.trained() if not is_head(backbone, name)}
+    wanted = {
+        name for name, _ in backbone.named_parameters() if TRAINS[case.method](name) and not is_head(backbone, name)
+    }
+    assert body == wanted
+    assert bool(body) == (case.method not in ("head", "zero_shot"))
+    trained_head = len(backbone.trained()) - len(body)
+    assert trained_head == len(backbone.head)
 
 
 @every
@@ -204,7 +237,7 @@ def test_first_step_starts_as_the_backbone(case: Case, checkpoint: Read) -> None
     backbone = attached(case, checkpoint)
     torch.testing.assert_close(logits(backbone), logits(bare), rtol=0, atol=EXACT)
     if len(list(backbone.parameters())) > len(list(bare.parameters())):
-        shake(backbone)
+        shake(backbone, head=False)
         assert (logits(backbone) - logits(bare)).abs().max() > 1e-3, "what was added never reaches the output"
 
 
@@ -233,7 +266,7 @@ def test_every_method_is_covered() -> None:
 def test_splits_are_nested(seed: int) -> None:
     train = [{"id": place} for place in range(40)]
     sizes = [few(train, budget, "task", "domain", seed) for budget in (1, 8, 32, 40)]
-    for smaller, larger in zip(sizes, sizes[1:], strict=False):
+    for smaller, larger in itertools.pairwise(sizes):
         assert larger[: len(smaller)] == smaller
     assert sorted(row["id"] for row in sizes[-1]) == list(range(40))
     assert few(train, 8, "task", "domain", seed + 1) != sizes[1]

@@ -5,8 +5,8 @@ from pathlib import Path
 from harness.contracts.task import Sizes
 from harness.data.embedded import generate
 from harness.data.files import documents
-from harness.data.kinds import CausalLM, numbered
-from harness.data.task import SPLITS, Splits
+from harness.data.kinds import CausalLM
+from harness.data.task import SPLITS, Splits, numbered
 
 
 class NewTask(CausalLM):

@@ -28,6 +28,7 @@ class DataJob:
     budgets: list[int]
     overlap_allowed: bool
     done: str
+    where: str = ""  # the configuration file, for messages
 
 
 @dataclass(frozen=True)

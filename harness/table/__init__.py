@@ -1,0 +1,1 @@
+"""What is made of the records: statistics, tables, leaderboards and figures."""

@@ -1,0 +1,176 @@
+"""Leaderboards: a task's methods by rank with what they cost, and all tasks together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from harness.contracts.plan import Cell, Plan
+from harness.table.rows import write_rows
+from harness.table.scores import TaskScores
+from harness.table.statistics import Rank, rank_methods
+
+ALL = "all"  # the budget's name in rows that are means over the budgets
+COLUMNS = (
+    "rank", "tie_group", "method", "label", "control", "budget", "mean", "low", "high", "coverage", "statuses",
+    "tied_with", "p_value", "pairs", "trained_parameters", "trained_share", "stored_bytes", "adaptation_seconds",
+    "prediction_seconds", "preparation_seconds", "preparation_seconds_spread", "peak_rss_mib", "peak_device_mib",
+    "seeds", "metric", "direction", "source",
+)  # fmt: skip
+Row = dict[str, object]
+
+
+def write_leaderboards(plan: Plan, records: pd.DataFrame) -> None:
+    """Write `<output>/leaderboard/<task>.csv` of every task and `overall.csv`."""
+    folder = Path(plan.output) / "leaderboard"
+    boards: dict[str, list[Row]] = {}
+    for task in plan.tasks:
+        boards[task] = task_board(plan, records, task)
+        write_rows(folder / f"{task}.csv", COLUMNS, boards[task])
+    columns, rows = overall_board(plan, boards)
+    write_rows(folder / "overall.csv", columns, rows)
+
+
+def task_board(plan: Plan, records: pd.DataFrame, task: str) -> list[Row]:
+    """A task's rows: for each budget, then for all of them, the ranked methods and after them those with holes."""
+    scores = TaskScores(plan, records, task)
+    cells = records[records.task == task].drop_duplicates(["method", "domain", "budget", "seed"])
+    planned = [cell for cell in plan.cells() if cell.task == task]
+    # The mean over budgets comes last and is the row that `overall.csv` reads.
+    chosen: list[tuple[int | str, list[int]]] = [(budget, [budget]) for budget in scores.budgets]
+    rows: list[Row] = []
+    for name, budgets in [*chosen, (ALL, scores.budgets)]:
+        ranks = _ranks(scores, budgets)
+        unranked = [method for method in scores.methods if method not in ranks]
+        for method in [*ranks, *unranked]:
+            mine = cells[(cells.method == method) & cells.budget.isin(budgets)]
+            its = [cell for cell in planned if cell.method == method and cell.budget in budgets]
+            rows.append(
+                {"budget": name}
+                | _result(scores, method, budgets, ranks.get(method))
+                | {"statuses": _statuses(mine, scores, budgets)}
+                | _costs(mine)
+                | _preparation(mine, its)
+            )
+    return rows
+
+
+def _ranks(scores: TaskScores, budgets: Sequence[int]) -> dict[str, Rank]:
+    """The methods without holes, from best to worst."""
+    paired = {method: scores.paired(method, budgets) for method in scores.methods}
+    whole = {method: values for method, values in paired.items() if values is not None}
+    return {rank.method: rank for rank in rank_methods(whole, scores.run.direction)}
+
+
+def _result(scores: TaskScores, method: str, budgets: Sequence[int], rank: Rank | None) -> Row:
+    value = scores.value(method, scores.domains, budgets)
+    return {
+        "rank": rank.rank if rank else None,
+        "tie_group": rank.group if rank else None,
+        "tied_with": rank.leader if rank and rank.leader != method else None,
+        "p_value": rank.p_value if rank else None,
+        "pairs": rank.pairs if rank else None,
+        "method": method,
+        "label": scores.label(method),
+        "control": scores.control(method),
+        "mean": value.mean,
+        "low": value.low,
+        "high": value.high,
+        "coverage": f"{value.done}/{value.planned}",
+        "seeds": value.seeds,
+        "metric": scores.run.metric,
+        "direction": scores.run.direction,
+        "source": scores.run.source,
+    }
+
+
+def _statuses(cells: pd.DataFrame, scores: TaskScores, budgets: Sequence[int]) -> str:
+    """How many cells ended otherwise than done, as "error:1 timeout:2"; empty where all went well."""
+    counts = {str(status): int(count) for status, count in cells.status.value_counts().items()}
+    methods = set(cells.method)
+    scored = sum(len(its) for (m, _, budget), its in scores.scores.items() if m in methods and budget in budgets)
+    counts["unscored"] = counts.pop("done", 0) - scored
+    return " ".join(f"{status}:{count}" for status, count in sorted(counts.items()) if count > 0)
+
+
+def _costs(cells: pd.DataFrame) -> Row:
+    """Costs of the finished cells: means a cell, but the largest of the peaks; empty where none says."""
+    numbers = {
+        name: pd.to_numeric(cells[name], errors="coerce").dropna().to_numpy(dtype=np.float64)
+        for name in (
+            "trained_parameters", "model_parameters", "stored_bytes", "adaptation_seconds", "prediction_seconds",
+            "peak_rss_mib", "peak_device_mib",
+        )
+    }  # fmt: skip
+    means = {name: float(values.mean()) if len(values) else None for name, values in numbers.items()}
+    peaks = {name: float(values.max()) if len(values) else None for name, values in numbers.items()}
+    trained, model, stored = means["trained_parameters"], means["model_parameters"], means["stored_bytes"]
+    return {
+        "trained_parameters": None if trained is None else round(trained),
+        "trained_share": trained / model if trained is not None and model else None,
+        "stored_bytes": None if stored is None else round(stored),
+        "adaptation_seconds": means["adaptation_seconds"],
+        "prediction_seconds": means["prediction_seconds"],
+        "peak_rss_mib": peaks["peak_rss_mib"],
+        "peak_device_mib": peaks["peak_device_mib"],
+    }
+
+
+def _preparation(cells: pd.DataFrame, planned: Sequence[Cell]) -> Row:
+    """Preparation raw, summed over distinct prepared checkpoints, and spread over the (domain, seed) it serves.
+
+    A cell's record says what its checkpoint cost; the plan says which cells share one. So a checkpoint that
+    three domains and three budgets share counts once, and each domain bears a third of it.
+    """
+    names = ["domain", "budget", "seed", "preparation_seconds"]
+    cost = {
+        (str(domain), int(budget), int(seed)): float(seconds or 0.0)
+        for domain, budget, seed, seconds in cells[names].itertuples(index=False)
+    }
+    checkpoints = {
+        cell.checkpoint: cost.get((cell.domain, cell.budget, cell.seed), 0.0) for cell in planned if cell.checkpoint
+    }
+    raw = sum(checkpoints.values())
+    serves = len({(cell.domain, cell.seed) for cell in planned})
+    return {"preparation_seconds": raw, "preparation_seconds_spread": raw / serves if serves else None}
+
+
+def overall_board(plan: Plan, boards: dict[str, list[Row]]) -> tuple[list[str], list[Row]]:
+    """The columns and rows of `overall.csv`: the mean rank over a method's tasks, all budgets together.
+
+    A method with a hole in any of its tasks has no mean rank and stands last. `tasks` says how many tasks the
+    mean is over: methods that take part in different tasks compare with care.
+    """
+    found: dict[str, dict[str, Row]] = {}
+    for task, board in boards.items():
+        for row in board:
+            if row["budget"] == ALL:
+                found.setdefault(str(row["method"]), {})[task] = row
+    rows = [_overall_row(plan, method, rows) for method, rows in found.items()]
+    ordered = sorted(rows, key=lambda row: (row["mean_rank"] is None, row["mean_rank"] or 0.0, row["method"]))
+    means = [row["mean_rank"] for row in ordered if isinstance(row["mean_rank"], float)]
+    for row in ordered:
+        mean = row["mean_rank"]
+        row["rank"] = 1 + sum(other < mean for other in means) if isinstance(mean, float) else None
+    columns = ["rank", "method", "label", "control", "mean_rank", "tasks", "coverage"]
+    return columns + [f"{what}_{task}" for task in boards for what in PER_TASK], ordered
+
+
+PER_TASK = ("rank", "mean", "coverage", "source")
+
+
+def _overall_row(plan: Plan, method: str, rows: dict[str, Row]) -> Row:
+    ranks = [row["rank"] for row in rows.values()]
+    whole = [rank for rank in ranks if isinstance(rank, int)]
+    halves = [str(row["coverage"]).split("/") for row in rows.values()]
+    return {
+        "method": method,
+        "label": plan.methods[method]["label"],
+        "control": bool(plan.methods[method]["control"]),
+        "mean_rank": float(np.mean(whole)) if len(whole) == len(ranks) else None,
+        "tasks": f"{len(rows)}/{len(plan.tasks)}",
+        "coverage": f"{sum(int(done) for done, _ in halves)}/{sum(int(planned) for _, planned in halves)}",
+    } | {f"{what}_{task}": rows[task][what] if task in rows else None for task in plan.tasks for what in PER_TASK}

@@ -1,0 +1,66 @@
+"""Which frames and entities a grammar used for each text, seen from outside while a task generates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+from harness.data.grammar import SLOT, Grammar
+
+
+@dataclass
+class Used:
+    """Of every text made: its divided frames and the divided entities in it."""
+
+    frames: dict[str, set[str]] = field(default_factory=dict)
+    entities: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+
+
+def key(text: str) -> str:
+    """A text without its spaces: tasks part words in their own ways."""
+    return "".join(text.split())
+
+
+@contextmanager
+def watched() -> Iterator[Used]:
+    """Note what grammars draw inside."""
+    used, frames, entities = Used(), set[str](), set[tuple[str, str]]()
+    sentence, document, render, draw = Grammar.sentence, Grammar.document, Grammar._render, Grammar._draw
+
+    def note(text: str) -> None:
+        # One text may come from several draws; what any of them used counts.
+        used.frames.setdefault(key(text), set()).update(frames)
+        used.entities.setdefault(key(text), set()).update(entities)
+        frames.clear()
+        entities.clear()
+
+    def noted_sentence(self: Grammar, *arguments: Any) -> Any:
+        segments = sentence(self, *arguments)
+        note("".join(segment.text for segment in segments))
+        return segments
+
+    def noted_document(self: Grammar, *arguments: Any) -> Any:
+        sentences, summary = document(self, *arguments)
+        note(" ".join(sentences))
+        return sentences, summary
+
+    def noted_render(self: Grammar, frame: str, *arguments: Any) -> Any:
+        if not any(frame in scenario.get("summary", []) for scenario in self.scenarios):
+            frames.add(frame)
+        return render(self, frame, *arguments)
+
+    def noted_draw(self: Grammar, name: str, *arguments: Any) -> Any:
+        forms = draw(self, name, *arguments)
+        if any(
+            entry["base"] == forms["base"] and not SLOT.search(entry["base"]) for entry in self.entities.get(name, [])
+        ):
+            entities.add((name, forms["base"]))
+        return forms
+
+    with mock.patch.multiple(
+        Grammar, sentence=noted_sentence, document=noted_document, _render=noted_render, _draw=noted_draw
+    ):
+        yield used

@@ -1,0 +1,98 @@
+"""What every discovered task's `encode` promises, by what kind it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.contracts.discover import tasks
+from harness.data.kinds import IGNORED, TokenClassification
+from tests.contract.test_tasks import EMBEDDED, SMALL, task_of
+from tests.models import tokenizer_for
+
+TARGET = 8
+
+
+def small(name: str) -> list[dict[str, Any]]:
+    """Test examples of one domain of a task."""
+    return task_of(name).read_embedded(next(iter(EMBEDDED[name].spec.sources["embedded"].domains)), SMALL)["test"]
+
+
+def encoded(
+    name: str, tokenizer: Any, max_length: int, target_length: int = TARGET
+) -> list[list[dict[str, list[int]]]]:
+    found = task_of(name).encode(small(name), tokenizer, max_length, target_length)
+    assert len(found) == len(small(name))
+    return found
+
+
+def of_kind(kind: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("name", [name for name, folder in EMBEDDED.items() if folder.spec.kind == kind])
+
+
+@of_kind("token-classification")
+@pytest.mark.parametrize("architecture", ["bert", "gpt2"])
+@pytest.mark.parametrize("max_length", [12, 512])
+def test_a_label_stands_at_the_first_token_of_its_word(name: str, architecture: str, max_length: int) -> None:
+    task, tokenizer = task_of(name), tokenizer_for(architecture)
+    assert isinstance(task, TokenClassification)
+    for (features,), example in zip(encoded(name, tokenizer, max_length), small(name), strict=True):
+        ids, labels, words = features["input_ids"], features["labels"], features["words"]
+        assert len(ids) == len(labels) == len(words) <= max_length
+        signs = 0 if architecture == "gpt2" else 1  # before the words, and as many after them
+        start, end = signs, max_length - signs
+        for word, (token, tag) in enumerate(zip(example["tokens"], example["tags"], strict=True)):
+            pieces = tokenizer(token, add_special_tokens=False)["input_ids"]
+            if start >= end:
+                assert word not in words
+                break
+            assert words[start] == word
+            assert task.labels[labels[start]] == tag
+            rest = slice(start + 1, min(start + len(pieces), end))
+            assert ids[start : rest.stop] == pieces[: rest.stop - start]
+            assert set(labels[rest]) <= {IGNORED}
+            assert set(words[rest]) <= {-1}
+            start += len(pieces)
+        else:
+            assert sum(label != IGNORED for label in labels) == len(example["tokens"])
+
+
+@of_kind("causal-lm")
+@pytest.mark.parametrize("max_length", [8, 9, 33, 4096])
+def test_windows_predict_every_token_once(name: str, max_length: int) -> None:
+    tokenizer = tokenizer_for("gpt2")
+    for windows, example in zip(encoded(name, tokenizer, max_length), small(name), strict=True):
+        ids = tokenizer(example["text"], add_special_tokens=False)["input_ids"]
+        wanted = [*ids, tokenizer.eos_token_id]
+        assert [label for window in windows for label in window["labels"] if label != IGNORED] == wanted
+        assert len(windows) == -(-len(wanted) // (max_length - 1))
+        before = tokenizer.bos_token_id
+        for window in windows:
+            assert 2 <= len(window["input_ids"]) <= max_length
+            assert window["input_ids"][0] == before
+            assert window["labels"] == [IGNORED, *window["input_ids"][1:]]
+            before = window["input_ids"][-1]
+
+
+@of_kind("summarization")
+@pytest.mark.parametrize(("max_length", "target_length"), [(16, 6), (1024, 512)])
+def test_documents_and_summaries_are_whole_or_cut_to_length(name: str, max_length: int, target_length: int) -> None:
+    tokenizer = tokenizer_for("bart")
+    for (features,), example in zip(encoded(name, tokenizer, max_length, target_length), small(name), strict=True):
+        for column, text, limit in (
+            ("input_ids", example["document"], max_length),
+            ("labels", example["summary"], target_length),
+        ):
+            ids = features[column]
+            assert ids[0] == tokenizer.bos_token_id
+            assert ids[-1] == tokenizer.eos_token_id
+            whole = tokenizer(text)["input_ids"]
+            assert len(ids) == min(limit, len(whole))
+            assert ids[:-1] == whole[: len(ids) - 1]
+            if len(whole) <= limit:
+                assert tokenizer.decode(ids, skip_special_tokens=True).strip() == text
+
+
+def test_every_kind_has_a_task() -> None:
+    assert {folder.spec.kind for folder in tasks().values()} == {"token-classification", "causal-lm", "summarization"}

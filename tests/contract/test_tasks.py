@@ -1,0 +1,204 @@
+"""What every discovered task's embedded source and encoding promise."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.contracts.discover import TaskFolder, tasks
+from harness.contracts.task import Sizes
+from harness.data.build import build_domain, check_overlap
+from harness.data.task import SPLITS, Example, Splits, Task, load_task
+from tests.contract.grammars import Used, key, watched
+
+SMALL = Sizes(train=12, dev=4, test=6, unlabeled=12)
+EMBEDDED = {name: folder for name, folder in tasks().items() if "embedded" in folder.spec.sources}
+DOMAINS = [(name, domain) for name, folder in EMBEDDED.items() for domain in folder.spec.sources["embedded"].domains]
+
+each_task = pytest.mark.parametrize("name", EMBEDDED)
+each_domain = pytest.mark.parametrize(("name", "domain"), DOMAINS)
+
+
+@cache
+def task_of(name: str) -> Task:
+    return load_task(tasks()[name])
+
+
+@cache
+def made(name: str, domain: str) -> tuple[Splits, Used]:
+    """A domain at the sizes that the benchmark uses, and what its grammar drew."""
+    sizes = EMBEDDED[name].spec.sources["embedded"].sizes
+    assert sizes is not None
+    with watched() as used:
+        splits = task_of(name).read_embedded(domain, sizes)
+    return splits, used
+
+
+def texts(name: str, examples: list[Example]) -> list[str]:
+    return [key(task_of(name).text(example)) for example in examples]
+
+
+def content(example: Example) -> str:
+    return json.dumps({name: value for name, value in example.items() if name != "id"}, sort_keys=True)
+
+
+@each_domain
+def test_sizes_are_as_declared(name: str, domain: str) -> None:
+    splits, _ = made(name, domain)
+    sizes = EMBEDDED[name].spec.sources["embedded"].sizes
+    assert {split: len(rows) for split, rows in splits.items()} == (sizes.model_dump() if sizes else {})
+    ids = [example["id"] for rows in splits.values() for example in rows]
+    assert len(set(ids)) == len(ids)
+
+
+@each_domain
+def test_texts_of_splits_are_distinct(name: str, domain: str) -> None:
+    splits, _ = made(name, domain)
+    held = {split: texts(name, splits[split]) for split in SPLITS}
+    for split in SPLITS:
+        assert len(set(held[split])) == len(held[split])
+    assert not set(held["test"]) & {*held["train"], *held["dev"]}
+    assert not set(held["dev"]) & set(held["train"])
+    corpus = "\n".join(held["unlabeled"])
+    leaked = [text for text in held["test"] + held["dev"] if text in corpus]
+    assert not leaked
+
+
+@each_domain
+def test_frames_and_entities_of_test_are_absent_from_train(name: str, domain: str) -> None:
+    splits, used = made(name, domain)
+    if not used.frames:
+        pytest.skip("the task is not made by a grammar")
+    for kind, of in (("frames", used.frames), ("entities", used.entities)):
+        seen: dict[str, set[Any]] = {
+            split: set().union(*(of[text] for text in texts(name, splits[split]))) for split in SPLITS
+        }
+        assert seen["test"], kind
+        assert len(seen["train"]) > 1
+        assert not seen["test"] & seen["train"], kind
+        assert not seen["test"] & seen["dev"], kind
+
+
+@pytest.mark.parametrize(
+    ("name", "domain"), [place for place in DOMAINS if EMBEDDED[place[0]].spec.kind == "token-classification"]
+)
+def test_tagged_names_of_test_are_absent_from_train(name: str, domain: str) -> None:
+    splits, _ = made(name, domain)
+    train, test = ({span for row in splits[split] for span in spans(row)} for split in ("train", "test"))
+    assert train
+    assert test
+    assert not train & test
+
+
+def spans(example: Example) -> list[tuple[str, str]]:
+    """The type and the text of each entity, read from IOB2 tags."""
+    found: list[tuple[str, str]] = []
+    for token, tag in zip(example["tokens"], example["tags"], strict=True):
+        if tag.startswith("B-"):
+            found.append((tag[2:], token))
+        elif tag.startswith("I-"):
+            assert found
+            assert found[-1][0] == tag[2:]
+            found[-1] = (tag[2:], f"{found[-1][1]} {token}")
+    return found
+
+
+@each_domain
+def test_schema(name: str, domain: str) -> None:
+    splits, _ = made(name, domain)
+    for split, rows in splits.items():
+        for example in rows:
+            CHECKS[EMBEDDED[name].spec.kind](task_of(name), example, split)
+
+
+def check_tags(task: Any, example: Example, split: str) -> None:
+    assert set(example) == {"id", "tokens", "tags"}
+    assert example["tokens"]
+    assert len(example["tags"]) == len(example["tokens"])
+    assert all(token and token == token.strip() and " " not in token for token in example["tokens"])
+    assert set(example["tags"]) <= set(task.labels)
+    for before, tag in zip(["O", *example["tags"]], example["tags"], strict=False):
+        assert not tag.startswith("I-") or before[2:] == tag[2:], "an I- follows no B- or I- of its type"
+
+
+def check_text(task: Any, example: Example, split: str) -> None:
+    assert set(example) == {"id", "text"}
+    assert clean(example["text"])
+
+
+def check_summary(task: Any, example: Example, split: str) -> None:
+    assert set(example) in ({"id", "document", "summary"}, {"id", "document"})
+    assert "summary" in example or split == "unlabeled"
+    assert all(clean(value) for value in example.values())
+    if "summary" in example:
+        assert len(example["summary"]) < len(example["document"])
+
+
+def clean(text: str) -> bool:
+    """Text that no slot was left in and that no space surrounds."""
+    return bool(text) and text == text.strip() and "\n" not in text and "{" not in text
+
+
+CHECKS: dict[str, Any] = {"token-classification": check_tags, "causal-lm": check_text, "summarization": check_summary}
+
+
+def digest(name: str) -> str:
+    """A hash of all small domains of a task."""
+    domains = EMBEDDED[name].spec.sources["embedded"].domains
+    splits = {domain: task_of(name).read_embedded(domain, SMALL) for domain in domains}
+    return hashlib.sha256(json.dumps(splits, sort_keys=True).encode()).hexdigest()
+
+
+def test_another_process_makes_the_same() -> None:
+    """Another process has another hash seed, so the order of a set would show."""
+    code = "from tests.contract.test_tasks import *; print(*[digest(name) for name in EMBEDDED])"
+    environment = {**os.environ, "PYTHONHASHSEED": "77"}
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == [digest(name) for name in EMBEDDED], done.stderr
+
+
+@each_task
+def test_domains_differ(name: str) -> None:
+    domains = list(EMBEDDED[name].spec.sources["embedded"].domains)
+    held = [content(example) for domain in domains for example in made(name, domain)[0]["train"]]
+    assert len(set(held)) == len(held)
+
+
+@each_task
+def test_meta_train_and_meta_test_share_no_labelled_example(name: str, tmp_path: Path) -> None:
+    folder: TaskFolder = EMBEDDED[name]
+    source = folder.spec.sources["embedded"]
+    assert source.roles("meta_train")
+    assert source.roles("meta_test")
+    held = {
+        role: {
+            content(row)
+            for domain in source.roles(role)
+            for split in SPLITS[:3]
+            for row in made(name, domain)[0][split]
+        }
+        for role in ("meta_train", "meta_dev", "meta_test")
+    }
+    assert not held["meta_train"] & held["meta_test"]
+    assert not held["meta_train"] & held["meta_dev"]
+    folders = {domain: tmp_path / domain for domain in source.domains}
+    for domain, place in folders.items():
+        build_domain(folder, "embedded", domain, place)
+    check_overlap("config", folders, source.domains)
+
+
+@each_task
+def test_budgets_fit(name: str) -> None:
+    spec = EMBEDDED[name].spec
+    sizes = spec.sources["embedded"].sizes
+    assert sizes is not None
+    assert max(spec.budgets) <= sizes.train

@@ -1,0 +1,135 @@
+"""The DAG from end to end: run, run again and do nothing, change one thing, break one cell."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.project import CONFIG, Project
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project(tmp_path_factory.mktemp("project"))
+    done = project.run()
+    assert done.returncode == 0, done.stderr[-3000:]
+    return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    """A copy of the finished run that a test may change."""
+    shutil.copytree(finished.folder, tmp_path / "copy")
+    copy = object.__new__(Project)
+    copy.folder = tmp_path / "copy"
+    return copy
+
+
+def test_every_cell_has_a_score(finished: Project) -> None:
+    scores = finished.scores()
+    assert set(scores.status) == {"done"}
+    assert set(scores.method) == set(CONFIG["methods"])
+    assert len(scores[scores.metric == "f1"]) == 8
+    assert scores.score.notna().all()
+    board = finished.leaderboard()
+    assert set(board.method) == set(CONFIG["methods"])
+
+
+def test_a_second_run_does_nothing(finished: Project) -> None:
+    before = {path: path.stat().st_mtime for path in finished.folder.glob("results/**/*") if path.is_file()}
+    again = finished.run()
+    assert again.returncode == 0
+    assert "Nothing to be done" in again.stderr + again.stdout
+    after = {path: path.stat().st_mtime for path in finished.folder.glob("results/**/*") if path.is_file()}
+    assert {path for path in after if after[path] != before.get(path)} <= {finished.folder / "results" / ".lock"}
+
+
+def test_deleted_tables_are_made_from_the_records(project: Project) -> None:
+    before = project.records()
+    for name in ("tables", "leaderboard"):
+        shutil.rmtree(project.folder / "results" / name)
+    assert project.run().returncode == 0
+    assert project.records() == before
+    assert len(project.leaderboard())
+
+
+def test_a_new_method_computes_its_own_cells_only(project: Project) -> None:
+    before = project.records()
+    made = project.headstart("new", "method", "mine")
+    assert made.returncode == 0, made.stderr
+    project.configure(methods=[*CONFIG["methods"], "mine"])
+    done = project.run()
+    assert done.returncode == 0, done.stderr[-3000:]
+    after = project.records()
+    assert {folder: after[folder] for folder in before} == before
+    assert {Path(folder).parent.name for folder in set(after) - set(before)} == {"mine"}
+    assert "mine" in set(project.leaderboard().method)
+
+
+def test_a_new_seed_and_an_edited_method_compute_only_what_is_new(project: Project) -> None:
+    before = project.records()
+    code = project.folder / "methods" / "lora" / "method.py"
+    code.write_text(code.read_text() + "\n# an edit\n")
+    project.configure(seeds=[0, 1, 2])
+    assert project.run().returncode == 0
+    after = project.records()
+    assert {folder: after[folder] for folder in before} == before, "nothing that stood was computed again"
+    new = [Path(folder) for folder in set(after) - set(before)]
+    old_seeds = [folder for folder in new if "-s2-" not in folder.name]
+    assert {folder.parent.name for folder in old_seeds} == {"lora"}
+    assert len(old_seeds) == 2
+    assert {folder.parent.name for folder in new if "-s2-" in folder.name} == set(CONFIG["methods"])
+
+
+BROKEN = '''
+"""A method that fails in one of its cells, each time in another way."""
+import torch
+from harness.backbone.backbone import Backbone
+from harness.contracts.adaptation import Adaptation
+
+class Nan(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(1))
+    def forward(self, x):
+        return x * self.scale * float("nan")
+
+class Broken(Adaptation):
+    way: str
+    def attach(self, backbone: Backbone) -> None:
+        if self.way == "raise":
+            raise ValueError("this method is broken")
+        if self.way == "memory":
+            torch.empty(1 << 50)
+        backbone.sublayers()[0].after(Nan())
+'''
+
+
+def test_broken_cells_are_records_and_the_rest_goes_on(project: Project) -> None:
+    ways = {"raise": "error", "memory": "out_of_memory", "nan": "diverged"}
+    for way in ways:
+        folder = project.folder / "methods" / f"broken_{way}"
+        folder.mkdir()
+        (folder / "method.py").write_text(BROKEN)
+        (folder / "method.yaml").write_text(f"label: Broken\nsummary: Broken.\nadapt: {{broken: {{way: {way}}}}}\n")
+    names = [f"broken_{way}" for way in ways]
+    project.configure(methods=[*names, *CONFIG["methods"]])
+    done = project.run()
+    assert done.returncode != 0, "a run with failed cells ends non-zero"
+    scores = project.scores()
+    for way, status in ways.items():
+        assert set(scores[scores.method == f"broken_{way}"].status) == {status}
+    assert scores[scores.method.isin(names)].score.isna().all()
+    assert set(scores[~scores.method.isin(names)].status) == {"done"}
+    board = project.leaderboard()
+    assert board[board.method.isin(names)]["mean"].isna().all()
+    assert board[~board.method.isin(names)]["mean"].notna().all()
+    told = project.headstart("status", "--configfile", "run.yaml")
+    assert "this method is broken" in told.stdout
+    assert "2 error" in told.stdout
+    project.configure(methods=[*names, *CONFIG["methods"]], allow_failures=True)
+    assert project.run().returncode == 0, "unless the configuration allows it"
+    mended = project.headstart("retry", "--configfile", "run.yaml", "--status", "diverged", "--cores", "2")
+    assert "2 cells will run again" in mended.stdout

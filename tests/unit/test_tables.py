@@ -1,0 +1,250 @@
+"""Tables, leaderboards and figures of made-up records: holes stay holes, and ranks follow the direction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.contracts.plan import Plan
+from harness.table.figures import draw, write_figures
+from harness.table.leaderboard import write_leaderboards
+from harness.table.scores import TaskScores, Value
+from harness.table.tables import COLUMNS, shown_value, write_tables
+from tests.unit.made_records import made_plan, made_records
+
+LEVELS = {"alpha": 2.5, "beta": 1.5, "gamma": 0.5, "zero": -1.0}
+HOLE = {("ner", "beta", "fi", 8, 1): "error", ("ner", "beta", "fi", 8, 2): "timeout"}
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return made_plan(str(tmp_path))
+
+
+def table(plan: Plan, name: str) -> pd.DataFrame:
+    return pd.read_csv(Path(plan.output) / name)
+
+
+def text(plan: Plan, name: str) -> str:
+    return (Path(plan.output) / name).read_text()
+
+
+def test_table_holds_the_means_of_the_records(plan: Plan) -> None:
+    records = made_records(plan, LEVELS)
+    write_tables(plan, records)
+    found = table(plan, "tables/ner.csv")
+    assert tuple(found.columns) == COLUMNS
+    assert len(found) == 4 * 3 * 2  # methods, domains and their mean, budgets
+    mine = records[(records.task == "ner") & records.primary]
+    for row in found.itertuples():
+        its = mine[(mine.method == row.method) & (mine.budget == row.budget)]
+        its = its if row.domain == "mean" else its[its.domain == row.domain]
+        assert row.mean == pytest.approx(its.score.astype(float).mean(), rel=1e-5)
+        assert row.low < row.mean < row.high
+        assert (row.seeds, row.done, row.planned) == (3, len(its), len(its))
+        assert row.n_examples == (80 if row.domain == "mean" else 40)
+
+
+def test_records_from_parquet_give_the_same_bytes(plan: Plan, tmp_path: Path) -> None:
+    records = made_records(plan, LEVELS, HOLE)
+    write_tables(plan, records)
+    write_leaderboards(plan, records)
+    files = [*(tmp_path / "tables").iterdir(), *(tmp_path / "leaderboard").iterdir()]
+    first = {file: file.read_bytes() for file in files}
+    records.to_parquet(tmp_path / "records.parquet", index=False)
+    again = pd.read_parquet(tmp_path / "records.parquet")
+    write_tables(plan, again)
+    write_leaderboards(plan, again)
+    assert {file: file.read_bytes() for file in first} == first
+
+
+def test_holes_are_shown_as_holes(plan: Plan) -> None:
+    write_tables(plan, made_records(plan, LEVELS, HOLE))
+    found = table(plan, "tables/ner.csv").set_index(["method", "domain", "budget"])
+    for domain, done, planned in (("fi", 1, 3), ("mean", 4, 6)):
+        row = found.loc[("beta", domain, 8)]
+        assert np.isnan(row["mean"])
+        assert np.isnan(row["low"])
+        assert (row["done"], row["planned"]) == (done, planned)
+    assert found.loc[("beta", "nl", 8), "mean"] > 0
+    line = next(line for line in text(plan, "tables/ner.md").splitlines() if line.startswith("| Beta"))
+    assert "| – (1/3) | – (4/6) | 1 |" in line
+    beside = table(plan, "tables/ner.metrics.csv").set_index(["method", "domain", "budget"])
+    assert np.isnan(beside.loc[("beta", "fi", 8), "mean"])
+    assert beside.loc[("beta", "fi", 8), "done"] == 1
+    assert beside.loc[("beta", "nl", 8), "mean"] == pytest.approx(found.loc[("beta", "nl", 8), "mean"] / 2, rel=1e-5)
+
+
+def test_a_run_in_which_all_failed_has_tables_of_holes(plan: Plan) -> None:
+    holes = {(c.task, c.method, c.domain, c.budget, c.seed): "out_of_memory" for c in plan.cells()}
+    records = made_records(plan, holes=holes)
+    write_tables(plan, records)
+    write_leaderboards(plan, records)
+    write_figures(plan, records)
+    assert table(plan, "tables/ner.csv")["mean"].isna().all()
+    assert table(plan, "tables/ner.metrics.csv").empty
+    board = table(plan, "leaderboard/ner.csv")
+    assert board["rank"].isna().all()
+    assert board[board.budget == "8"].statuses.eq("out_of_memory:6").all()
+    assert board.trained_parameters.isna().all()
+
+
+def test_a_single_seed_has_no_interval(tmp_path: Path) -> None:
+    plan = made_plan(str(tmp_path), seeds=[7])
+    write_tables(plan, made_records(plan, LEVELS))
+    write_leaderboards(plan, made_records(plan, LEVELS))
+    for name in ("tables/ner.csv", "leaderboard/ner.csv"):
+        found = table(plan, name)
+        assert found["mean"].notna().all()
+        assert found.low.isna().all()
+        assert found.high.isna().all()
+    rows = [line for line in text(plan, "tables/ner.md").splitlines() if line.startswith("| Beta")]
+    assert rows
+    assert not any("[" in row for row in rows)
+    assert "Seeds: 1 (7)" in text(plan, "tables/ner.md")
+
+
+def test_markdown_says_what_the_numbers_are(plan: Plan, tmp_path: Path) -> None:
+    write_tables(plan, made_records(plan, LEVELS))
+    page = text(plan, "tables/lm.md")
+    for part in ("# The task lm", "perplexity, lower is better", "do not stand in for the papers' numbers", "tiny"):
+        assert part in page
+    assert "†" not in page
+    assert "Alpha \\| one" in page
+    lines = page.splitlines()
+    control = next(place for place, line in enumerate(lines) if line.startswith("| **control**"))
+    assert lines[control + 1].startswith("| Zero-shot")
+    assert len({line.count(" | ") for line in lines if line.startswith("| Beta") or line.startswith("| method")}) == 1
+
+    other = made_plan(str(tmp_path / "other"), source="local", overlap=True)
+    write_tables(other, made_records(other, LEVELS))
+    page = text(other, "tables/lm.md")
+    assert "do not stand in" not in page
+    assert "† This task allows" in page
+
+
+def test_shown_value() -> None:
+    assert shown_value(Value(61.234, 58.0, 64.05, 3, 40, 3, 3), 1) == "61.2 [58.0, 64.0]"
+    assert shown_value(Value(61.234, None, None, 1, 40, 1, 1), 1) == "61.2"
+    assert shown_value(Value(None, None, None, 2, 40, 2, 3), 1) == "– (2/3)"
+    assert shown_value(Value(1e304, None, None, 1, 40, 1, 1), 2) == "1e+304"
+
+
+@pytest.mark.parametrize("task", ["ner", "lm"])
+def test_leaderboard_ranks_the_best_first(plan: Plan, task: str) -> None:
+    write_leaderboards(plan, made_records(plan, LEVELS, noise=0.2))
+    board = table(plan, f"leaderboard/{task}.csv")
+    assert list(dict.fromkeys(board.budget)) == ["8", "32", "all"]
+    for _, rows in board.groupby("budget"):
+        assert list(rows.method) == ["alpha", "beta", "gamma", "zero"]
+        assert list(rows["rank"]) == [1, 2, 3, 4]
+        assert rows["mean"].is_monotonic_decreasing == (task == "ner")
+        assert list(rows.control) == [False, False, False, True]
+        assert (rows.tie_group == 1).all()  # six pairs cannot tell four methods apart after Holm
+        assert (rows.pairs == 6).all()
+    overall = board[board.budget == "all"].set_index("method")["mean"]
+    assert overall["alpha"] == pytest.approx(board[board.method == "alpha"]["mean"][:2].mean(), rel=1e-4)
+
+
+def test_more_pairs_make_tie_groups(tmp_path: Path) -> None:
+    plan = made_plan(str(tmp_path), seeds=[0, 1, 2, 3, 4])
+    write_leaderboards(plan, made_records(plan, LEVELS | {"beta": 2.5}, noise=0.5))
+    rows = table(plan, "leaderboard/lm.csv").query("budget == 'all'").set_index("method")
+    assert rows.loc["alpha", "tie_group"] == rows.loc["beta", "tie_group"] == 1
+    assert {rows.loc["alpha", "tied_with"], rows.loc["beta", "tied_with"]} - {"alpha", "beta"}  # the leader has none
+    assert rows.loc["gamma", "tie_group"] == 2
+    assert rows.loc["zero", "tie_group"] == 3
+
+
+def test_leaderboard_lists_holes_last_and_unranked(plan: Plan) -> None:
+    write_leaderboards(plan, made_records(plan, {"beta": 9.0}, HOLE))
+    board = table(plan, "leaderboard/ner.csv")
+    last = board[board.budget == "8"].iloc[-1]
+    assert (last.method, last.coverage, last.statuses) == ("beta", "4/6", "error:1 timeout:1")
+    assert np.isnan(last["rank"])
+    assert np.isnan(last["mean"])
+    assert board[board.budget == "32"].iloc[0].method == "beta"
+    assert board[board.budget == "32"].iloc[0].coverage == "6/6"
+    assert board[board.budget == "all"].iloc[-1].coverage == "10/12"
+
+
+def test_leaderboard_costs(plan: Plan) -> None:
+    write_leaderboards(plan, made_records(plan, LEVELS))
+    rows = table(plan, "leaderboard/ner.csv").query("budget == 'all'").set_index("method")
+    alpha, zero = rows.loc["alpha"], rows.loc["zero"]
+    assert alpha.trained_share == pytest.approx(0.01)
+    assert (alpha.trained_parameters, alpha.stored_bytes) == (100, 400)
+    assert alpha.adaptation_seconds == pytest.approx(3.0)
+    assert alpha.peak_rss_mib == 102
+    assert alpha.preparation_seconds == 36  # three checkpoints, each shared by two domains and two budgets
+    assert alpha.preparation_seconds_spread == 6
+    assert zero.preparation_seconds == 0
+    assert np.isnan(zero.trained_parameters)
+
+
+def test_overall_takes_no_mean_over_holes(plan: Plan) -> None:
+    write_leaderboards(plan, made_records(plan, LEVELS, HOLE, noise=0.2))
+    overall = table(plan, "leaderboard/overall.csv")
+    assert list(overall.method) == ["alpha", "gamma", "zero", "beta"]
+    alpha, beta = overall.iloc[0], overall.iloc[-1]
+    assert (alpha["rank"], alpha.mean_rank, alpha.tasks, alpha.coverage) == (1, 1, "2/2", "24/24")
+    assert np.isnan(beta["rank"])
+    assert np.isnan(beta.mean_rank)
+    assert np.isnan(beta.mean_ner)
+    assert beta.mean_lm > 0
+    assert (beta.coverage, beta.coverage_ner) == ("22/24", "10/12")
+
+
+def test_a_finished_cell_without_a_score_is_a_hole(plan: Plan) -> None:
+    records = made_records(plan, LEVELS)
+    lost = (records.task == "ner") & (records.method == "gamma") & (records.seed == 0)
+    records.loc[lost & records.primary, "score"] = np.nan
+    write_leaderboards(plan, records)
+    row = table(plan, "leaderboard/ner.csv").query("budget == 'all' and method == 'gamma'").iloc[0]
+    assert (row.coverage, row.statuses) == ("8/12", "unscored:4")
+
+
+def test_a_narrowed_run_has_no_holes(tmp_path: Path) -> None:
+    whole = made_plan(str(tmp_path))
+    narrow = made_plan(str(tmp_path), domains=["fi"], budgets=[32])
+    narrow.tasks["ner"] = whole.tasks["ner"]  # the task's own domains and budgets stay
+    scores = TaskScores(narrow, made_records(narrow, LEVELS), "ner")
+    assert (scores.domains, scores.budgets) == (["fi"], [32])
+    assert scores.value("alpha", scores.domains, scores.budgets).mean is not None
+
+
+def test_figures_have_the_same_bytes_again(tmp_path: Path) -> None:
+    plan = made_plan(str(tmp_path), ("lm",))
+    records = made_records(plan, LEVELS, {("lm", "gamma", "fi", 8, 0): "diverged"})
+    write_figures(plan, records)
+    files = [tmp_path / "figures" / name for name in ("lm.png", "lm.svg")]
+    first = [file.read_bytes() for file in files]
+    write_figures(plan, records)
+    assert [file.read_bytes() for file in files] == first
+    assert first[0].startswith(b"\x89PNG")
+
+
+def test_figure_draws_no_point_for_a_hole(tmp_path: Path) -> None:
+    plan = made_plan(str(tmp_path), ("lm",))
+    figure = draw(TaskScores(plan, made_records(plan, LEVELS, {("lm", "gamma", "fi", 8, 0): "diverged"}), "lm"))
+    panels = {panel.get_title(): panel for panel in figure.axes if panel.get_title()}
+    assert set(panels) == {"nl", "fi", "mean over domains"}
+    assert "lower is better" in figure.get_supylabel()
+    for name, drawn in (("nl", [True, True]), ("fi", [False, True]), ("mean over domains", [False, True])):
+        line = panels[name].lines[2]
+        assert list(np.isfinite(line.get_ydata())) == drawn
+
+
+def test_a_task_without_cells_has_empty_files(tmp_path: Path) -> None:
+    plan = made_plan(str(tmp_path))
+    records = made_records(plan, LEVELS)
+    plan.blocks[:] = [block for block in plan.blocks if block.task == "ner"]
+    for write in (write_tables, write_leaderboards, write_figures):
+        write(plan, records[records.task == "ner"])
+    assert table(plan, "tables/lm.csv").empty
+    assert table(plan, "leaderboard/lm.csv").empty
+    assert list(table(plan, "leaderboard/overall.csv").tasks) == ["1/2"] * 4
+    assert (tmp_path / "figures" / "lm.png").is_file()
