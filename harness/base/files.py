@@ -31,6 +31,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder beside `path` to fill; rename it into place when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    old = beside.with_suffix(".old")
     beside.mkdir()
     try:
         yield beside
@@ -39,10 +40,12 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 with open(written, "rb") as file:
                     os.fsync(file.fileno())
         if path.exists():
-            shutil.rmtree(path)
+            # Out of the way in one step: a kill while it is removed must not leave half of it in its place.
+            os.replace(path, old)
         os.replace(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -59,7 +59,7 @@ def measured_seconds(plan: Plan) -> dict[tuple[str, str], float]:
     records = pd.read_parquet(
         file, columns=["task", "method", "fingerprint", "adaptation_seconds", "prediction_seconds"]
     )
-    cells = records.drop_duplicates("fingerprint").dropna()
+    cells = records.drop_duplicates(["method", "fingerprint"]).dropna()
     seconds = cells.adaptation_seconds + cells.prediction_seconds
     medians = seconds.groupby([cells.task, cells.method]).median()
     return {

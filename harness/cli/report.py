@@ -25,7 +25,7 @@ WRITERS: dict[str, Callable[[Plan, pd.DataFrame], None]] = {
 
 def outcome(plan: Plan, records: pd.DataFrame) -> int:
     """Say what failed; non-zero where something did and the configuration does not allow it."""
-    cells = records.drop_duplicates("fingerprint")
+    cells = records.drop_duplicates(["method", "fingerprint"])
     counts = {status: int((cells.status == status).sum()) for status in ("done", *FAILURES, "missing")}
     told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     print(f"headstart: {len(cells)} cells: {told}", file=sys.stderr)

@@ -98,7 +98,7 @@ def _truth(content: Any, read: Any) -> tuple[str, bool] | None:
 def _sentence(
     model: type[BaseModel], content: Any, error: ValidationError, where: Path | str, prefix: str
 ) -> UserError:
-    first = error.errors()[0]
+    first = _most_exact(content, error)
     lacking = first["type"] == "missing"
     place = _users_keys(content, first["loc"][:-1] if lacking else first["loc"])
     if lacking:
@@ -113,6 +113,14 @@ def _sentence(
         return bad(where, field, None, "it is missing; add it")
     told = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
     return bad(where, field, first["input"], told[0].lower() + told[1:])
+
+
+def _most_exact(content: Any, error: ValidationError) -> Any:
+    """The first mistake; where several branches of a union fail there, the one that went deepest."""
+    mistakes = error.errors()
+    keys = [_users_keys(content, mistake["loc"]) for mistake in mistakes]
+    same = [place for place in range(len(keys)) if keys[place][: len(keys[0])] == keys[0]]
+    return mistakes[max(same, key=lambda place: len(keys[place]))] if keys[0] else mistakes[0]
 
 
 def _users_keys(content: Any, place: tuple[Any, ...]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
@@ -62,23 +63,34 @@ def causal(ids: list[int], tokenizer: Any, rng: Random) -> Features:
 def denoised(ids: list[int], tokenizer: Any, rng: Random) -> Features:
     """Rebuild a text of which 30% of the tokens, in spans, were each span replaced by one mask sign."""
     special = set(tokenizer.all_special_ids)
-    budget = round(INFILLED * len(ids))
+    ordinary = sum(token not in special for token in ids)
+    spans = _spans(round(INFILLED * ordinary), rng)
+    kept = ordinary - sum(spans)
+    hidden: set[int] = set()  # places among the ordinary tokens
+    signs: Counter[int] = Counter()
+    for before, span in zip(sorted(rng.randrange(kept + 1) for _ in spans), spans, strict=True):
+        begin = before + len(hidden)
+        signs[begin] += 1
+        hidden |= set(range(begin, begin + span))
     inputs: list[int] = []
     place = 0
-    share = INFILLED / SPAN
-    while place < len(ids):
-        if ids[place] not in special and budget > 0 and rng.random() < share:
-            inputs.append(tokenizer.mask_token_id)
-            span = min(_poisson(SPAN, rng), budget)
-            taken = 0
-            while taken < span and place < len(ids) and ids[place] not in special:
-                place, taken = place + 1, taken + 1
-            budget -= taken
-            if taken:
-                continue
-        inputs.append(ids[place])
+    for token in ids:
+        if token in special:
+            inputs.append(token)
+            continue
+        inputs += [tokenizer.mask_token_id] * signs[place]
+        if place not in hidden:
+            inputs.append(token)
         place += 1
     return {"input_ids": inputs, "labels": list(ids)}
+
+
+def _spans(total: int, rng: Random) -> list[int]:
+    """Poisson lengths that sum to `total`, the last one cut; a span of nothing only inserts a mask sign."""
+    spans: list[int] = []
+    while sum(spans) < total:
+        spans.append(min(_poisson(SPAN, rng), total - sum(spans)))
+    return spans
 
 
 def _poisson(mean: float, rng: Random) -> int:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from harness.base.errors import UserError
 from harness.contracts.discover import TaskFolder, tasks
 from harness.contracts.task import Sizes
-from harness.data.build import build_domain, check_overlap
+from harness.data.build import check_overlap
 from harness.data.task import SPLITS, Example, Splits, Task, load_task
 from tests.contract.grammars import Used, key, watched
 
@@ -174,7 +175,7 @@ def test_domains_differ(name: str) -> None:
 
 
 @each_task
-def test_meta_train_and_meta_test_share_no_labelled_example(name: str, tmp_path: Path) -> None:
+def test_meta_train_and_meta_test_share_no_labelled_example(name: str) -> None:
     folder: TaskFolder = EMBEDDED[name]
     source = folder.spec.sources["embedded"]
     assert source.roles("meta_train")
@@ -190,10 +191,17 @@ def test_meta_train_and_meta_test_share_no_labelled_example(name: str, tmp_path:
     }
     assert not held["meta_train"] & held["meta_test"]
     assert not held["meta_train"] & held["meta_dev"]
-    folders = {domain: tmp_path / domain for domain in source.domains}
-    for domain, place in folders.items():
-        build_domain(folder, "embedded", domain, place)
-    check_overlap("config", folders, source.domains)
+
+    def read(domain: str, split: str) -> list[Example]:
+        return made(name, domain)[0][split]
+
+    def planted(domain: str, split: str) -> list[Example]:
+        found = read(domain, split)
+        return [*found, read(source.roles("meta_train")[0], "train")[0]] if split == "test" else found
+
+    check_overlap("config", name, source.domains, read)
+    with pytest.raises(UserError, match="meta_train domain"):
+        check_overlap("config", name, source.domains, planted)
 
 
 @each_task

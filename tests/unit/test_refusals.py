@@ -106,7 +106,7 @@ CONFIGS = [
     Bad("prepare type", use.wikiann(prepare={"dapt": {"steps": "x"}}), CONFIG, "prepare.dapt.steps", "'x'", "integer"),
     Bad("key twice", use.edit(CONFIG, "seeds:", "seeds: [7]\nseeds:"), CONFIG, "'seeds'", "second block", "remove one"),
     Bad("inner key twice", use.edit(CONFIG, "steps: 1", "steps: 1\n    steps: 2"), CONFIG, "'steps'", "'2'", "remove"),
-    Bad("not UTF-8", use.text(CONFIG, b"output: \xff\n"), f"{CONFIG}: line 1", "the text", "\\xff", "save the file as"),
+    Bad("not UTF-8", use.text(CONFIG, b"a: \xff\n"), f"{CONFIG}: line 1", "the text", "\\xff", "UTF-8"),
 ]  # fmt: skip
 
 FOLDERS = [
@@ -141,7 +141,7 @@ FOLDERS = [
         "trials: {}}\n"), TUNED, "a task", "'wikian'", "did you mean 'wikiann'"),
     Bad("task key", use.edit(TASK, "label:", "lebal: x\nlabel:"), TASK, "'lebal'", "'x'", "did you mean 'label'"),
     Bad("task type", use.edit(TASK, "version: 1", "version: new"), TASK, "version", "'new'", "integer"),
-    Bad("task budgets", use.edit(TASK, "[8, 32, 128]", "[8, 8]"), TASK, "budgets", "[8, 8]", "remove one"),
+    Bad("task budgets", use.edit(TASK, "budgets: [", "budgets: [5, 5, "), TASK, "budgets", "[5, 5", "remove one"),
     Bad("task domain twice", use.edit(TASK, "      en: meta_train", "      en: meta_test\n      en: meta_train"),
         TASK, "'en'", "'meta_train'", "remove one"),
     Bad("task kind", use.edit(TASK, "kind: token-classification", "kind: causal-lm"), TASK, "kind", "'causal-lm'",
@@ -177,8 +177,8 @@ DATA = [
     Bad("not UTF-8", local("nl/train", b"nl:a\tO\nnl:\xff\tO\n"), "nl/train: line 2", "the text", "\\xff", "UTF-8"),
     Bad("longer sources", paired("email/val.source", "a\n" * 7), "val.target: line 7", "number of lines", "6", "fetch"),
     Bad("longer targets", paired("email/val.target", "a\n" * 8), "val.source: line 7", "number of lines", "6", "fetch"),
-    Bad("empty line", paired("email/val.source", "a\n \n"), "val.source: line 2", "the document", "' '", "one document"),
-    Bad("empty corpus line", paired("dialog/corpus.txt", "a\n\nb\n"), "corpus.txt: line 2", "the document", "''", "one"),
+    Bad("empty line", paired("email/val.source", "a\n \n"), "val.source: line 2", "the document", "' '", "write one"),
+    Bad("empty corpus line", paired("dialog/corpus.txt", "a\n\nb\n"), "corpus.txt: line 2", "document", "''", "one"),
     Bad("cut document", paired("email/val.source", "a\nb"), "val.source: line 2", "the last line", "'b'", "cut"),
     Bad("budget", use.both(use.ner_data, use.wikiann(source="local", budgets=[7])), CONFIG, "tasks.wikiann.budgets",
         "7", "domain 'nl' has 6 training examples"),
@@ -197,7 +197,10 @@ CHECKPOINTS = [
     Bad("config.json is a list", use.both(use.checkpoint("bert"), use.text("model/config.json", "[1]")),
         "model/config.json", "model_type", "None", "fetch the checkpoint again"),
     Bad("unknown model", use.checkpoint("xlnet"), "model/config.json", "model_type", "'xlnet'", "use one of"),
-    Bad("wrong kind", use.checkpoint("bart"), "model/config.json", "architecture", "'bart'", "token-classification task"),
+    Bad("wrong kind", use.checkpoint("bart"), "model/config.json", "architecture", "'bart'", "needs one of"),
+    Bad("GPT-2 for summaries", use.both(use.checkpoint("gpt2"), use.config(tasks={"adaptsum": {"budgets": [4]}},
+        backbones={"encoder_decoder": {"source": "local", "path": "model"}})),
+        "model/config.json", "architecture", "'gpt2'", "a summarization task needs one of bart"),
     Bad("no weights", use.both(use.checkpoint("bert"), lambda folder: (folder / "model/model.safetensors").unlink()),
         "model", "the weights", "None", "no model.safetensors"),
     Bad("cut weights", weights(-10), "model.safetensors", "the size in bytes", "", "the file is cut"),
@@ -206,7 +209,8 @@ CHECKPOINTS = [
     Bad("lost shard", use.both(use.checkpoint("bert"), lambda folder: (folder / "model/model.safetensors").unlink(),
         use.text("model/model.safetensors.index.json", '{"weight_map": {"a": "one.safetensors"}}')),
         "model.safetensors.index.json", "weight_map", "'one.safetensors'", "does not exist"),
-    Bad("cut torch archive", use.both(use.checkpoint("bert"), lambda folder: (folder / "model/model.safetensors").unlink(),
+    Bad("cut torch archive", use.both(use.checkpoint("bert"),
+        lambda folder: (folder / "model/model.safetensors").unlink(),
         use.text("model/pytorch_model.bin", b"PK\x03\x04rest")), "pytorch_model.bin", "size in bytes", "8", "cut"),
 ]  # fmt: skip
 

@@ -1,0 +1,203 @@
+"""A fingerprint is the hash of what can change a number: nothing more is computed anew than has to be."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.contracts.plan import Cell, Plan, load_plan
+from harness.plan import make
+from harness.plan.entry import make_plan
+from tests.unit import project as use
+from tests.unit.project import CONFIG
+
+Key = tuple[str, str, str, int, int]
+METHODS = ["finetune", "lora", "bitfit", "dapt"]
+TASKS = {
+    "wikiann": {"budgets": [4], "domains": {"en": "meta_train", "nl": "meta_test", "pt": "meta_test"}},
+    "adaptsum_lm": {"budgets": [4], "domains": {"email": "meta_train", "dialog": "meta_test"}},
+}
+BACKBONES = {"encoder": use.backbone("bert", "wikiann"), "decoder": use.backbone("gpt2", "adaptsum_lm")}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small project of two tasks in the current folder."""
+    use.copy_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    configure()
+    return tmp_path
+
+
+def configure(**changes: object) -> None:
+    base = {"methods": METHODS, "tasks": TASKS, "backbones": BACKBONES}
+    use.write_config(Path(), base | changes)
+
+
+def cells() -> dict[Key, Cell]:
+    """Every cell of the plan, by what it is."""
+    return {(c.task, c.method, c.domain, c.budget, c.seed): c for c in make_plan(CONFIG).cells()}
+
+
+def changed(before: dict[Key, Cell]) -> set[Key]:
+    """The cells of `before` that the plan would compute again."""
+    after = cells()
+    assert before.keys() <= after.keys()
+    return {key for key, cell in before.items() if after[key].fingerprint != cell.fingerprint}
+
+
+def test_cells_are_methods_by_domains_by_budgets_by_seeds(project: Path) -> None:
+    configure(seeds=[0, 1])
+    assert len(cells()) == 4 * (2 + 1) * 2
+    assert len({cell.folder for cell in cells().values()}) == len(cells())
+    assert len({cell.fingerprint for cell in cells().values()}) == len(cells())
+
+
+def test_the_same_plan_is_made_twice(project: Path) -> None:
+    assert make_plan(CONFIG) == make_plan(CONFIG)
+
+
+def test_a_saved_plan_is_read_back_as_it_was(project: Path) -> None:
+    plan = make_plan(CONFIG)
+    plan.save()
+    assert load_plan(plan.path) == plan
+
+
+def test_a_plan_that_is_saved_again_keeps_its_time(project: Path) -> None:
+    plan = make_plan(CONFIG)
+    plan.save()
+    before = plan.path.stat().st_mtime_ns
+    plan.save()
+    assert plan.path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("more", [{"seeds": [0, 5]}, {"seeds": [5, 0]}], ids=["after", "before"])
+def test_a_new_seed_keeps_the_old_cells(project: Path, more: dict[str, object]) -> None:
+    before = cells()
+    configure(**more)
+    assert not changed(before)
+    assert len(cells()) == 2 * len(before)
+
+
+def test_a_new_budget_keeps_the_old_cells(project: Path) -> None:
+    before = cells()
+    configure(tasks={name: task | {"budgets": [2, 4]} for name, task in TASKS.items()})
+    assert not changed(before)
+    assert len(cells()) == 2 * len(before)
+
+
+def test_a_new_target_domain_keeps_the_old_cells(project: Path) -> None:
+    before = cells()
+    domains = {"en": "meta_train", "nl": "meta_test", "pt": "meta_test", "fi": "meta_test"}
+    configure(tasks=TASKS | {"wikiann": {"budgets": [4], "domains": domains}})
+    assert not changed(before)
+
+
+def test_a_new_method_keeps_the_old_cells(project: Path) -> None:
+    before = cells()
+    configure(methods=[*METHODS, "adapter"])
+    assert not changed(before)
+
+
+def test_editing_a_methods_code_changes_its_cells_alone(project: Path) -> None:
+    before = cells()
+    with open("methods/lora/method.py", "a") as file:
+        file.write("# another thought\n")
+    assert changed(before) == {key for key in before if key[1] == "lora"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("rank: 8", "rank: 4"), ("steps: 60", "steps: 50"), ("lr: 3.0e-3", "lr: 4.0e-3")]
+)
+def test_editing_a_hyperparameter_changes_the_methods_cells(project: Path, old: str, new: str) -> None:
+    before = cells()
+    use.edit("methods/lora/method.yaml", old, new)(project)
+    assert changed(before) == {key for key in before if key[1] == "lora"}
+
+
+def test_editing_a_preparation_changes_the_cells_that_use_it(project: Path) -> None:
+    before = cells()
+    use.edit("methods/dapt/method.yaml", "steps: 80", "steps: 81")(project)
+    assert changed(before) == {key for key in before if key[1] == "dapt"}
+
+
+@pytest.mark.parametrize("key", ["label", "summary", "paper", "search"])
+def test_editing_what_a_method_is_called_changes_no_cell(project: Path, key: str) -> None:
+    before = cells()
+    file = project / "methods" / "lora" / "method.yaml"
+    kept = [line for line in file.read_text().splitlines() if not line.startswith(f"{key}:")]
+    new = {"label": "label: Other", "summary": "summary: Other", "paper": "paper: other", "search": "search: {lr: [1]}"}
+    file.write_text("\n".join([*kept, new[key]]) + "\n")
+    assert not changed(before)
+
+
+def test_a_tuned_rate_changes_the_tasks_cells_of_its_method(project: Path) -> None:
+    before = cells()
+    entry = "{train: {lr: 0.5}, source: embedded, backbone: encoder, domains: [it], budget: 4, seeds: 1, trials: {}}"
+    use.text("methods/lora/tuned.yaml", f"wikiann: {entry}\n")(project)
+    assert changed(before) == {key for key in before if key[:2] == ("wikiann", "lora")}
+
+
+def test_a_copy_of_a_method_adds_cells_and_leaves_the_others(project: Path) -> None:
+    before = cells()
+    shutil.copytree("methods/lora", "methods/mine")
+    configure(methods=[*METHODS, "mine"])
+    assert not changed(before)
+    new = {key: cell for key, cell in cells().items() if key not in before}
+    assert {key[1] for key in new} == {"mine"}
+    assert {cell.folder for cell in new.values()}.isdisjoint(cell.folder for cell in before.values())
+
+
+def test_a_method_that_is_not_asked_for_changes_nothing(project: Path) -> None:
+    before = cells()
+    with open("methods/adapter/method.py", "a") as file:
+        file.write("# another thought\n")
+    assert not changed(before)
+
+
+@pytest.mark.parametrize("file", ["embedded/nl.yaml", "task.py"])
+def test_editing_a_task_changes_its_cells_alone(project: Path, file: str) -> None:
+    before = cells()
+    with open(project / "tasks" / "wikiann" / file, "a") as task:
+        task.write("# another thought\n")
+    assert changed(before) == {key for key in before if key[0] == "wikiann"}
+
+
+def test_editing_what_a_task_is_called_changes_no_cell(project: Path) -> None:
+    before = cells()
+    use.edit("tasks/wikiann/task.yaml", "label: WikiAnn", "label: Names in WikiAnn")(project)
+    assert not changed(before)
+
+
+def test_editing_a_backbone_changes_the_cells_that_begin_with_it(project: Path) -> None:
+    before = cells()
+    configure(backbones=BACKBONES | {"encoder": use.backbone("bert", "wikiann", steps=2)})
+    assert changed(before) == {key for key in before if key[0] == "wikiann"}
+
+
+def test_a_new_protocol_changes_every_cell(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cells()
+    monkeypatch.setattr(make, "PROTOCOL", make.PROTOCOL + 1)
+    assert changed(before) == set(before)
+
+
+def test_methods_that_share_a_preparation_share_its_checkpoints(project: Path) -> None:
+    shutil.copytree("methods/dapt", "methods/mine")
+    use.edit("methods/mine/method.yaml", "lr: 1.0e-3", "lr: 2.0e-3")(project)
+    configure(methods=["dapt", "mine"])
+    plan: Plan = make_plan(CONFIG)
+    assert len(plan.prepares) == len(plan.tasks)
+    assert {cell.checkpoint for cell in plan.block("wikiann", "dapt").cells} == {
+        cell.checkpoint for cell in plan.block("wikiann", "mine").cells
+    }
+
+
+def test_only_keeps_the_cells_asked_for(project: Path) -> None:
+    only = {"task": ["wikiann"], "method": ["lora"], "domain": ["nl"]}
+    found = [(c.task, c.method, c.domain) for c in make_plan(CONFIG, only=only).cells()]
+    assert found == [("wikiann", "lora", "nl")]
+    whole = cells()
+    for cell in make_plan(CONFIG, only=only).cells():
+        assert whole[cell.task, cell.method, cell.domain, cell.budget, cell.seed] == cell
