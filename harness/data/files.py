@@ -24,9 +24,7 @@ def text_lines(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         odd = content[error.start : error.end]
-        raise bad(
-            f"{path}: line {line}", "the text", odd, "it is not UTF-8; convert or fetch the file again"
-        ) from None
+        raise bad(f"{path}: line {line}", "the text", odd, "it is not UTF-8; convert or fetch the file again") from None
     # Only \n ends a line: other separators may stand inside an example.
     lines = text.split("\n")
     if last := lines.pop():

@@ -19,7 +19,6 @@ from tests.unit.project import CONFIG, Spoil
 METHOD = "methods/lora/method.yaml"
 TUNED = "methods/lora/tuned.yaml"
 TASK = "tasks/wikiann/task.yaml"
-HUB = {"id": "x/y", "revision": "0" * 40, "columns": {"tokens": "tokens", "tags": "ner_tags"}}
 
 
 class Bad(NamedTuple):
@@ -130,7 +129,7 @@ FOLDERS = [
     Bad("no attach", use.text("methods/lora/method.py", "from harness.contracts.adaptation import Adaptation\n\n"
         "class LoRA(Adaptation):\n    rank: int = 8\n    scale: float = 1.0\n    targets: str = ''\n"),
         "methods/lora/method.py", "the class", "'LoRA'", "define it"),
-    Bad("no method.yaml", lambda folder: (folder / METHOD).unlink(), "methods/lora", "the folder", "'lora'", "write it"),
+    Bad("no method.yaml", lambda folder: (folder / METHOD).unlink(), "methods/lora", "the folder", "'lora'", "write"),
     Bad("tuned is no mapping", tuned("junk\n"), TUNED, "the file", "'junk'", "write a mapping"),
     Bad("tuned is empty", tuned(""), TUNED, "the file", "None", "write a mapping"),
     Bad("tuned lacks a key", tuned("wikiann: {train: {lr: 0.1}}\n"), TUNED, "wikiann.source", "None", "add it"),
