@@ -119,7 +119,7 @@ def test_editing_a_hyperparameter_changes_the_methods_cells(project: Path, old: 
 
 def test_editing_a_preparation_changes_the_cells_that_use_it(project: Path) -> None:
     before = cells()
-    use.edit("methods/dapt/method.yaml", "steps: 80", "steps: 81")(project)
+    use.edit("methods/dapt/method.yaml", "dapt: {steps: ", "dapt: {steps: 1")(project)
     assert changed(before) == {key for key in before if key[1] == "dapt"}
 
 
