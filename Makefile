@@ -25,6 +25,7 @@ lint: environment
 
 bench: environment
 	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/real_sizes.py
 	$(BIN)/python benchmarks/overhead.py
 
 environment: $(VENV)/made

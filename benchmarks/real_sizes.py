@@ -90,7 +90,7 @@ def main() -> None:
                 costs = run_cell(folder, folder / name, task, method)
                 print(
                     f"{name:<12} {method:<9} {costs['model_parameters'] / 1e6:6.1f}M parameters, "
-                    f"one step {costs['adaptation_seconds']:5.1f} s, peak memory {costs['peak_rss_mib'] / 1024:5.2f} GiB"
+                    f"one step {costs['adaptation_seconds']:5.1f} s, peak {costs['peak_rss_mib'] / 1024:5.2f} GiB"
                 )
 
 

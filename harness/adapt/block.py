@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import time
@@ -53,11 +54,14 @@ def run_block(plan: Plan, block: Block) -> int:
 
 def make_bench(plan: Plan, block: Block) -> Bench:
     """What the cells of a block share."""
-    task = plan.tasks[block.task]
+    task, found, method = plan.tasks[block.task], tasks()[block.task], methods()[block.method]
+    if [method.code, method.spec.adapt, found.code] != block.planned_from:
+        where = f"{method.folder} or {found.folder}"
+        raise UserError(f"{where}: the folder changed while the run was at work; start the run again")
     return Bench(
-        task=load_task(tasks()[block.task]),
+        task=load_task(found),
         folders=plan.data_of(block.task).folders,
-        adaptations=methods()[block.method].adaptations(),  # type: ignore[arg-type]
+        adaptations=method.adaptations(),  # type: ignore[arg-type]
         train=Train(**block.train),
         max_length=task.max_length,
         target_length=task.target_length,
@@ -115,8 +119,11 @@ def _limits(minutes: float | None, gib: float | None) -> Iterator[None]:
         raise CellTimeout(f"the cell took longer than {minutes} minutes")
 
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    if gib is not None and not torch.cuda.is_available():
-        resource.setrlimit(resource.RLIMIT_DATA, (int(gib * 2**30), before[1]))
+    if not torch.cuda.is_available():
+        # Without a limit the kernel would kill the whole block for one greedy cell.
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        limit = machine if gib is None else int(gib * 2**30)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
     if minutes is not None:
         signal.signal(signal.SIGALRM, ring)
         signal.setitimer(signal.ITIMER_REAL, minutes * 60)

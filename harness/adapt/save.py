@@ -18,6 +18,7 @@ def attach(backbone: Backbone, adaptations: list[Adaptation], seed: int) -> None
     torch.manual_seed(seed)
     for adaptation in adaptations:
         adaptation.attach(backbone)
+    backbone.to(backbone.device)
 
 
 def save_trained(backbone: Backbone, path: Path) -> None:

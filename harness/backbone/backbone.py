@@ -173,6 +173,11 @@ class Backbone(nn.Module):
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
 
 
+def best_device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def check_something_trains(backbone: Backbone) -> None:
     """Raise Unsupported where an adaptation leaves nothing to train."""
     if not backbone.trained():

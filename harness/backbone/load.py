@@ -17,7 +17,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from harness.backbone.anatomy import anatomies, architecture_of, check_kind
-from harness.backbone.backbone import Backbone
+from harness.backbone.backbone import Backbone, best_device
 from harness.base.errors import bad, reason
 from harness.contracts.method import Kind
 
@@ -86,4 +86,4 @@ class Checkpoint:
                     with torch.no_grad():
                         parameter.zero_() if parameter.ndim == 1 else parameter.normal_(0.0, std)
         model.eval()
-        return Backbone(model, self.anatomy, self.kind, self.head)
+        return Backbone(model.to(best_device()), self.anatomy, self.kind, self.head)

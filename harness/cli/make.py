@@ -14,9 +14,9 @@ from harness.plan.entry import make_plan
 from harness.record.collect import records_file
 
 # Seconds on one core, measured on the embedded default; a run's own records replace them.
-BACKBONE_SECONDS = 110.0
-PREPARED_SECONDS = 12.0
-CELL_SECONDS = {"token-classification": 1.2, "causal-lm": 3.0, "summarization": 3.5}
+BACKBONE_SECONDS = 90.0
+PREPARED_SECONDS = 4.0
+CELL_SECONDS = {"token-classification": 0.8, "causal-lm": 1.3, "summarization": 2.0}
 CONTROL_SECONDS = 0.05
 IMPORT_SECONDS = 5.0
 

@@ -94,7 +94,7 @@ class Block:
 
     task: str
     method: str
-    method_folder: str
+    planned_from: list[Any]  # the folders' code and the adaptation, to see that they are still the same
     train: dict[str, Any]
     prepare_done: str | None
     backbone: str

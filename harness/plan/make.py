@@ -228,7 +228,7 @@ class Planner:
         return Block(
             task=task,
             method=method.id,
-            method_folder=str(method.folder),
+            planned_from=[method.code, method.spec.adapt, self.tasks[task].code],
             train=settings.model_dump(),
             prepare_done=job.done if job else None,
             backbone=plan.backbone,

@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from harness.backbone.anatomy import anatomies, architecture_of
-from harness.backbone.backbone import Backbone
+from harness.backbone.backbone import Backbone, best_device
 from harness.backbone.load import load_tokenizer
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
@@ -59,7 +59,8 @@ def continue_pretraining(
 ) -> Trained:
     """Train all of `model` on `texts` by its architecture's own objective."""
     architecture = model.config.model_type
-    backbone = Backbone(model, anatomies()[architecture], anatomies()[architecture].kinds[0], frozenset())
+    anatomy = anatomies()[architecture]
+    backbone = Backbone(model.to(best_device()), anatomy, anatomy.kinds[0], frozenset())
     backbone.train_all()
     rows = corrupted(windows(texts, tokenizer, max_length), architecture, tokenizer, settings.batch_size, order)
     batches = (collate(features, tokenizer.pad_token_id, backbone.device) for features in rows)

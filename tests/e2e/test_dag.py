@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from harness import PROTOCOL
 from tests.e2e.project import CONFIG, Project
 
 
@@ -133,3 +137,25 @@ def test_broken_cells_are_records_and_the_rest_goes_on(project: Project) -> None
     assert project.run().returncode == 0, "unless the configuration allows it"
     mended = project.headstart("retry", "--configfile", "run.yaml", "--status", "diverged", "--cores", "2")
     assert "2 cells will run again" in mended.stdout
+
+
+GOLDEN = Path(__file__).with_name("golden.csv")
+
+
+def test_losses_are_those_of_the_protocol(finished: Project) -> None:
+    """A change of the harness that changes numbers must raise PROTOCOL, and then the golden losses here.
+
+    To write them anew: `GOLDEN=write python -m pytest tests/e2e -k protocol`.
+    """
+    records = pd.read_parquet(finished.folder / "results" / "records.parquet")
+    cells = records[records.primary & records.trained_tokens.notna()]
+    folders = [next((finished.folder / "results" / "cells").glob(f"*/*/*-{key[:10]}")) for key in cells.fingerprint]
+    losses = [json.loads((folder / "record.json").read_text())["costs"]["last_loss"] for folder in folders]
+    now = cells[["method", "domain", "budget", "seed"]].assign(loss=losses, protocol=PROTOCOL)
+    now = now.sort_values(["method", "seed"]).reset_index(drop=True)
+    if os.environ.get("GOLDEN") == "write":
+        now.to_csv(GOLDEN, index=False)
+    golden = pd.read_csv(GOLDEN)
+    assert (golden.protocol == PROTOCOL).all(), "PROTOCOL was raised: write the golden losses anew"
+    # Machines differ in the last digits of a sum; a few steps of training widen that a little.
+    pd.testing.assert_frame_equal(now, golden, rtol=1e-3, check_dtype=False)

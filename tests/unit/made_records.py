@@ -32,7 +32,7 @@ def made_plan(output: str, tasks: tuple[str, ...] = ("ner", "lm"), **changes: An
                         checkpoint = None if method == "zero" else f"prepared/{task}/{method}-s{seed}"
                         name = f"{task}-{method}-{domain}-{budget}-{seed}"
                         cells.append(Cell(task, method, domain, budget, seed, name, f"cells/{name}", checkpoint))
-            blocks.append(Block(task, method, f"methods/{method}", {}, None, "tiny", cells, f"blocks/{task}-{method}"))
+            blocks.append(Block(task, method, [], {}, None, "tiny", cells, f"blocks/{task}-{method}"))
     return Plan(
         output=output,
         seeds=seeds,
