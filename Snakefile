@@ -30,14 +30,14 @@ rule all:
 rule data:
     output: f"{OUT}/data/{{task}}/{{key}}.json"
     log: f"{OUT}/logs/data/{{task}}-{{key}}.log"
-    shell: JOB + " {output} {threads} 2> {log}"
+    shell: JOB + " {output} 2> {log}"
 
 rule backbone:
     input: INPUTS.data
     output: f"{OUT}/backbones/{{name}}-{{key}}/backbone.json"
     log: f"{OUT}/logs/backbone/{{name}}-{{key}}.log"
     priority: 2
-    shell: JOB + " {output} {threads} 2> {log}"
+    shell: JOB + " {output} 2> {log}"
 
 rule prepare:
     input: INPUTS.prepare
@@ -45,20 +45,20 @@ rule prepare:
     log: f"{OUT}/logs/prepare/{{task}}-{{name}}-{{key}}.log"
     priority: 1
     resources: gpu=1
-    shell: JOB + " {output} {threads} 2> {log}"
+    shell: JOB + " {output} 2> {log}"
 
 rule adapt:
     input: INPUTS.adapt
     output: f"{OUT}/blocks/{{task}}/{{method}}-{{key}}.json"
     log: f"{OUT}/logs/adapt/{{task}}-{{method}}-{{key}}.log"
     resources: gpu=1
-    shell: JOB + " {output} {threads} 2> {log}"
+    shell: JOB + " {output} 2> {log}"
 
 rule score:
     input: INPUTS.score
     output: f"{OUT}/scores/{{task}}-{{key}}.json"
     log: f"{OUT}/logs/score/{{task}}-{{key}}.log"
-    shell: JOB + " {wildcards.task} {threads} 2> {log}"
+    shell: JOB + " {wildcards.task} 2> {log}"
 
 rule collect:
     input: INPUTS.collect()

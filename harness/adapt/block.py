@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Iterator
@@ -12,14 +13,14 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-import torch
-
-from harness.adapt.cell import Bench, run_cell
+from harness.adapt.bench import Bench, run_control
 from harness.adapt.record import Status, read_record, write_done, write_failed
 from harness.base.errors import Diverged, Unsupported, UserError
 from harness.base.files import write_json
 from harness.base.progress import say
+from harness.contracts.adaptation import Control
 from harness.contracts.discover import methods, tasks
 from harness.contracts.method import Train
 from harness.contracts.plan import Block, Cell, Plan
@@ -75,12 +76,12 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         "source": plan.tasks[cell.task].source,
         "backbone": block.backbone,
         "train": block.train,
-        "threads": torch.get_num_threads(),
+        "threads": int(os.environ.get("OMP_NUM_THREADS", 0)) or None,
     }
     folder = Path(cell.folder)
     try:
         with _limits(plan.cell_minutes, plan.memory_gib):
-            predictions, costs = run_cell(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)
+            predictions, costs = _compute(bench, cell)
         test = bench.split(cell.domain, "test")
         if len(predictions) != len(test):
             raise ValueError(f"the method gave {len(predictions)} predictions for {len(test)} test examples")
@@ -96,6 +97,14 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         return status
 
 
+def _compute(bench: Bench, cell: Cell) -> tuple[list[Any], dict[str, Any]]:
+    if isinstance(bench.adaptations[0], Control):
+        return run_control(bench, cell.domain, cell.budget, cell.seed)
+    from harness.adapt.cell import run_cell  # seconds to import, which controls do without
+
+    return run_cell(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)
+
+
 def _status(error: Exception) -> Status:
     if isinstance(error, Diverged):
         return "diverged"
@@ -103,8 +112,9 @@ def _status(error: Exception) -> Status:
         return "unsupported"
     if isinstance(error, CellTimeout):
         return "timeout"
-    refused = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or refused:
+    # On the CPU torch raises a plain RuntimeError; on a GPU torch.OutOfMemoryError, a RuntimeError too.
+    refused = isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))
+    if isinstance(error, MemoryError) or refused:
         return "out_of_memory"
     if isinstance(error, UserError):
         raise error  # a mistake in what the run is made of: every cell would fail for it
@@ -119,7 +129,8 @@ def _limits(minutes: float | None, gib: float | None) -> Iterator[None]:
         raise CellTimeout(f"the cell took longer than {minutes} minutes")
 
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    if not torch.cuda.is_available():
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
         # Without a limit the kernel would kill the whole block for one greedy cell.
         machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         limit = machine if gib is None else int(gib * 2**30)

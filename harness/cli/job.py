@@ -8,17 +8,15 @@ from pathlib import Path
 from harness.base.errors import UserError
 from harness.contracts.plan import load_plan
 from harness.plan.entry import note_refusal
-from harness.plan.jobs import JOBS, end_with_parent, limit_threads, score
+from harness.plan.jobs import JOBS, end_with_parent, score
 
 
 def main() -> int:
     """Run one job; a user's mistake is one sentence and exit code 2."""
-    rule, plan_file, target, threads = sys.argv[1:]
+    rule, plan_file, target = sys.argv[1:]
     end_with_parent()
     plan = load_plan(Path(plan_file))
     try:
-        if rule in ("backbone", "prepare", "adapt"):
-            limit_threads(int(threads))
         if rule == "score":
             score(plan, target)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -75,6 +76,8 @@ def _cells(parser: argparse.ArgumentParser) -> None:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake is one sentence and exit code 2."""
+    # As many threads as a job of the DAG has, so that a cell computed here has the same digits.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     options = parser().parse_args(words)
     try:
         return int(options.does(options) or 0)

@@ -48,7 +48,9 @@ class Method:
         """The method's adaptations with their options, in the order that method.yaml names them."""
         where = self.folder / "method.yaml"
         own = plugs(self.folder / "method.py", Adaptation) | plugs(self.folder / "method.py", Control)
-        known: dict[str, type[Adaptation | Control]] = {**shared("learn", Adaptation), **own}
+        known: dict[str, type[Adaptation | Control]] = {**own}
+        if set(self.spec.adapt) - set(own):  # those of the harness import torch, which a control does without
+            known = {**shared("learn", Adaptation), **own}
         built: list[Adaptation | Control] = []
         for name, options in self.spec.adapt.items():
             one_of(name, list(known), where, "adapt")

@@ -144,10 +144,3 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def limit_threads(count: int) -> None:
-    """Compute with `count` threads: one a process when processes fill the cores."""
-    import torch
-
-    torch.set_num_threads(count)

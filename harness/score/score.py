@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-import evaluate
 
 from harness.adapt.record import PREDICTIONS, SCORES, read_record
 from harness.base.files import read_json, read_lines, write_json
@@ -15,6 +14,15 @@ from harness.base.progress import say
 from harness.contracts.method import Kind
 from harness.contracts.plan import Cell, Plan
 from harness.score.version import scoring_code
+
+# `evaluate` imports transformers' pipelines, and with them torch, for a part that is not used here.
+_spared = "transformers" not in sys.modules
+if _spared:
+    sys.modules["transformers"] = None  # type: ignore[assignment]
+import evaluate  # noqa: E402
+
+if _spared:
+    del sys.modules["transformers"]
 
 # For each kind: its metrics, and the key of an example under which the reference stands.
 METRICS: dict[Kind, tuple[tuple[str, ...], str]] = {

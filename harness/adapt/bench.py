@@ -1,0 +1,74 @@
+"""What the cells of a block share, and the cells of controls. No torch here: controls go without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.base.files import read_lines
+from harness.base.measure import measured
+from harness.contracts.adaptation import Adaptation, Control
+from harness.contracts.method import Train
+from harness.data.kinds import TokenClassification
+from harness.data.splits import few
+from harness.data.task import Example, Features, Task
+
+if TYPE_CHECKING:
+    from harness.backbone.load import Checkpoint
+
+
+@dataclass
+class Bench:
+    """What the cells of a block share: the task, its domains, and checkpoints that were read once."""
+
+    task: Task
+    folders: dict[str, str]
+    adaptations: list[Adaptation] | list[Control]
+    train: Train
+    max_length: int
+    target_length: int
+    test_examples: int | None
+    checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
+    splits: dict[tuple[str, str], list[Example]] = field(default_factory=dict)
+
+    def split(self, domain: str, split: str) -> list[Example]:
+        """A split of a domain; the test split cut to the number of examples that are scored."""
+        if (domain, split) not in self.splits:
+            examples = read_lines(Path(self.folders[domain]) / f"{split}.jsonl")
+            self.splits[domain, split] = examples[: self.test_examples] if split == "test" else examples
+        return self.splits[domain, split]
+
+    def checkpoint(self, folder: str) -> Checkpoint:
+        """A checkpoint, read once; only the newest stays in memory, since cells come ordered by it."""
+        if folder not in self.checkpoints:
+            from harness.backbone.load import Checkpoint
+
+            self.checkpoints.clear()
+            labels = len(self.task.labels) if isinstance(self.task, TokenClassification) else None
+            self.checkpoints[folder] = Checkpoint(Path(folder), self.task.kind, labels)
+        return self.checkpoints[folder]
+
+    def features(self, examples: list[Example], tokenizer: Any) -> list[list[Features]]:
+        """Encoded examples."""
+        return self.task.encode(examples, tokenizer, self.max_length, self.target_length)
+
+
+def run_control(bench: Bench, domain: str, budget: int, seed: int) -> tuple[list[Any], dict[str, Any]]:
+    """A control's predictions for the domain's test examples, and what they cost."""
+    control = bench.adaptations[0]
+    assert isinstance(control, Control)
+    examples = few(bench.split(domain, "train"), budget, bench.task.folder.name, domain, seed)
+    with measured() as cost:
+        predictions = control.predict(examples, bench.split(domain, "test"))
+    return predictions, costs_of(cost.seconds, 0.0, cost.peak_rss_mib, cost.peak_device_mib)
+
+
+def costs_of(adaptation: float, prediction: float, rss: float, device: float | None) -> dict[str, Any]:
+    """The costs that every cell has."""
+    return {
+        "adaptation_seconds": adaptation,
+        "prediction_seconds": prediction,
+        "peak_rss_mib": rss,
+        "peak_device_mib": device,
+    }
