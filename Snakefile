@@ -24,8 +24,13 @@ wildcard_constraints:
     method="[^/]+",
 
 
+TABLES = expand(f"{OUT}/tables/{{task}}.{{kind}}", task=PLAN.tasks, kind=["csv", "md"])
+BOARDS = expand(f"{OUT}/leaderboard/{{task}}.csv", task=[*PLAN.tasks, "overall"])
+FIGURES = expand(f"{OUT}/figures/{{task}}.{{kind}}", task=PLAN.tasks, kind=["png", "svg"])
+
+
 rule all:
-    input: f"{OUT}/outcome.json"
+    input: f"{OUT}/outcome.json", TABLES, BOARDS, FIGURES
 
 rule data:
     output: f"{OUT}/data/{{task}}/{{key}}.json"
@@ -68,23 +73,23 @@ rule collect:
 
 rule tables:
     input: rules.collect.output
-    output: expand(f"{OUT}/tables/{{task}}.{{kind}}", task=PLAN.tasks, kind=["csv", "md"])
+    output: TABLES
     log: f"{OUT}/logs/tables.log"
     shell: REPORT
 
 rule leaderboard:
     input: rules.collect.output
-    output: expand(f"{OUT}/leaderboard/{{task}}.csv", task=[*PLAN.tasks, "overall"])
+    output: BOARDS
     log: f"{OUT}/logs/leaderboard.log"
     shell: REPORT
 
 rule figures:
     input: rules.collect.output
-    output: expand(f"{OUT}/figures/{{task}}.{{kind}}", task=PLAN.tasks, kind=["png", "svg"])
+    output: FIGURES
     log: f"{OUT}/logs/figures.log"
     shell: REPORT
 
 rule outcome:
-    input: rules.collect.output, rules.tables.output, rules.leaderboard.output, rules.figures.output
+    input: rules.collect.output, TABLES, BOARDS, FIGURES
     output: f"{OUT}/outcome.json"
     shell: f"exec {sys.executable} -m harness.cli.report outcome {PLAN.path}"

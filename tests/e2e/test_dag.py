@@ -51,6 +51,7 @@ def test_a_second_run_does_nothing(finished: Project) -> None:
 
 
 def test_deleted_tables_are_made_from_the_records(project: Project) -> None:
+    assert project.run().returncode == 0
     before = project.records()
     for name in ("tables", "leaderboard"):
         shutil.rmtree(project.folder / "results" / name)
