@@ -49,7 +49,7 @@ def run_all_data() -> Plan:
     write_text(file, yaml.safe_dump(content))
     for kept in ("data", "backbones"):
         shutil.copytree(Path("results") / kept, Path(ALL_DATA) / kept, dirs_exist_ok=True)
-    subprocess.run([sys.executable, "-m", "snakemake", "--cores", "--configfile", str(file)], check=True)
+    subprocess.run([sys.executable, "-m", "snakemake", "--cores", "all", "--configfile", str(file)], check=True)
     return make_plan(str(file))
 
 

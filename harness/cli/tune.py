@@ -102,7 +102,7 @@ def stands_in(whole: Plan, backbone: str) -> dict[str, Any]:
     """The run's own backbone as a local checkpoint, so that trials do not pretrain it again."""
     job = whole.backbone(backbone)
     if not Path(job.done).is_file():
-        raise UserError(f"backbone {backbone!r} is not made yet; run `snakemake --cores {job.done}` first")
+        raise UserError(f"backbone {backbone!r} is not made yet; run `snakemake --cores all {job.done}` first")
     return {"source": "local", "path": job.checkpoint}
 
 

@@ -25,8 +25,8 @@ CONFIG: dict[str, Any] = {
             "budgets": [4],
             "domains": {"en": "meta_train", "nl": "meta_test"},
             "test_examples": 20,
-            "train": {"steps": 3},
-            "prepare": {"dapt": {"steps": 2}},
+            "train": {"steps": 3, "batch_size": 16, "lr": 1e-3},
+            "prepare": {"dapt": {"steps": 2, "batch_size": 16, "lr": 1e-3}},
         }
     },
     "backbones": {
@@ -50,7 +50,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for name in ("methods", "tasks", "papers", "profiles"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "tuned.yaml"))
         shutil.copy(ROOT / "Snakefile", folder / "Snakefile")
         self.configure()
 
