@@ -47,8 +47,7 @@ def run_block(plan: Plan, block: Block) -> int:
         failed += word not in ("done", "kept")
         spent = time.perf_counter() - begin
         left = spent / number * (len(cells) - number)
-        name = f"{cell.task} {cell.method} {cell.domain} k={cell.budget} seed {cell.seed}"
-        say(f"[{number}/{len(cells)}] {name}: {word} ({spent:.0f} s so far, about {left:.0f} s left)")
+        say(f"[{number}/{len(cells)}] {cell.name}: {word} ({spent:.0f} s so far, about {left:.0f} s left)")
     write_json(Path(block.done), {"cells": len(cells), "failed": failed})
     return failed
 
@@ -91,9 +90,7 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
     except Exception as error:  # a method may raise anything; the other cells go on
         status = _status(error)
         write_failed(folder, identity, status, traceback.format_exc())
-        say(
-            f"{cell.task} {cell.method} {cell.domain} k={cell.budget} seed {cell.seed}: {type(error).__name__}: {error}"
-        )
+        say(f"{cell.name}: {type(error).__name__}: {error}")
         return status
 
 

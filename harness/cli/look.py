@@ -53,14 +53,9 @@ def show_status(options: Namespace) -> int:
         print(f"{block.task:<14}{block.method:<20}{told}")
     for cell, record in failed:
         last = (record.get("error") or "").strip().splitlines()[-1:]
-        print(f"{record['status']}: {cell_name(cell)}: {''.join(last)}")
+        print(f"{record['status']}: {cell.name}: {''.join(last)}")
     print(", ".join(f"{count} {status}" for status, count in sorted(total.items())))
     return 0
-
-
-def cell_name(cell: Cell) -> str:
-    """A cell for a person."""
-    return f"{cell.task} {cell.method} {cell.domain} k={cell.budget} seed {cell.seed}"
 
 
 def _absent(plan: Plan, done: str) -> str:
@@ -87,7 +82,7 @@ def show_predictions(options: Namespace) -> int:
     for cell in plan.cells():
         record = read_record(Path(cell.folder), cell.fingerprint)
         if record and record["status"] == "done":
-            print(cell_name(cell))
+            print(cell.name)
             for row in read_lines(Path(cell.folder) / PREDICTIONS)[: options.count]:
                 print(readable(row) + "\n")
             shown += 1

@@ -11,9 +11,9 @@ from harness.adapt.record import FAILURES, SCORES, forget, read_record
 from harness.base.errors import UserError, bad
 from harness.base.files import read_json
 from harness.base.progress import say
-from harness.cli.look import asked, cell_name
+from harness.cli.look import asked
 from harness.contracts.plan import Plan
-from harness.plan.entry import make_plan, recheck, take_lock
+from harness.plan.entry import make_plan, recheck, release_locks, take_lock
 from harness.plan.jobs import build_backbone, build_data, run_preparation
 
 
@@ -36,15 +36,14 @@ def run(options: Namespace) -> int:
         for cell in block.cells:
             record = read_record(Path(cell.folder), cell.fingerprint)
             status = record["status"] if record else run_and_record(plan, bench, block, cell)
-            name = cell_name(cell)
             if status != "done":
                 failed += 1
-                print(f"{name}: {status}")
+                print(f"{cell.name}: {status}")
                 continue
             score_cell(cell, plan.tasks[cell.task].kind)  # type: ignore[arg-type]
             found = read_json(Path(cell.folder) / SCORES)
             scores = ", ".join(f"{metric} {value:.2f}" for metric, value in found["scores"].items())
-            print(f"{name}: {scores} (n = {found['n']})")
+            print(f"{cell.name}: {scores} (n = {found['n']})")
     return 1 if failed else 0
 
 
@@ -89,11 +88,3 @@ def retry(options: Namespace) -> int:
     release_locks()
     command = [sys.executable, "-m", "snakemake", "--cores", options.cores, "--configfile", options.configfile]
     return subprocess.call(command)
-
-
-def release_locks() -> None:
-    """Let the run that is started next take the output folder."""
-    from harness.plan import entry
-
-    while entry._locks:
-        entry._locks.pop().close()

@@ -17,7 +17,7 @@ from harness.cli.run import make_inputs
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.method import Tuned
 from harness.contracts.plan import Plan
-from harness.plan.entry import make_plan, take_lock
+from harness.plan.entry import make_plan, release_locks, take_lock
 
 TRIALS = 3
 
@@ -111,7 +111,6 @@ def run_trial(plan: Plan) -> float | None:
     take_lock(plan)
     make_inputs(plan)
     from harness.adapt.block import make_bench, run_and_record
-    from harness.cli.run import release_locks
     from harness.score.score import score_cell
 
     found = []

@@ -87,6 +87,11 @@ class Cell:
     folder: str
     checkpoint: str | None
 
+    @property
+    def name(self) -> str:
+        """The cell for a person."""
+        return f"{self.task} {self.method} {self.domain} k={self.budget} seed {self.seed}"
+
 
 @dataclass(frozen=True)
 class Block:

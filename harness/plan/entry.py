@@ -63,6 +63,12 @@ def take_lock(plan: Plan) -> None:
     _locks.append(file)
 
 
+def release_locks() -> None:
+    """Let another run take the output folders that this process holds."""
+    while _locks:
+        _locks.pop().close()
+
+
 def recheck(plan: Plan) -> None:
     """Refuse bad data files, budgets and overlaps before any job runs, as far as that can be seen."""
     for job in plan.data:
