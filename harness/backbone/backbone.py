@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import PreTrainedModel
 
 from harness.backbone.anatomy import Anatomy, DenseRole
@@ -43,7 +44,23 @@ class Dense:
     def add(self, module: nn.Module) -> None:
         """Let the layer give y + module(x)."""
         self.backbone.put(self.name, module)
-        self.module.register_forward_hook(lambda _, inputs, output: output + module(inputs[0]))
+        self.module.register_forward_hook(lambda _, inputs, output: output + self.backbone.call(module, inputs[0]))
+
+    def weigh(self, module: nn.Module) -> None:
+        """Let the layer compute with module(W) in the place of W, [out_features, in_features]; the bias stays."""
+        self.backbone.put(self.name, module)
+        layer: Any = self.module
+        # A second module weighs what the first one gave.
+        weighers: list[nn.Module] = layer.__dict__.setdefault("weighers", [])
+        weighers.append(module)
+
+        def forward(x: Tensor) -> Tensor:
+            weight = self.weight
+            for weigher in weighers:
+                weight = self.backbone.call(weigher, weight)
+            return functional.linear(x, weight, layer.bias)
+
+        layer.forward = forward
 
 
 @dataclass(frozen=True)
@@ -52,13 +69,25 @@ class Sublayer:
 
     backbone: Backbone
     name: str
-    module: nn.Module
+    first: nn.Module  # the dense layer that reads the sublayer's input
+    module: nn.Module  # the dense layer that gives its output
     width: int
 
     def after(self, module: nn.Module) -> None:
         """Let the sublayer give module(y)."""
         self.backbone.put(self.name, module)
-        self.module.register_forward_hook(lambda _, __, output: module(output))
+        self.module.register_forward_hook(lambda _, __, output: self.backbone.call(module, output))
+
+    def beside(self, module: nn.Module) -> None:
+        """Let the sublayer give y + module(x), x being what the sublayer reads."""
+        self.backbone.put(self.name, module)
+        read: list[Tensor] = []  # x, from the sublayer's first layer to its last within one pass
+
+        def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            read[:] = inputs[:1]
+
+        self.first.register_forward_pre_hook(keep)
+        self.module.register_forward_hook(lambda _, __, output: output + self.backbone.call(module, read.pop()))
 
 
 @dataclass(frozen=True)
@@ -74,7 +103,7 @@ class Attention:
     def prefix(self, module: nn.Module) -> None:
         """Let every query also attend to module() = (keys, values), each [heads, length, head_width]."""
         self.backbone.put(self.name, module)
-        add_prefix(self.backbone.model, self.module, module)
+        add_prefix(self.backbone.model, self.module, lambda: self.backbone.call(module))
 
 
 class Backbone(nn.Module):
@@ -117,6 +146,10 @@ class Backbone(nn.Module):
             key += "_"
         self.added[key] = module
 
+    def call(self, module: nn.Module, *inputs: Tensor) -> Any:
+        """What an added module gives. Every use of one passes here, so that it can be changed in one place."""
+        return module(*inputs)
+
     def layers(self) -> Iterator[tuple[str, str, nn.Module]]:
         """Each layer as (stack, name, module), encoder first."""
         for stack, paths in self.anatomy.stacks.items():
@@ -146,9 +179,11 @@ class Backbone(nn.Module):
             paths = self.anatomy.stacks[stack]  # type: ignore[index]
             if which in ("attention", "all"):
                 for attention, its in paths.attention.items():
-                    found.append(Sublayer(self, f"{name}.{attention}", layer.get_submodule(its.output), self.width))
+                    first, last = layer.get_submodule(its.query), layer.get_submodule(its.output)
+                    found.append(Sublayer(self, f"{name}.{attention}", first, last, self.width))
             if which in ("ffn", "all"):
-                found.append(Sublayer(self, f"{name}.ffn", layer.get_submodule(paths.ffn.down), self.width))
+                first, last = layer.get_submodule(paths.ffn.up), layer.get_submodule(paths.ffn.down)
+                found.append(Sublayer(self, f"{name}.ffn", first, last, self.width))
         return found
 
     def attentions(self) -> list[Attention]:

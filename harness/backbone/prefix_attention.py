@@ -7,6 +7,7 @@ training, teacher forcing and generation alike.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,11 +20,10 @@ from transformers.masking_utils import sdpa_mask
 NAME = "headstart_prefix"
 
 
-def add_prefix(model: PreTrainedModel, attention: nn.Module, prefix: nn.Module) -> None:
+def add_prefix(model: PreTrainedModel, attention: nn.Module, prefix: Callable[[], tuple[Tensor, Tensor]]) -> None:
     """Let `attention`, a part of `model`, read the keys and values that `prefix()` gives."""
     model.config._attn_implementation = NAME
-    # In __dict__, past nn.Module's own bookkeeping: the backbone owns the prefix's parameters.
-    attention.__dict__["prefix"] = prefix
+    attention.__dict__["prefix"] = prefix  # past nn.Module's own bookkeeping
 
 
 def prefix_attention(
