@@ -11,7 +11,7 @@ from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
 from harness.contracts.adaptation import Control
 from harness.data.splits import few
-from harness.learn.batches import collate, shuffled
+from harness.learn.batches import collate, in_order, shuffled
 from harness.learn.loop import train
 from harness.learn.predict import predict
 
@@ -30,10 +30,16 @@ def run_cell(
     backbone = read.backbone(derive("init", *axes))
     attach(backbone, bench.adaptations, derive("init", *axes))
     features = [window for windows in bench.features(examples, read.tokenizer) for window in windows]
-    rows = shuffled(features, bench.train.batch_size, generator("order", *axes))
-    batches = (collate(row, read.tokenizer.pad_token_id, backbone.device) for row in rows)
+    size, pad = bench.train.batch_size, read.tokenizer.pad_token_id
+    batches = (collate(row, pad, backbone.device) for row in shuffled(features, size, generator("order", *axes)))
+    adaptations: Any = bench.adaptations
     with measured() as training, bar(bench.train.steps, f"{domain} k={budget} seed {seed}") as progress:
-        done = train(backbone, batches, bench.train, watcher(progress))
+        for adaptation in adaptations:
+            adaptation.observe(backbone, list(in_order(features, size, pad, backbone.device)))
+        penalties = [adaptation.penalty for adaptation in adaptations]
+        done = train(backbone, batches, bench.train, watcher(progress), penalties)
+        for adaptation in adaptations:
+            adaptation.finish(backbone)
     with measured() as predicting:
         predictions = predict(
             backbone, bench.task, test, bench.features(test, read.tokenizer), read.tokenizer, bench.target_length
@@ -52,4 +58,5 @@ def run_cell(
         "stored_bytes": stored_bytes(backbone) if bench.train.steps else 0,
         "trained_tokens": done.tokens,
         "last_loss": done.last_loss,
+        "report": {name: fact for adaptation in adaptations for name, fact in adaptation.report(backbone).items()},
     }

@@ -57,7 +57,7 @@ class Dense:
         def forward(x: Tensor) -> Tensor:
             weight = self.weight
             for weigher in weighers:
-                weight = self.backbone.call(weigher, weight)
+                weight = self.backbone.call(weigher, shared=(weight,))
             return functional.linear(x, weight, layer.bias)
 
         layer.forward = forward
@@ -146,9 +146,12 @@ class Backbone(nn.Module):
             key += "_"
         self.added[key] = module
 
-    def call(self, module: nn.Module, *inputs: Tensor) -> Any:
-        """What an added module gives. Every use of one passes here, so that it can be changed in one place."""
-        return module(*inputs)
+    def call(self, module: nn.Module, *inputs: Tensor, shared: tuple[Tensor, ...] = ()) -> Any:
+        """module(*inputs, *shared); `inputs` are [batch, ...], `shared` have no batch axis.
+
+        Every use of an added module passes here, so that one pass can serve several tasks.
+        """
+        return module(*inputs, *shared)
 
     def layers(self) -> Iterator[tuple[str, str, nn.Module]]:
         """Each layer as (stack, name, module), encoder first."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.contracts.model import Strict
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from harness.backbone.backbone import Backbone
 
 
@@ -14,12 +16,35 @@ class Adaptation(Strict):
     """Modules and parameters that learn the target domain. Subclass it in `methods/<id>/method.py`.
 
     Annotated fields are the options that `adapt:` in method.yaml may set. The body of the backbone is
-    frozen and a new head trains before `attach` is called; `attach` adds modules and unfreezes.
+    frozen and a new head trains before `attach` is called; `attach` adds modules and unfreezes. That is
+    usually all: the other functions are for adaptations that look at their examples, add to the loss,
+    or leave something else than what was trained.
     """
+
+    sized_by: ClassVar[str | None] = None  # the option that sets how many parameters train, as a rank or a width
+
+    @property
+    def leaks(self) -> bool:
+        """Whether a token can see later ones, so that no causal leaderboard may show it."""
+        return False
 
     def attach(self, backbone: Backbone) -> None:
         """Put modules into `backbone` and say what trains. Called once, before training."""
         raise NotImplementedError(f"{type(self).__name__} must define attach")
+
+    def observe(self, backbone: Backbone, batches: list[dict[str, Tensor]]) -> None:
+        """See all k examples, once, before training; what is kept goes into a buffer of an added module."""
+
+    def penalty(self, backbone: Backbone) -> Tensor | None:
+        """What is added to the loss of each training step."""
+        return None
+
+    def finish(self, backbone: Backbone) -> None:
+        """Called once, after training and before predicting."""
+
+    def report(self, backbone: Backbone) -> dict[str, Any]:
+        """Facts about what was trained, for the record."""
+        return {}
 
 
 class Control(Strict):

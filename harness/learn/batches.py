@@ -32,6 +32,12 @@ def _padded(rows: Sequence[Sequence[int]], filler: int, longest: int) -> Tensor:
     return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows])
 
 
+def in_order(features: Sequence[Features], size: int, pad: int, device: torch.device | str = "cpu") -> Iterator[Batch]:
+    """Every example once, as it comes."""
+    for begin in range(0, len(features), size):
+        yield collate(features[begin : begin + size], pad, device)
+
+
 def shuffled(features: Sequence[Features], size: int, order: Random) -> Iterator[list[Features]]:
     """Batches of features without end, every epoch in a new order."""
     lengths = [len(row["input_ids"]) for row in features]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from harness.backbone.backbone import Backbone, check_something_trains
 from harness.base.errors import Diverged
@@ -23,9 +24,16 @@ class Trained:
 
 
 def train(
-    backbone: Backbone, batches: Iterator[Batch], settings: Train, watch: Callable[[int, float], None] | None = None
+    backbone: Backbone,
+    batches: Iterator[Batch],
+    settings: Train,
+    watch: Callable[[int, float], None] | None = None,
+    penalties: Sequence[Callable[[Backbone], Tensor | None]] = (),
 ) -> Trained:
-    """Train what `backbone` says trains for `settings.steps` steps; raises Diverged on a loss that is no number."""
+    """Train what `backbone` says trains for `settings.steps` steps; raises Diverged on a loss that is no number.
+
+    `penalties` are added to the loss of the examples, where they give anything.
+    """
     if settings.steps == 0:
         return Trained(None, 0)
     check_something_trains(backbone)
@@ -37,6 +45,9 @@ def train(
     for step in range(settings.steps):
         batch = next(batches)
         loss = backbone(**batch).loss
+        for penalty in penalties:
+            more = penalty(backbone)
+            loss = loss if more is None else loss + more
         value = loss.item()
         if not math.isfinite(value):
             raise Diverged(f"the loss is {value} at step {step + 1} of {settings.steps}")
