@@ -18,10 +18,9 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import BertConfig, BertForTokenClassification, GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
+from harness.adaptations.lora import LoRA
 from harness.backbone.anatomy import anatomies
 from harness.backbone.backbone import Backbone
-from harness.contracts.adaptation import Adaptation
-from harness.contracts.discover import methods, plugs
 
 RANK, SCALE = 8, 2.0
 Step = Callable[[], None]
@@ -43,9 +42,8 @@ def stepper(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> Step:
 
 def pair(model: PreTrainedModel, kind: str, targets: list[str]) -> tuple[torch.nn.Module, torch.nn.Module]:
     """The same model with our LoRA and with PEFT's."""
-    own = plugs(methods()["lora"].folder / "method.py", Adaptation)["lora"]
     backbone = Backbone(copy.deepcopy(model), anatomies()[model.config.model_type], kind, frozenset())  # type: ignore[arg-type]
-    own(rank=RANK, scale=SCALE).attach(backbone)  # type: ignore[call-arg]
+    LoRA(rank=RANK, scale=SCALE).attach(backbone)
     settings = LoraConfig(r=RANK, lora_alpha=int(RANK * SCALE), target_modules=targets, lora_dropout=0.0)
     return backbone, get_peft_model(model, settings)
 

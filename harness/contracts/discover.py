@@ -50,7 +50,7 @@ class Method:
         own = plugs(self.folder / "method.py", Adaptation) | plugs(self.folder / "method.py", Control)
         known: dict[str, type[Adaptation | Control]] = {**own}
         if set(self.spec.adapt) - set(own):  # those of the harness import torch, which a control does without
-            known = {**shared("learn", Adaptation), **own}
+            known = {**shared("adaptations", Adaptation), **own}
         built: list[Adaptation | Control] = []
         for name, options in self.spec.adapt.items():
             one_of(name, list(known), where, "adapt")

@@ -11,9 +11,10 @@ import torch
 from peft import LoraConfig, PrefixTuningConfig, get_peft_model
 from torch import Tensor
 
+from harness.adaptations.lora import LoRA
+from harness.adaptations.prefix import Prefix
 from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
-from harness.contracts.discover import load_module, methods
 from harness.learn.batches import Batch
 from tests.contract.cells import shake
 from tests.contract.probes import batch_for
@@ -47,11 +48,6 @@ def labelled(backbone: Backbone) -> Batch:
     return batch | {"labels": labels}
 
 
-def our(method: str, name: str) -> Any:
-    """A class of a method's own file."""
-    return getattr(load_module(methods()[method].folder / "method.py"), name)
-
-
 def grown(function: Any, batch: Batch, parameters: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Logits, and the loss's gradient of each parameter."""
     output = function(**batch)
@@ -75,7 +71,7 @@ def compare(ours: tuple[Tensor, dict[str, Tensor]], theirs: tuple[Tensor, dict[s
 def test_lora(architecture: str, kind: Any, labels: int | None, checkpoint: Read) -> None:
     ours = checkpoint(architecture, kind, labels).backbone(0)
     bare = copy.deepcopy(ours.model)
-    our("lora", "LoRA")(rank=RANK, scale=SCALE, targets="query_value").attach(ours)
+    LoRA(rank=RANK, scale=SCALE, targets="query_value").attach(ours)
     shake(ours, 0.1)
     config = LoraConfig(
         r=RANK,
@@ -126,7 +122,7 @@ def paired_lora(ours: Backbone, theirs: Any) -> tuple[dict[str, Tensor], dict[st
 def test_prefix(architecture: str, kind: Any, labels: int | None, first: int, checkpoint: Read) -> None:
     ours = checkpoint(architecture, kind, labels).backbone(0)
     bare = copy.deepcopy(ours.model)
-    our("prefix", "Prefix")(length=LENGTH).attach(ours)
+    Prefix(length=LENGTH).attach(ours)
     shake(ours, 0.5)
     bare.load_state_dict(
         {name.removeprefix("model."): value for name, value in ours.state_dict().items() if "added" not in name}

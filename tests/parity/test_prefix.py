@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from harness.adaptations.prefix import Prefix
 from harness.backbone.backbone import Attention, Backbone
 from harness.backbone.load import Checkpoint
-from harness.contracts.discover import load_module, methods
 from tests.contract.cells import shake
 from tests.contract.probes import batch_for, generated, logits
 from tests.models import HEADS, WIDTH
@@ -35,7 +35,7 @@ everywhere = pytest.mark.parametrize(
 def prefixed(read: Checkpoint, spread: float = 0.5) -> Backbone:
     """A backbone with a prefix at every attention, its keys and values random."""
     backbone = read.backbone(0)
-    load_module(methods()["prefix"].folder / "method.py").Prefix(length=LENGTH).attach(backbone)
+    Prefix(length=LENGTH).attach(backbone)
     shake(backbone, spread)
     return backbone
 

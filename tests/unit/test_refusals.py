@@ -125,7 +125,7 @@ FOLDERS = [
         "methods/lora/method.py", "the code", "No module named 'nowhere'", "mend it or remove the folder"),
     Bad("code is not Python", use.text("methods/lora/method.py", "class LoRA(\n"),
         "methods/lora/method.py", "the code", "SyntaxError", "mend it"),
-    Bad("no class", use.text("methods/lora/method.py", "x = 1\n"), METHOD, "adapt", "'lora'", "use one of"),
+    Bad("no class", use.edit(METHOD, "adapt: {lora", "adapt: {lore"), METHOD, "adapt", "'lore'", "did you mean 'lora'"),
     Bad("no attach", use.text("methods/lora/method.py", "from harness.contracts.adaptation import Adaptation\n\n"
         "class LoRA(Adaptation):\n    rank: int = 8\n    scale: float = 1.0\n    targets: str = ''\n"),
         "methods/lora/method.py", "the class", "'LoRA'", "define it"),
