@@ -12,7 +12,6 @@ PLAN = open_run(config, workflow.configfiles)
 INPUTS = Inputs(PLAN)
 OUT = PLAN.output
 JOB = f"OMP_NUM_THREADS={{threads}} exec {sys.executable} -m harness.cli.job {{rule}} {PLAN.path}"
-REPORT = f"exec {sys.executable} -m harness.cli.report {{rule}} {PLAN.path} 2> {{log}}"
 
 
 onerror:
@@ -69,27 +68,27 @@ rule collect:
     input: INPUTS.collect()
     output: f"{OUT}/records.parquet"
     log: f"{OUT}/logs/collect.log"
-    shell: REPORT
+    shell: JOB + " 2> {log}"
 
 rule tables:
     input: rules.collect.output
     output: TABLES
     log: f"{OUT}/logs/tables.log"
-    shell: REPORT
+    shell: JOB + " 2> {log}"
 
 rule leaderboard:
     input: rules.collect.output
     output: BOARDS
     log: f"{OUT}/logs/leaderboard.log"
-    shell: REPORT
+    shell: JOB + " 2> {log}"
 
 rule figures:
     input: rules.collect.output
     output: FIGURES
     log: f"{OUT}/logs/figures.log"
-    shell: REPORT
+    shell: JOB + " 2> {log}"
 
 rule outcome:
     input: rules.collect.output, TABLES, BOARDS, FIGURES
     output: f"{OUT}/outcome.json"
-    shell: f"exec {sys.executable} -m harness.cli.report outcome {PLAN.path}"
+    shell: JOB

@@ -47,6 +47,8 @@ class Anatomy(BaseModel):
     kinds: list[Kind]
     width: str
     heads: str
+    positions: str
+    unused_positions: int = 0
     stacks: dict[Literal["encoder", "decoder"], Stack]
 
 
@@ -73,6 +75,13 @@ def architecture_of(checkpoint: Path) -> str:
         mend = f"use one of {', '.join(anatomies())}, or describe it in anatomy.yaml"
         raise bad(config, "model_type", architecture, mend)
     return str(architecture)
+
+
+def positions_of(checkpoint: Path) -> int | None:
+    """The longest input of a checkpoint directory, in tokens; None where its config.json does not say."""
+    anatomy = anatomies()[architecture_of(checkpoint)]
+    content = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    return int(content[anatomy.positions]) - anatomy.unused_positions if anatomy.positions in content else None
 
 
 def check_kind(where: Path | str, architecture: str, kind: Kind) -> None:

@@ -1,31 +1,49 @@
-"""One job of the DAG: `python -m harness.cli.job RULE PLAN TARGET`, as the Snakefile calls it."""
+"""One job of the DAG: `python -m harness.cli.job RULE PLAN [TARGET]`, as the Snakefile calls it.
+
+The run's server has the imports that cost seconds and does the job in a process that it forks; where
+none answers, as on another machine of a cluster, the job is done here. So nothing heavy is imported above.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import socket
 import sys
-from pathlib import Path
 
-from harness.base.errors import UserError
-from harness.contracts.plan import load_plan
-from harness.plan.entry import note_refusal
-from harness.plan.jobs import JOBS, end_with_parent, score
+from harness.base.processes import end_with_parent
+
+SERVER = "HEADSTART_SERVER"  # the environment variable with the address of the run's server
 
 
 def main() -> int:
-    """Run one job; a user's mistake is one sentence and exit code 2."""
-    rule, plan_file, target = sys.argv[1:]
+    """Do one job and return its exit status."""
     end_with_parent()
-    plan = load_plan(Path(plan_file))
+    address = os.environ.get(SERVER)
+    server = connected(address) if address else None
+    if server is None:
+        from harness.cli.work import work
+
+        return work(*sys.argv[1:])
+    request = {"words": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd()}
+    text = json.dumps(request).encode()
+    socket.send_fds(server, [len(text).to_bytes(8, "big")], [1, 2])
+    server.sendall(text)
+    status = server.recv(1)
+    if not status:
+        print("headstart: the job's process was ended from outside (for want of memory?)", file=sys.stderr)
+        return 1
+    return status[0]
+
+
+def connected(address: str) -> socket.socket | None:
+    """A connection to the server, None where it does not answer."""
+    server = socket.socket(socket.AF_UNIX)
     try:
-        if rule == "score":
-            score(plan, target)
-        else:
-            JOBS[rule](plan, plan.with_done(target))
-    except UserError as error:
-        note_refusal(plan, str(error))
-        print(f"headstart: {error}", file=sys.stderr)
-        return 2
-    return 0
+        server.connect(address)
+    except OSError:
+        return None
+    return server
 
 
 if __name__ == "__main__":

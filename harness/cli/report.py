@@ -1,4 +1,4 @@
-"""What is made of the records: `python -m harness.cli.report WHAT PLAN`, as the Snakefile calls it."""
+"""What is made of the records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.adapt.record import FAILURES
 from harness.base.files import write_json
-from harness.contracts.plan import Plan, load_plan
+from harness.contracts.plan import Plan
 from harness.record.collect import records_file, write_records
 from harness.table.figures import write_figures
 from harness.table.leaderboard import write_leaderboards
@@ -36,10 +36,8 @@ def outcome(plan: Plan, records: pd.DataFrame) -> int:
     return 0
 
 
-def main() -> int:
-    """Write one kind of report."""
-    what, plan_file = sys.argv[1:]
-    plan = load_plan(Path(plan_file))
+def report(plan: Plan, what: str) -> int:
+    """Write the records, or one kind of report on them; returns the exit status."""
     if what == "collect":
         write_records(plan)
         return 0
@@ -48,7 +46,3 @@ def main() -> int:
         return outcome(plan, records)
     WRITERS[what](plan, records)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -40,9 +42,17 @@ def open_run(config: dict[str, Any], files: list[Any]) -> Plan:
         _refusal(plan).unlink(missing_ok=True)
         recheck(plan)
         plan.save()
+        start_server()
         return plan
     except UserError as error:
         _leave(str(error))
+
+
+def start_server() -> None:
+    """Start the process that imports what the jobs need once; it ends with this one."""
+    address = str(Path(tempfile.mkdtemp(prefix="headstart-")) / "server")
+    subprocess.Popen([sys.executable, "-m", "harness.cli.server", address], stdin=subprocess.DEVNULL)
+    os.environ["HEADSTART_SERVER"] = address
 
 
 def take_lock(plan: Plan) -> None:

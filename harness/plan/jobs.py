@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -132,15 +130,3 @@ JOBS: dict[str, Callable[[Plan, Any], None]] = {
     "prepare": run_preparation,
     "adapt": adapt,
 }
-
-
-def end_with_parent() -> None:
-    """End this process soon after the one that started it ends, even by SIGKILL."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import PROTOCOL
-from harness.backbone.anatomy import architecture_of, check_kind
+from harness.backbone.anatomy import architecture_of, check_kind, positions_of
 from harness.backbone.weights import check_weights
 from harness.base.errors import bad
 from harness.base.fingerprint import fingerprint, hash_file
@@ -179,6 +179,8 @@ class Planner:
         elif isinstance(described, LocalBackbone):
             folder = Path(described.path).expanduser()
             check_kind(folder / "config.json", architecture_of(folder), spec.kind)
+        longest = max(run.max_length or spec.max_length, run.target_length or spec.target_length)
+        self._check_length(task, backbone, longest)
         return TaskPlan(
             label=spec.label,
             folder=str(self.tasks[task].folder),
@@ -194,6 +196,18 @@ class Planner:
             test_examples=run.test_examples,
             overlap_allowed=self.data[task].overlap_allowed,
         )
+
+    def _check_length(self, task: str, backbone: str, longest: int) -> None:
+        """Refuse texts that are longer than the backbone has positions for."""
+        described = self.config.backbones[backbone]
+        room: int | None = None  # not known before a backbone of the hub is here
+        if isinstance(described, Pretrained):
+            room = described.max_length
+        elif isinstance(described, LocalBackbone):
+            room = positions_of(Path(described.path).expanduser())
+        if room is not None and longest > room:
+            mend = f"backbone {backbone!r} reads at most {room} tokens; lower it or take a longer backbone"
+            raise bad(self.where, f"tasks.{task}.max_length", longest, mend)
 
     def _plan_block(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> Block:
         adaptations = method.adaptations()

@@ -19,7 +19,7 @@ TASKS = {
     "wikiann": {"budgets": [4], "domains": {"en": "meta_train", "nl": "meta_test", "pt": "meta_test"}},
     "adaptsum_lm": {"budgets": [4], "domains": {"email": "meta_train", "dialog": "meta_test"}},
 }
-BACKBONES = {"encoder": use.backbone("bert", "wikiann"), "decoder": use.backbone("gpt2", "adaptsum_lm")}
+BACKBONES = {"encoder": use.backbone("bert", "wikiann"), "decoder": use.backbone("gpt2", "adaptsum_lm", max_length=192)}
 
 
 @pytest.fixture

@@ -197,6 +197,8 @@ CHECKPOINTS = [
         "model/config.json", "model_type", "None", "fetch the checkpoint again"),
     Bad("unknown model", use.checkpoint("xlnet"), "model/config.json", "model_type", "'xlnet'", "use one of"),
     Bad("wrong kind", use.checkpoint("bart"), "model/config.json", "architecture", "'bart'", "needs one of"),
+    Bad("texts too long for the backbone", use.wikiann(max_length=256),
+        CONFIG, "tasks.wikiann.max_length", "256", "reads at most 128 tokens"),
     Bad("GPT-2 for summaries", use.both(use.checkpoint("gpt2"), use.config(tasks={"adaptsum": {"budgets": [4]}},
         backbones={"encoder_decoder": {"source": "local", "path": "model"}})),
         "model/config.json", "architecture", "'gpt2'", "a summarization task needs one of bart"),

@@ -1,0 +1,30 @@
+"""What a job of the DAG does, in whichever process it is done."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from harness.base.errors import UserError
+from harness.contracts.plan import load_plan
+from harness.plan.entry import note_refusal
+from harness.plan.jobs import JOBS, score
+
+
+def work(rule: str, plan_file: str, target: str = "") -> int:
+    """Do a rule's job for a target; a user's mistake is one sentence and exit code 2."""
+    plan = load_plan(Path(plan_file))
+    try:
+        if rule == "score":
+            score(plan, target)
+        elif rule in JOBS:
+            JOBS[rule](plan, plan.with_done(target))
+        else:
+            from harness.cli.report import report  # pandas, which no job needs
+
+            return report(plan, rule)
+    except UserError as error:
+        note_refusal(plan, str(error))
+        print(f"headstart: {error}", file=sys.stderr)
+        return 2
+    return 0

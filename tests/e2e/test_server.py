@@ -1,0 +1,84 @@
+"""The process that forks the jobs: what its callers see, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.project import ROOT, wait_until
+
+
+@pytest.fixture
+def address() -> Iterator[Path]:
+    """A place for a socket; its path must be short."""
+    place = Path(tempfile.mkdtemp(prefix="headstart-")) / "server"
+    yield place
+    wait_until(lambda: not place.exists())
+
+
+@pytest.fixture
+def server(address: Path) -> Iterator[subprocess.Popen[str]]:
+    """A server that ends with the small process that started it, as it does with Snakemake."""
+    starter = "import subprocess, sys; p = subprocess.Popen(sys.argv[1:]); print(p.pid, flush=True); p.wait()"
+    command = [sys.executable, "-m", "harness.cli.server", str(address)]
+    parent = subprocess.Popen([sys.executable, "-c", starter, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    wait_until(address.exists)
+    yield parent
+    parent.kill()
+
+
+def start_job(address: Path, plan: Path) -> subprocess.Popen[str]:
+    """A job whose plan is `plan`."""
+    command = [sys.executable, "-m", "harness.cli.job", "data", str(plan), "none"]
+    environment = {**os.environ, "HEADSTART_SERVER": str(address)}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def children(process: int) -> list[int]:
+    """The processes that a process started and that still run."""
+    return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def running_job(server: subprocess.Popen[str], address: Path, folder: Path) -> tuple[subprocess.Popen[str], int]:
+    """A job that waits for a pipe to be written, and the forked process that does it."""
+    pipe = folder / "plan.json"
+    os.mkfifo(pipe)
+    job = start_job(address, pipe)
+    assert server.stdout is not None
+    forker = int(server.stdout.readline())
+    wait_until(lambda: bool(children(forker)))
+    return job, children(forker)[0]
+
+
+def test_a_job_that_raises_ends_its_caller_with_one(
+    server: subprocess.Popen[str], address: Path, tmp_path: Path
+) -> None:
+    job = start_job(address, tmp_path / "absent.json")
+    assert "FileNotFoundError" in job.communicate(timeout=60)[1]
+    assert job.returncode == 1
+
+
+def test_without_a_server_the_job_is_done_by_its_caller(tmp_path: Path) -> None:
+    job = start_job(tmp_path / "nobody", tmp_path / "absent.json")
+    assert "FileNotFoundError" in job.communicate(timeout=60)[1]
+    assert job.returncode == 1
+
+
+def test_a_killed_job_is_told_to_its_caller(server: subprocess.Popen[str], address: Path, tmp_path: Path) -> None:
+    job, forked = running_job(server, address, tmp_path)
+    os.kill(forked, signal.SIGKILL)
+    assert "ended from outside" in job.communicate(timeout=60)[1]
+    assert job.returncode == 1
+
+
+def test_a_forked_job_ends_with_its_caller(server: subprocess.Popen[str], address: Path, tmp_path: Path) -> None:
+    job, forked = running_job(server, address, tmp_path)
+    job.kill()
+    wait_until(lambda: not Path(f"/proc/{forked}").exists())
