@@ -10,7 +10,6 @@ import gc
 import importlib
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -40,12 +39,11 @@ IMPORTS = {
 
 def main() -> None:
     """Serve jobs at the address given until the run ends."""
-    address = Path(sys.argv[1])
-    end_with_parent(lambda: shutil.rmtree(address.parent))
+    end_with_parent(lambda: os.unlink(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Snakemake, which then ends its jobs
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a job here: its caller hears from it
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(address))
+    listener.bind(sys.argv[1])
     listener.listen(64)
     importlib.import_module("harness.cli.work")
     while True:

@@ -6,7 +6,6 @@ import fcntl
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +19,7 @@ from harness.data.build import check_ahead
 from harness.plan.make import Planner
 
 DEFAULT = "config/default.yaml"
+LONGEST_ADDRESS = 100  # bytes; the system allows a socket's path 104 or 108
 _locks: list[Any] = []  # held until the process ends; the kernel lets go even after SIGKILL
 
 
@@ -42,17 +42,20 @@ def open_run(config: dict[str, Any], files: list[Any]) -> Plan:
         _refusal(plan).unlink(missing_ok=True)
         recheck(plan)
         plan.save()
-        start_server()
+        start_server(plan)
         return plan
     except UserError as error:
         _leave(str(error))
 
 
-def start_server() -> None:
+def start_server(plan: Plan) -> None:
     """Start the process that imports what the jobs need once; it ends with this one."""
-    address = str(Path(tempfile.mkdtemp(prefix="headstart-")) / "server")
-    subprocess.Popen([sys.executable, "-m", "harness.cli.server", address], stdin=subprocess.DEVNULL)
-    os.environ["HEADSTART_SERVER"] = address
+    address = Path(plan.output) / ".server"
+    if len(str(address)) > LONGEST_ADDRESS:
+        return  # the jobs then do their own imports
+    address.unlink(missing_ok=True)  # what a killed run left; this run holds the lock
+    subprocess.Popen([sys.executable, "-m", "harness.cli.server", str(address)], stdin=subprocess.DEVNULL)
+    os.environ["HEADSTART_SERVER"] = str(address)
 
 
 def take_lock(plan: Plan) -> None:

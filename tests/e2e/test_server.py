@@ -18,9 +18,9 @@ from tests.e2e.project import ROOT, wait_until
 @pytest.fixture
 def address() -> Iterator[Path]:
     """A place for a socket; its path must be short."""
-    place = Path(tempfile.mkdtemp(prefix="headstart-")) / "server"
-    yield place
-    wait_until(lambda: not place.exists())
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "server"
+        wait_until(lambda: not os.listdir(folder))
 
 
 @pytest.fixture
