@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from harness.backbone.anatomy import Anatomy, DenseRole
 from harness.backbone.prefix_attention import add_prefix
+from harness.backbone.several import Several, call_for_each, layers_for_each
 from harness.base.errors import Unsupported
 from harness.contracts.method import Kind
 
@@ -39,7 +40,7 @@ class Dense:
     def weight(self) -> Tensor:
         """W as [out_features, in_features], whichever way the model stores it."""
         weight: Tensor = self.module.weight  # type: ignore[assignment]
-        return weight if isinstance(self.module, nn.Linear) else weight.T
+        return weight if isinstance(self.module, nn.Linear) else weight.mT
 
     def add(self, module: nn.Module) -> None:
         """Let the layer give y + module(x)."""
@@ -55,10 +56,16 @@ class Dense:
         weighers.append(module)
 
         def forward(x: Tensor) -> Tensor:
-            weight = self.weight
+            weight, several = self.weight, self.backbone.several
+            if several is not None and several.axis(layer.weight) is None:
+                weight = weight.expand(several.tasks, *weight.shape)
             for weigher in weighers:
                 weight = self.backbone.call(weigher, shared=(weight,))
-            return functional.linear(x, weight, layer.bias)
+            if several is None:
+                return functional.linear(x, weight, layer.bias)
+            bias = layer.bias if layer.bias is None or several.axis(layer.bias) == 0 else layer.bias.unsqueeze(0)
+            y = several.split(x).flatten(1, -2) @ weight.mT
+            return (y if bias is None else y + bias.unsqueeze(1)).reshape(*x.shape[:-1], -1)
 
         layer.forward = forward
 
@@ -120,6 +127,7 @@ class Backbone(nn.Module):
         self.anatomy = anatomy
         self.kind = kind
         self.head = head
+        self.several: Several | None = None  # set for a pass that serves several tasks
         self.width: int = getattr(model.config, anatomy.width)
         self.heads: int = getattr(model.config, anatomy.heads)
         for name, parameter in model.named_parameters():
@@ -127,7 +135,10 @@ class Backbone(nn.Module):
 
     def forward(self, **batch: Tensor) -> Any:
         """The model's output for a batch, with its loss where the batch has labels."""
-        return self.model(**batch)
+        if self.several is None:
+            return self.model(**batch)
+        with layers_for_each(self.model, self.several):
+            return self.model(**batch)
 
     @property
     def body(self) -> nn.Module:
@@ -147,11 +158,13 @@ class Backbone(nn.Module):
         self.added[key] = module
 
     def call(self, module: nn.Module, *inputs: Tensor, shared: tuple[Tensor, ...] = ()) -> Any:
-        """module(*inputs, *shared); `inputs` are [batch, ...], `shared` have no batch axis.
+        """module(*inputs, *shared); `inputs` are [batch, ...], `shared` have no batch axis but a task's own.
 
         Every use of an added module passes here, so that one pass can serve several tasks.
         """
-        return module(*inputs, *shared)
+        if self.several is None:
+            return module(*inputs, *shared)
+        return call_for_each(self.several, module, inputs, shared)
 
     def layers(self) -> Iterator[tuple[str, str, nn.Module]]:
         """Each layer as (stack, name, module), encoder first."""

@@ -44,13 +44,19 @@ def prefix_attention(
     if attention_mask is None and causal and queries > 1:
         attention_mask = torch.ones(queries, tokens, dtype=torch.bool, device=query.device).tril(tokens - queries)
     more_keys, more_values = prefix()
-    shape = (query.shape[0], *more_keys.shape)
-    key = torch.cat([more_keys.to(key.dtype).expand(shape), key], dim=2)
-    value = torch.cat([more_values.to(value.dtype).expand(shape), value], dim=2)
+    key = torch.cat([_for_rows(more_keys.to(key.dtype), query.shape[0]), key], dim=2)
+    value = torch.cat([_for_rows(more_values.to(value.dtype), query.shape[0]), value], dim=2)
     if attention_mask is not None:
         seen = 1.0 if attention_mask.dtype == torch.bool else 0.0
-        attention_mask = functional.pad(attention_mask, (more_keys.shape[1], 0), value=seen)
+        attention_mask = functional.pad(attention_mask, (more_keys.shape[-2], 0), value=seen)
     return sdpa_attention_forward(module, query, key, value, attention_mask, is_causal=False, **options)
+
+
+def _for_rows(prefix: Tensor, rows: int) -> Tensor:
+    """The prefix for each row of a batch; with a task axis, for each row of each task."""
+    if prefix.ndim == 3:
+        return prefix.expand(rows, *prefix.shape)
+    return prefix.repeat_interleave(rows // prefix.shape[0], dim=0)
 
 
 AttentionInterface.register(NAME, prefix_attention)

@@ -39,7 +39,7 @@ def train(
     check_something_trains(backbone)
     parameters = list(backbone.trained().values())
     optimizer = _optimizer(parameters, settings)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, settings))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, settings))
     backbone.train()
     tokens, value = 0, 0.0
     for step in range(settings.steps):
@@ -69,7 +69,7 @@ def _optimizer(parameters: list[torch.nn.Parameter], settings: Train) -> torch.o
     return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
 
 
-def _rate(step: int, settings: Train) -> float:
+def rate(step: int, settings: Train) -> float:
     """The share of the rate at `step`: up over the warmup, then level or linearly down to zero."""
     warmup = round(settings.warmup * settings.steps)
     if step < warmup:

@@ -14,7 +14,7 @@ import harness
 
 PROGRAM = Path(harness.__file__).parent
 FLOORS = (
-    "base", "contracts", "data", "backbone", "learn", "adaptations", "prepare", "adapt",
+    "base", "contracts", "data", "backbone", "learn", "adaptations", "meta", "prepare", "adapt",
     "score", "record", "table", "plan", "cli",
 )  # fmt: skip
 FILES = sorted(file for file in PROGRAM.rglob("*.py") if "templates" not in file.parts)

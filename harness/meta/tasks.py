@@ -1,0 +1,68 @@
+"""The losses of several tasks on one backbone, as a function of its values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn import functional
+
+from harness.backbone.backbone import Backbone
+from harness.backbone.several import Several
+from harness.contracts.method import Kind
+from harness.data.kinds import IGNORED
+from harness.learn.batches import Batch
+from harness.meta.inner import Values
+
+
+class TaskLosses:
+    """(body, adapted, batch) -> a loss a task, [tasks]; the batch holds the tasks' rows one after another.
+
+    `body` and `adapted` are values by the names of the backbone's parameters; `adapted`, and the `seen`
+    buffers in which adaptations keep what they observed, have a task axis.
+    """
+
+    def __init__(self, backbone: Backbone, tasks: int, seen: Values | None = None) -> None:
+        self.backbone = backbone
+        self.tasks = tasks
+        self.seen = seen or {}
+
+    def __call__(self, body: Values, adapted: Values, batch: Batch) -> Tensor:
+        inputs = dict(batch)
+        labels = inputs.pop("labels")
+        if self.backbone.kind == "summarization":
+            inputs["decoder_input_ids"] = self.backbone.model.prepare_decoder_input_ids_from_labels(labels=labels)
+        own = {**adapted, **self.seen}
+        # One task alone needs no task axis, and with it every architecture and parameter is served.
+        if self.tasks == 1:
+            own = {name: value.squeeze(0) for name, value in own.items()}
+            output = functional_call(self.backbone, {**body, **own}, kwargs=inputs)
+        else:
+            self.backbone.several = Several(self.tasks, frozenset(id(value) for value in own.values()))
+            try:
+                output = functional_call(self.backbone, {**body, **own}, kwargs=inputs)
+            finally:
+                self.backbone.several = None
+        return task_means(self.backbone.kind, output.logits, labels, self.tasks)
+
+
+def task_means(kind: Kind, logits: Tensor, labels: Tensor, tasks: int) -> Tensor:
+    """The mean loss over each task's labelled tokens, as the models' own loss has it for one task, [tasks]."""
+    if kind == "causal-lm":
+        logits, labels = logits[:, :-1], labels[:, 1:]
+    losses = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
+    counted = (labels != IGNORED).reshape(tasks, -1).sum(1)
+    return losses.reshape(tasks, -1).sum(1) / counted.clamp_min(1)
+
+
+def joined_batches(batches: Sequence[Batch], pad: int) -> Batch:
+    """The tasks' batches as one, their rows one task after another, padded to the longest."""
+    fillers = {"input_ids": pad, "attention_mask": 0, "labels": IGNORED}
+    joined = {}
+    for name, filler in fillers.items():
+        longest = max(batch[name].shape[1] for batch in batches)
+        parts = [functional.pad(batch[name], (0, longest - batch[name].shape[1]), value=filler) for batch in batches]
+        joined[name] = torch.cat(parts)
+    return joined
