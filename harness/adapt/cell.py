@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from harness.adapt.bench import Bench, costs_of, run_control
-from harness.adapt.save import attach, stored_bytes
 from harness.base.measure import measured
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
@@ -14,6 +14,7 @@ from harness.data.splits import few
 from harness.learn.batches import collate, in_order, shuffled
 from harness.learn.loop import train
 from harness.learn.predict import predict
+from harness.learn.save import attach, load_start, stored_bytes
 
 
 def run_cell(
@@ -29,6 +30,7 @@ def run_cell(
     axes = bench.task.folder.name, domain, budget, seed
     backbone = read.backbone(derive("init", *axes))
     attach(backbone, bench.adaptations, derive("init", *axes))
+    load_start(backbone, Path(checkpoint))
     features = [window for windows in bench.features(examples, read.tokenizer) for window in windows]
     size, pad = bench.train.batch_size, read.tokenizer.pad_token_id
     batches = (collate(row, pad, backbone.device) for row in shuffled(features, size, generator("order", *axes)))

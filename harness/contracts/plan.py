@@ -70,6 +70,7 @@ class PrepareJob:
     task: str
     backbone: str
     options: dict[str, Any]
+    method: str | None  # whose adaptation takes part, where one does
     parts: list[Prepared]
     done: str
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from harness.contracts.model import Strict
+from harness.contracts.task import Role
 
 if TYPE_CHECKING:
     from harness.prepare.workshop import Workshop
@@ -13,8 +14,24 @@ if TYPE_CHECKING:
 class Preparation(Strict):
     """Continued training of a backbone. Subclass it in `harness/prepare/`; fields are its options."""
 
-    per_domain: ClassVar[bool] = False  # a checkpoint for each target domain, or one for all
-    uses_adaptation: ClassVar[bool] = False  # its result depends on the method's adaptation
+    @property
+    def per_domain(self) -> bool:
+        """Whether each target domain has a checkpoint of its own."""
+        return False
+
+    @property
+    def uses_adaptation(self) -> bool:
+        """Whether the method's adaptation takes part, so that the result depends on it."""
+        return False
+
+    def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
+        """The domains that it may read; the workshop refuses any other."""
+        return [target] if target else [domain for domain, role in roles.items() if role != "meta_test"]
+
+    @property
+    def reads_targets(self) -> bool:
+        """Whether it reads labelled examples of the domains that are scored; tables then carry a mark."""
+        return False
 
     def prepare(self, workshop: Workshop) -> None:
         """Train what `workshop` gives and save it with `workshop.save`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from harness.backbone.backbone import Backbone, check_something_trains
 from harness.base.errors import Diverged
 from harness.contracts.method import Train
 from harness.learn.batches import Batch
+from harness.learn.resume import Resume
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,12 @@ def train(
     settings: Train,
     watch: Callable[[int, float], None] | None = None,
     penalties: Sequence[Callable[[Backbone], Tensor | None]] = (),
+    resume: Resume | None = None,
 ) -> Trained:
     """Train what `backbone` says trains for `settings.steps` steps; raises Diverged on a loss that is no number.
 
-    `penalties` are added to the loss of the examples, where they give anything.
+    `penalties` are added to the loss of the examples, where they give anything. With `resume`, a training
+    that was stopped goes on where its state was last kept.
     """
     if settings.steps == 0:
         return Trained(None, 0)
@@ -41,8 +45,16 @@ def train(
     optimizer = _optimizer(parameters, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, settings))
     backbone.train()
-    tokens, value = 0, 0.0
-    for step in range(settings.steps):
+    tokens, value, begin = 0, 0.0, 0
+    state = resume.found() if resume else None
+    if state:
+        _put_back(state, parameters, optimizer, schedule)
+        tokens, begin = state["tokens"], state["step"]
+        for _ in range(begin):
+            next(batches)  # what was trained on already
+            if watch:
+                watch(0, 0.0)
+    for step in range(begin, settings.steps):
         batch = next(batches)
         loss = backbone(**batch).loss
         for penalty in penalties:
@@ -59,8 +71,25 @@ def train(
         tokens += int(batch["attention_mask"].sum())
         if watch:
             watch(step + 1, value)
+        if resume:
+            resume.keep(
+                step=step + 1,
+                tokens=tokens,
+                values=[parameter.detach() for parameter in parameters],
+                optimizer=optimizer.state_dict(),
+                schedule=schedule.state_dict(),
+            )
     backbone.eval()
     return Trained(value, tokens)
+
+
+def _put_back(state: dict[str, Any], parameters: list[torch.nn.Parameter], optimizer: Any, schedule: Any) -> None:
+    """The state that was kept, into what is trained."""
+    with torch.no_grad():
+        for parameter, value in zip(parameters, state["values"], strict=True):
+            parameter.copy_(value)
+    optimizer.load_state_dict(state["optimizer"])
+    schedule.load_state_dict(state["schedule"])
 
 
 def _optimizer(parameters: list[torch.nn.Parameter], settings: Train) -> torch.optim.Optimizer:

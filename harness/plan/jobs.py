@@ -14,7 +14,7 @@ from harness.base.measure import measured
 from harness.base.progress import say
 from harness.base.provenance import provenance
 from harness.contracts.config import Pretrained
-from harness.contracts.discover import shared, tasks
+from harness.contracts.discover import methods, shared, tasks
 from harness.contracts.model import validate
 from harness.contracts.plan import BackboneJob, Block, DataJob, Plan, Prepared, PrepareJob
 from harness.contracts.preparation import Preparation
@@ -54,8 +54,12 @@ def _pretrain(job: BackboneJob) -> None:
         for folder in folders:
             texts += [task.text(example) for example in read_lines(Path(folder) / "unlabeled.jsonl")]
     spec = Pretrained(**job.spec)
+    from harness.learn.resume import Resume
+
+    resume = Resume(Path(f"{job.folder}.resume"))
     with whole_folder(Path(job.folder)) as beside:
-        pretrain(spec, texts, beside, f"backbone {job.name}")
+        pretrain(spec, texts, beside, f"backbone {job.name}", resume)
+    resume.forget()
 
 
 def _fetch(plan: Plan, job: BackboneJob) -> None:
@@ -89,17 +93,21 @@ def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:
 
     preparation = validate(shared("prepare", Preparation)[job.name], job.options, "plan.json", f"prepare.{job.name}")
     data, task = plan.data_of(job.task), plan.tasks[job.task]
+    adaptations: Any = methods()[job.method].adaptations() if job.method else ()
     with whole_folder(Path(part.folder)) as beside:
         workshop = Workshop(
             task=load_task(tasks()[job.task]),
             backbone=Path(plan.backbone(job.backbone).checkpoint),
             folders={domain: Path(folder) for domain, folder in data.folders.items()},
             roles=data.roles,
+            readable=preparation.reads(data.roles, part.target),
             target=part.target,
             seed=part.seed,
             max_length=task.max_length,
             target_length=task.target_length,
             saved_to=beside,
+            resumed_from=Path(f"{part.folder}.resume"),
+            adaptations=adaptations,
             name=job.name,
         )
         with measured() as cost:
@@ -108,6 +116,7 @@ def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:
         write_json(
             beside / "prepared.json", note | {"preparation": job.name, "options": job.options, "seed": part.seed}
         )
+    workshop.resume().forget()
 
 
 def adapt(plan: Plan, job: Block) -> None:

@@ -256,18 +256,18 @@ class Planner:
         if preparation is None:
             return None
         if name in run.prepare:
-            options = preparation.model_dump() | run.prepare[name]
+            options = _merged(preparation.model_dump(), run.prepare[name])
             preparation = validate(type(preparation), options, self.where, f"tasks.{task}.prepare.{name}")
         base, data = self.backbones[plan.backbone], self.data[task]
         parts = []
         targets = self._kept("domain", plan.domains) if preparation.per_domain else [None]
         for target in targets:
             for seed in self._kept("seed", list(self.config.seeds)):
-                read = [target] if target else [d for d, role in data.roles.items() if role != "meta_test"]
+                read = preparation.reads(data.roles, target)
                 content = {
                     "protocol": PROTOCOL,
                     "preparation": [name, preparation.model_dump()],
-                    "adapt": method.spec.adapt if preparation.uses_adaptation else None,
+                    "adapt": [method.spec.adapt, method.code] if preparation.uses_adaptation else None,
                     "backbone": base.fingerprint,
                     "data": {domain: [self.data_prints[task][domain], data.roles[domain]] for domain in read},
                     "lengths": [plan.max_length, plan.target_length],
@@ -279,7 +279,8 @@ class Planner:
                 parts.append(Prepared(str(folder), key, target, seed))
         key = fingerprint([part.fingerprint for part in parts])[:SHORT]
         done = str(self.output / "prepared" / task / f"{name}-{key}.json")
-        job = PrepareJob(name, task, plan.backbone, preparation.model_dump(), parts, done)
+        own = method.id if preparation.uses_adaptation else None
+        job = PrepareJob(name, task, plan.backbone, preparation.model_dump(), own, parts, done)
         return self.prepares.setdefault(done, job)
 
 
@@ -292,6 +293,15 @@ def _train_settings(method: Method, task: str, run: TaskRun, where: str) -> Trai
     if method.spec.control and settings["steps"] == 0:
         return validate(Train, settings, method.folder / "method.yaml", "train")
     return validate(Train, settings | run.train, where, f"tasks.{task}.train")
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with changes, which reach into its mappings."""
+    both = {
+        name: _merged(base[name], change) if isinstance(change, dict) and isinstance(base.get(name), dict) else change
+        for name, change in changes.items()
+    }
+    return base | both
 
 
 def _checkpoint_print(folder: Path) -> str:

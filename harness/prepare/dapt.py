@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from harness.contracts.preparation import Preparation
@@ -14,11 +12,13 @@ from harness.prepare.workshop import Workshop
 class Dapt(Preparation):
     """Continued pretraining on the target domain's unlabeled text, by the backbone's own objective."""
 
-    per_domain: ClassVar[bool] = True
-
     steps: int = Field(150, ge=1)
     batch_size: int = Field(32, ge=1)
     lr: float = Field(5e-4, gt=0)
+
+    @property
+    def per_domain(self) -> bool:
+        return True
 
     def prepare(self, workshop: Workshop) -> None:
         assert workshop.target is not None
@@ -26,5 +26,7 @@ class Dapt(Preparation):
         model, tokenizer = load_for_pretraining(workshop.backbone)
         settings = workshop.train_settings(self.steps, self.batch_size, self.lr)
         what = f"dapt {workshop.target} seed {workshop.seed}"
-        done = continue_pretraining(model, tokenizer, texts, settings, workshop.max_length, workshop.order(), what)
+        done = continue_pretraining(
+            model, tokenizer, texts, settings, workshop.max_length, workshop.order(), what, workshop.resume()
+        )
         workshop.save(model, tokenizer, done.tokens)

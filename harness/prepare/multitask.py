@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from harness.backbone.load import Checkpoint
@@ -16,8 +14,6 @@ from harness.prepare.workshop import Workshop
 
 class Multitask(Preparation):
     """All parameters learn the labelled train splits of all meta_train domains, mixed."""
-
-    per_domain: ClassVar[bool] = False
 
     steps: int = Field(300, ge=1)
     batch_size: int = Field(32, ge=1)
@@ -37,5 +33,5 @@ class Multitask(Preparation):
         batches = (collate(row, checkpoint.tokenizer.pad_token_id, backbone.device) for row in rows)
         settings = workshop.train_settings(self.steps, self.batch_size, self.lr)
         with bar(self.steps, f"multitask seed {workshop.seed}") as progress:
-            done = train(backbone, batches, settings, watcher(progress))
+            done = train(backbone, batches, settings, watcher(progress), resume=workshop.resume())
         workshop.save(backbone.model, checkpoint.tokenizer, done.tokens)

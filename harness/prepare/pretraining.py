@@ -30,6 +30,7 @@ from harness.contracts.method import Train
 from harness.learn.batches import collate
 from harness.learn.loop import Trained, train
 from harness.learn.objectives import corrupted, windows
+from harness.learn.resume import Resume
 
 CLASSES: dict[str, Any] = {
     "bert": AutoModelForMaskedLM,
@@ -41,21 +42,28 @@ INIT = 0.06  # weights' standard deviation: with BERT's 0.02, models this narrow
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
 
-def pretrain(spec: Pretrained, texts: list[str], folder: Path, name: str) -> Trained:
+def pretrain(spec: Pretrained, texts: list[str], folder: Path, name: str, resume: Resume) -> Trained:
     """Train a tokenizer and a small model on `texts` and save both to `folder`."""
     tokenizer = train_tokenizer(texts, spec)
     torch.manual_seed(derive("init", "backbone", spec.architecture, spec.seed))
     model = CLASSES[spec.architecture].from_config(_config(spec, tokenizer))
     settings = Train(steps=spec.steps, batch_size=spec.batch_size, lr=spec.lr, weight_decay=0.01)
     order = generator("order", "backbone", spec.architecture, spec.seed)
-    trained = continue_pretraining(model, tokenizer, texts, settings, spec.max_length, order, name)
+    trained = continue_pretraining(model, tokenizer, texts, settings, spec.max_length, order, name, resume)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return trained
 
 
 def continue_pretraining(
-    model: PreTrainedModel, tokenizer: Any, texts: list[str], settings: Train, max_length: int, order: Random, what: str
+    model: PreTrainedModel,
+    tokenizer: Any,
+    texts: list[str],
+    settings: Train,
+    max_length: int,
+    order: Random,
+    what: str,
+    resume: Resume,
 ) -> Trained:
     """Train all of `model` on `texts` by its architecture's own objective."""
     architecture = model.config.model_type
@@ -65,7 +73,7 @@ def continue_pretraining(
     rows = corrupted(windows(texts, tokenizer, max_length), architecture, tokenizer, settings.batch_size, order)
     batches = (collate(features, tokenizer.pad_token_id, backbone.device) for features in rows)
     with bar(settings.steps, what) as progress:
-        return train(backbone, batches, settings, watcher(progress))
+        return train(backbone, batches, settings, watcher(progress), resume=resume)
 
 
 def load_for_pretraining(checkpoint: Path) -> tuple[PreTrainedModel, Any]:

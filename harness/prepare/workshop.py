@@ -2,39 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.base.files import read_lines
+import torch
+from safetensors.torch import save_file
+
+from harness.backbone.backbone import Backbone
+from harness.backbone.load import CLASSES, Checkpoint
+from harness.base.files import read_lines, whole_file
 from harness.base.seeds import derive, generator
+from harness.contracts.adaptation import Adaptation
 from harness.contracts.method import Train
 from harness.contracts.task import Role
 from harness.data.kinds import TokenClassification
 from harness.data.task import Example, Task
+from harness.learn.resume import Resume
+from harness.learn.save import ADAPTATION, attach
 
 
 @dataclass
 class Workshop:
-    """Given to `Preparation.prepare`. `target` is the target domain where the preparation is per domain."""
+    """Given to `Preparation.prepare`. `target` is the target domain where the preparation is per domain.
+
+    `readable` are the domains that the preparation may read, and `adaptations` the method's where the
+    preparation uses them.
+    """
 
     task: Task
     backbone: Path
     folders: dict[str, Path]
     roles: dict[str, Role]
+    readable: Sequence[str]
     target: str | None
     seed: int
     max_length: int
     target_length: int
     saved_to: Path
+    resumed_from: Path
     name: str
+    adaptations: Sequence[Adaptation] = ()
     cost: dict[str, Any] = field(default_factory=dict)
 
     def examples(self, domain: str, split: str) -> list[Example]:
-        """A split of a domain. The test split is for scoring and is refused."""
+        """A split of a domain. The test split is for scoring and is refused, and so is a domain kept back."""
         if split == "test":
             raise ValueError("a preparation never reads test examples")
+        if domain not in self.readable:
+            raise ValueError(f"the preparation did not say that it reads domain {domain!r}")
         return read_lines(self.folders[domain] / f"{split}.jsonl")
 
     def domains(self, role: Role) -> list[str]:
@@ -58,8 +76,32 @@ class Workshop:
         """A preparation's training: AdamW with linear decay."""
         return Train(steps=steps, batch_size=batch_size, lr=lr, weight_decay=0.01)
 
-    def save(self, model: Any, tokenizer: Any, tokens: int) -> None:
-        """Write the prepared checkpoint and note how many tokens were read."""
-        model.save_pretrained(self.saved_to)
+    def attached(self, random_start: bool = False) -> tuple[Backbone, Any]:
+        """The backbone with the method's adaptations, and its tokenizer; with random weights if asked for."""
+        checkpoint = Checkpoint(self.backbone, self.task.kind, self.labels)
+        if random_start:
+            torch.manual_seed(self.init())
+            drawn = CLASSES[self.task.kind].from_config(checkpoint.model.config)
+            checkpoint.model.load_state_dict(drawn.state_dict())
+        backbone = checkpoint.backbone(self.init())
+        attach(backbone, self.adaptations, self.init())
+        return backbone, checkpoint.tokenizer
+
+    def resume(self) -> Resume:
+        """Where the state of the training is kept until it ends."""
+        return Resume(self.resumed_from)
+
+    def save(self, model: Any, tokenizer: Any, tokens: int, without: Iterable[str] = ()) -> None:
+        """Write the prepared checkpoint, less the parameters named, and note how many tokens were read."""
+        left_out = set(without)
+        state = {name: value for name, value in model.state_dict().items() if name not in left_out}
+        model.save_pretrained(self.saved_to, state_dict=state)
         tokenizer.save_pretrained(self.saved_to)
         self.cost["tokens"] = tokens
+
+    def save_adaptation(self, backbone: Backbone) -> None:
+        """Write the initial values of what the adaptations added, for the cells to begin with."""
+        tensors = {name: value.detach().contiguous() for name, value in backbone.added.named_parameters()}
+        if tensors:
+            with whole_file(self.saved_to / ADAPTATION) as beside:
+                save_file(tensors, beside)

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.adapt.save import attach, load_trained, save_trained
 from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import methods
 from harness.data.splits import few
+from harness.learn.save import attach, load_trained, save_trained
 from tests.contract.cells import (
     BUDGET,
     GOLD,

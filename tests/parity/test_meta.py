@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.adapt.save import attach
 from harness.backbone.backbone import Backbone
 from harness.contracts.discover import methods
 from harness.contracts.method import Train
 from harness.learn.batches import Batch
 from harness.learn.loop import train
+from harness.learn.save import attach
 from harness.meta import inner
 from harness.meta.gradient import MetaGradient, adapted, meta_gradient
 from harness.meta.inner import Values

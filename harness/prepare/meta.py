@@ -1,0 +1,213 @@
+"""Meta-learning: one preparation for MAML, MLtD, priming and Meta-Adapters, which differ in its settings."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.base.errors import UserError
+from harness.base.progress import bar, watcher
+from harness.base.seeds import derive, generator
+from harness.contracts.method import Train
+from harness.contracts.model import Strict
+from harness.contracts.preparation import Preparation
+from harness.contracts.task import Role
+from harness.data.task import Features
+from harness.learn.loop import rate
+from harness.meta.episodes import batches_of, check_size, draw, tokens_in
+from harness.meta.gradient import Memory
+from harness.meta.outer import HeadHandling, Learner, Updates
+from harness.prepare.workshop import Workshop
+
+UNLIMITED = 1e9  # a clip that never acts
+
+
+class Inner(Strict):
+    """The inner loop: the adaptation procedure that runs on the target, for a few steps."""
+
+    updates: Literal["adaptation", "everything"] = "adaptation"
+    steps: int = Field(5, ge=0)
+    optimizer: Literal["adamw", "sgd"] = "sgd"
+    lr: float = Field(0.03, gt=0)
+    batch_size: int = Field(4, ge=1)
+    clip: float | None = Field(None, gt=0, description="largest norm of a task's gradient; none where absent")
+
+    def settings(self) -> Train:
+        """As the training loop has them."""
+        return Train(
+            steps=self.steps, batch_size=self.batch_size, lr=self.lr, optimizer=self.optimizer,
+            schedule="constant", warmup=0.0, clip=self.clip or UNLIMITED,
+        )  # fmt: skip
+
+
+class Outer(Strict):
+    """The outer loop. `controller_lr` is for what an adaptation added that the inner loop leaves alone."""
+
+    updates: Literal["everything", "adaptation"] = "everything"
+    iterations: int = Field(100, ge=1)
+    meta_batch: int = Field(2, ge=1)
+    query: int = Field(8, ge=1)
+    lr: float = Field(1e-3, gt=0)
+    controller_lr: float | None = Field(None, gt=0)
+    schedule: Literal["constant", "linear"] = "linear"
+    warmup: float = Field(0.06, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0)
+    patience: int | None = Field(None, ge=1, description="checks on meta_dev without a better one before it ends")
+    check_every: int = Field(10, ge=1)
+
+    def settings(self) -> Train:
+        """The schedule of the rate, as the training loop has it."""
+        return Train(steps=self.iterations, lr=self.lr, schedule=self.schedule, warmup=self.warmup)
+
+
+class Meta(Preparation):
+    """Initial values from which few steps on few examples suffice (Finn et al., 2017; Hou et al., 2022, algorithm 1).
+
+    `domains` says which domains are learned from: those with the role meta_train; all, the target among
+    them, as the paper's released code has it; or all but the target. `documents` of a language modelling
+    task are the domains' unlabeled text or their train documents.
+    """
+
+    inner: Inner = Inner()
+    outer: Outer = Outer()
+    order: Literal[1, 2] = 1
+    memory: Memory = "store"
+    head: HeadHandling = "carry"
+    domains: Literal["meta_train", "overlap", "leave_one_out"] = "meta_train"
+    documents: Literal["unlabeled", "train"] = "unlabeled"
+    random_start: bool = Field(False, description="begin from random weights, as plain MAML does")
+
+    @property
+    def per_domain(self) -> bool:
+        return self.domains == "leave_one_out"
+
+    @property
+    def uses_adaptation(self) -> bool:
+        return True
+
+    @property
+    def reads_targets(self) -> bool:
+        return self.domains == "overlap"
+
+    def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
+        return [
+            domain
+            for domain, role in roles.items()
+            if (role != "meta_test" or self.domains != "meta_train") and domain != target
+        ]
+
+    def prepare(self, workshop: Workshop) -> None:
+        backbone, tokenizer = workshop.attached(random_start=self.random_start)
+        learner = Learner(
+            backbone=backbone,
+            adaptations=workshop.adaptations,
+            updates=Updates.of(backbone, self.inner.updates, self.outer.updates, self.head),
+            inner=self.inner.settings(),
+            order=self.order,
+            memory=self.memory,
+            head=self.head,
+        )
+        learned_from = [name for name in workshop.readable if workshop.roles[name] != "meta_dev"]
+        if self.domains != "meta_train":
+            learned_from = list(workshop.readable)
+        course = Course(self, workshop, learner, tokenizer, learned_from)
+        course.run()
+        workshop.save(backbone.model, tokenizer, course.tokens, without=learner.head_to_drop())
+        workshop.save_adaptation(backbone)
+
+
+class Course:
+    """One run of the outer loop, which can be stopped and taken up again."""
+
+    def __init__(self, meta: Meta, workshop: Workshop, learner: Learner, tokenizer: Any, domains: list[str]) -> None:
+        self.meta, self.workshop, self.learner, self.tokenizer = meta, workshop, learner, tokenizer
+        self.train = {name: self._features(name) for name in domains}
+        self.dev = {}
+        if meta.outer.patience is not None:
+            self.dev = {name: self._features(name) for name in workshop.domains("meta_dev")}
+            if not self.dev:
+                raise UserError("outer.patience is set, and no domain has the role meta_dev; give one that role")
+        for name, features in {**self.train, **self.dev}.items():
+            check_size(name, features, meta.outer.query, meta.inner.batch_size)
+        self.tokens = 0
+        self.best: tuple[float, dict[str, Any]] | None = None
+        self.since_best = 0
+
+    def run(self) -> None:
+        """Every meta-iteration from where an earlier process stopped."""
+        outer, learner, resume = self.meta.outer, self.learner, self.workshop.resume()
+        optimizer = learner.optimizer(outer.lr, outer.controller_lr, outer.weight_decay)
+        rates = [group["lr"] for group in optimizer.param_groups]
+        begin = self._taken_up(optimizer)
+        learner.backbone.train()
+        with bar(outer.iterations, f"{self.workshop.name} seed {self.workshop.seed}") as progress:
+            progress.update(begin)
+            watch = watcher(progress)
+            for iteration in range(begin, outer.iterations):
+                for group, lr in zip(optimizer.param_groups, rates, strict=True):
+                    group["lr"] = lr * rate(iteration, outer.settings())
+                loss = self._iterate(iteration, optimizer)
+                watch(iteration + 1, loss)
+                if self._checked(iteration):
+                    break
+                resume.keep(
+                    iteration=iteration + 1, values=learner.values(), optimizer=optimizer.state_dict(),
+                    tokens=self.tokens, best=self.best, since_best=self.since_best,
+                )  # fmt: skip
+        if self.best is not None:
+            learner.put_back(self.best[1])
+        learner.backbone.eval()
+
+    def _taken_up(self, optimizer: Any) -> int:
+        state = self.workshop.resume().found()
+        if state is None:
+            return 0
+        self.learner.put_back(state["values"])
+        optimizer.load_state_dict(state["optimizer"])
+        self.tokens, self.best, self.since_best = state["tokens"], state["best"], state["since_best"]
+        return int(state["iteration"])
+
+    def _iterate(self, iteration: int, optimizer: Any) -> float:
+        """One meta-iteration; every draw depends on its number alone, so a stop in between changes nothing."""
+        import torch
+
+        meta, learner = self.meta, self.learner
+        axes = "meta", self.workshop.name, self.workshop.target or "all", self.workshop.seed, iteration
+        torch.manual_seed(derive("noise", *axes))
+        if meta.head == "fresh":
+            learner.renew_head(derive("init", *axes))
+        inner, outer = meta.inner, meta.outer
+        episodes = draw(
+            self.train, outer.meta_batch, inner.steps, inner.batch_size, outer.query, generator("order", *axes)
+        )
+        support, query = batches_of(episodes, self.tokenizer.pad_token_id, learner.backbone.device)
+        self.tokens += tokens_in([*support, query])
+        found = learner.gradient(support, query, len(episodes))
+        learner.step(found, optimizer, outer.clip)
+        return float(found.losses.mean())
+
+    def _checked(self, iteration: int) -> bool:
+        """Look at meta_dev now and then; True where patience is at its end."""
+        outer = self.meta.outer
+        if outer.patience is None or (iteration + 1) % outer.check_every:
+            return False
+        rng = generator("order", "meta_dev", self.workshop.name, self.workshop.seed)
+        inner = self.meta.inner
+        episodes = draw(self.dev, max(4, len(self.dev)), inner.steps, inner.batch_size, outer.query, rng)
+        support, query = batches_of(episodes, self.tokenizer.pad_token_id, self.learner.backbone.device)
+        loss = self.learner.query_loss(support, query, len(episodes))
+        self.since_best += 1
+        if self.best is None or loss < self.best[0]:
+            self.best, self.since_best = (loss, self.learner.values()), 0
+        return self.since_best >= outer.patience
+
+    def _features(self, domain: str) -> list[Features]:
+        """A domain's examples as the model reads them."""
+        split = "train"
+        if self.workshop.task.kind == "causal-lm" and self.meta.documents == "unlabeled":
+            split = "unlabeled"
+        lengths = self.workshop.max_length, self.workshop.target_length
+        encoded = self.workshop.task.encode(self.workshop.examples(domain, split), self.tokenizer, *lengths)
+        return [window for windows in encoded for window in windows]

@@ -1,0 +1,219 @@
+"""What meta-learning moves and what it leaves, on tiny models; and that a stop changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from harness.adaptations.adapter import Adapter
+from harness.backbone.load import Checkpoint
+from harness.base.files import write_lines
+from harness.contracts.adaptation import Adaptation
+from harness.contracts.preparation import Preparation
+from harness.learn.resume import Resume
+from harness.learn.save import ADAPTATION, attach, load_start
+from harness.meta import outer
+from harness.prepare.meta import Meta
+from harness.prepare.workshop import Workshop
+from tests.contract.cells import labels_of, task_of
+
+ROLES: Any = {"a": "meta_train", "b": "meta_train", "d": "meta_dev", "t": "meta_test"}
+KINDS = {"bert": "token-classification", "gpt2": "causal-lm", "bart": "summarization"}
+
+Folder = Callable[[str], Path]
+
+
+def workshop_for(
+    folder: Path, architecture: str, checkpoint: Path, preparation: Preparation, adaptations: Any, target: str | None
+) -> Workshop:
+    """A workshop over four domains with the same few examples."""
+    task, _, splits = task_of(KINDS[architecture])  # type: ignore[arg-type]
+    for domain in ROLES:
+        for split in ("train", "unlabeled"):
+            rows = [{**row, "id": f"{domain}-{row['id']}"} for row in splits["train"]]
+            write_lines(folder / domain / f"{split}.jsonl", rows)
+    saved = folder / "saved"
+    saved.mkdir(exist_ok=True)
+    return Workshop(
+        task=task,
+        backbone=checkpoint,
+        folders={domain: folder / domain for domain in ROLES},
+        roles=ROLES,
+        readable=preparation.reads(ROLES, target),
+        target=target,
+        seed=0,
+        max_length=24,
+        target_length=8,
+        saved_to=saved,
+        resumed_from=folder / "resume",
+        name="meta",
+        adaptations=adaptations,
+    )
+
+
+def meta(**changes: Any) -> Meta:
+    """Two iterations of everything."""
+    inner = {"steps": 2, "batch_size": 2, "lr": 0.1} | changes.pop("inner", {})
+    outer_ = {"iterations": 2, "meta_batch": 2, "query": 2, "lr": 0.01} | changes.pop("outer", {})
+    return Meta.model_validate({"inner": inner, "outer": outer_, **changes})
+
+
+def prepared(
+    folder: Path, architecture: str, checkpoint: Path, preparation: Meta, adaptations: Any = None
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The model's tensors before and after, and the adaptation's start under the names that it has there."""
+    adaptations = [Adapter(bottleneck=4)] if adaptations is None else adaptations
+    target = "t" if preparation.per_domain else None
+    workshop = workshop_for(folder, architecture, checkpoint, preparation, adaptations, target)
+    backbone, _ = workshop.attached()
+    before = {name: value.detach().clone() for name, value in backbone.named_parameters()}
+    preparation.prepare(workshop)
+    read = Checkpoint(workshop.saved_to, KINDS[architecture], labels_of(KINDS[architecture]))  # type: ignore[arg-type]
+    after = {f"model.{name}": value for name, value in read.model.named_parameters() if name not in read.fresh}
+    start = workshop.saved_to / ADAPTATION
+    after |= {f"added.{name}": value for name, value in load_file(start).items()} if start.is_file() else {}
+    return before, after
+
+
+def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
+    return {name for name, value in after.items() if not torch.equal(value, before[name])}
+
+
+def group(name: str) -> str:
+    if name.startswith("added."):
+        return "adaptation"
+    return "head" if "classifier" in name else "body"
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer_", "head", "wanted"),
+    [
+        ("adaptation", "everything", "carry", {"body", "adaptation", "head"}),  # priming
+        ("adaptation", "everything", "meta", {"body", "adaptation", "head"}),
+        ("adaptation", "everything", "fresh", {"body", "adaptation"}),
+        ("everything", "everything", "carry", {"body", "adaptation", "head"}),  # MAML
+        ("adaptation", "adaptation", "meta", {"adaptation", "head"}),  # Meta-Adapters
+        ("adaptation", "adaptation", "carry", {"adaptation", "head"}),
+    ],
+)
+def test_what_the_outer_loop_moves(
+    inner: str, outer_: str, head: str, wanted: set[str], checkpoint_folder: Folder, tmp_path: Path
+) -> None:
+    preparation = meta(inner={"updates": inner}, outer={"updates": outer_}, head=head)
+    before, after = prepared(tmp_path, "bert", checkpoint_folder("bert"), preparation)
+    found = moved(before, after)
+    assert {group(name) for name in found} == wanted
+    for part in wanted & {"body", "adaptation"}:
+        still = {name for name in after if group(name) == part} - found
+        # A key's bias shifts all of a query's scores alike, and a position past the longest text is not read.
+        assert all("key.bias" in name or "token_type" in name for name in still), still
+    assert {name for name in after if group(name) == "head"} == (set() if head == "fresh" else {
+        name for name in before if group(name) == "head"
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("inner", ["adaptation", "everything"])
+def test_what_the_inner_loop_moves(inner: str, checkpoint_folder: Folder, tmp_path: Path) -> None:
+    seen: list[tuple[set[str], set[str]]] = []
+    real = outer.meta_gradient
+
+    def watched(losses: Any, body: Any, start: Any, *rest: Any) -> Any:
+        found = real(losses, body, start, *rest)
+        stirred = {name for name, value in found.adapted.items() if not torch.equal(value, start[name])}
+        pulled = {name for name, value in {**found.body, **found.start}.items() if value.abs().max() > 0}
+        seen.append((stirred, pulled))
+        return found
+
+    with mock.patch.object(outer, "meta_gradient", watched):
+        prepared(tmp_path, "bert", checkpoint_folder("bert"), meta(inner={"updates": inner}))
+    stirred, pulled = seen[-1]
+    assert {group(name) for name in stirred} == (
+        {"adaptation", "head"} if inner == "adaptation" else {"body", "adaptation", "head"}
+    )
+    assert {group(name) for name in pulled} == {"body", "adaptation", "head"}, "the body is primed all the same"
+
+
+def test_downstream_begins_where_the_preparation_ended(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    before, after = prepared(tmp_path, "bert", checkpoint_folder("bert"), meta())
+    read = Checkpoint(tmp_path / "saved", "token-classification", labels_of("token-classification"))
+    backbone = read.backbone(5)
+    attach(backbone, [Adapter(bottleneck=4)], 5)
+    load_start(backbone, tmp_path / "saved")
+    now = dict(backbone.named_parameters())
+    assert all(torch.equal(now[name], value) for name, value in after.items())
+    assert {group(name) for name in backbone.trained()} == {"adaptation", "head"}, "the body is frozen downstream"
+    assert set(after) == set(before)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "gpt2", "bart"])
+@pytest.mark.parametrize("updates", ["adaptation", "everything"])
+@pytest.mark.parametrize("order", [1, 2])
+def test_every_architecture_is_prepared(
+    architecture: str, updates: str, order: int, checkpoint_folder: Folder, tmp_path: Path
+) -> None:
+    preparation = meta(inner={"updates": updates}, order=order, outer={"iterations": 1})
+    before, after = prepared(tmp_path, architecture, checkpoint_folder(architecture), preparation)
+    assert all(torch.isfinite(value).all() for value in after.values())
+    assert {"body", "adaptation"} <= {group(name) for name in moved(before, after)}
+
+
+class Stopped(Exception):
+    """The process is killed here."""
+
+
+@pytest.mark.parametrize("patience", [None, 5])
+def test_a_stopped_preparation_goes_on_to_the_same_bytes(
+    patience: int | None, checkpoint_folder: Folder, tmp_path: Path
+) -> None:
+    preparation = meta(outer={"iterations": 7, "patience": patience, "check_every": 1}, order=2, memory="recompute")
+
+    def run(folder: Path, stop_at: int | None = None) -> bytes:
+        folder.mkdir(exist_ok=True)
+        workshop = workshop_for(folder, "bert", checkpoint_folder("bert"), preparation, [Adapter(bottleneck=4)], None)
+        kept = 0
+        real = Resume.keep
+
+        def keep(self: Resume, **state: Any) -> None:
+            nonlocal kept
+            self.seconds = 0.0
+            real(self, **state)
+            kept += 1
+            if kept == stop_at:
+                raise Stopped
+
+        with mock.patch.object(Resume, "keep", keep):
+            preparation.prepare(workshop)
+        return b"".join(file.read_bytes() for file in sorted(workshop.saved_to.glob("*.safetensors")))
+
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Stopped):
+        run(tmp_path / "stopped", stop_at=3)
+    torch.manual_seed(99)
+    assert run(tmp_path / "stopped") == whole
+
+
+def test_domains_that_are_kept_back_are_not_read(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    assert meta().reads(ROLES, None) == ["a", "b", "d"]
+    assert meta(domains="overlap").reads(ROLES, None) == ["a", "b", "d", "t"]
+    assert meta(domains="leave_one_out").reads({**ROLES, "u": "meta_test"}, "t") == ["a", "b", "d", "u"]
+    workshop = workshop_for(tmp_path, "bert", checkpoint_folder("bert"), meta(), [], None)
+    with pytest.raises(ValueError, match="did not say"):
+        workshop.examples("t", "train")
+    with pytest.raises(ValueError, match="test"):
+        workshop.examples("a", "test")
+
+
+def test_an_adaptation_of_another_shape_is_refused(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    prepared(tmp_path, "bert", checkpoint_folder("bert"), meta())
+    adaptation: Adaptation = Adapter(bottleneck=5)
+    backbone = Checkpoint(tmp_path / "saved", "token-classification", 7).backbone(0)
+    attach(backbone, [adaptation], 0)
+    with pytest.raises(Exception, match="another adaptation"):
+        load_start(backbone, tmp_path / "saved")
