@@ -20,7 +20,9 @@ from harness.contracts.preparation import Preparation
 from harness.learn.resume import Resume
 from harness.learn.save import ADAPTATION, attach, load_start
 from harness.meta import outer
+from harness.prepare.dapt import Dapt
 from harness.prepare.meta import Meta
+from harness.prepare.multitask import Multitask
 from harness.prepare.workshop import Workshop
 from tests.contract.cells import labels_of, task_of
 
@@ -168,15 +170,30 @@ class Stopped(Exception):
     """The process is killed here."""
 
 
-@pytest.mark.parametrize("patience", [None, 5])
+@pytest.mark.parametrize(
+    "preparation",
+    [
+        meta(outer={"iterations": 7}, order=2, memory="recompute"),
+        meta(outer={"iterations": 7, "patience": 5, "check_every": 1}, head="fresh"),
+        Multitask(steps=7, batch_size=2, lr=0.01),
+        Dapt(steps=7, batch_size=2, lr=0.01),
+    ],
+    ids=["second order", "patience", "multitask", "dapt"],
+)
 def test_a_stopped_preparation_goes_on_to_the_same_bytes(
-    patience: int | None, checkpoint_folder: Folder, tmp_path: Path
+    preparation: Preparation, checkpoint_folder: Folder, tmp_path: Path
 ) -> None:
-    preparation = meta(outer={"iterations": 7, "patience": patience, "check_every": 1}, order=2, memory="recompute")
 
     def run(folder: Path, stop_at: int | None = None) -> bytes:
         folder.mkdir(exist_ok=True)
-        workshop = workshop_for(folder, "bert", checkpoint_folder("bert"), preparation, [Adapter(bottleneck=4)], None)
+        workshop = workshop_for(
+            folder,
+            "bert",
+            checkpoint_folder("bert"),
+            preparation,
+            [Adapter(bottleneck=4)],
+            "t" if preparation.per_domain else None,
+        )
         kept = 0
         real = Resume.keep
 
