@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.contracts.method import Kind
 from harness.contracts.model import Strict
 from harness.contracts.task import Role
 
@@ -28,8 +29,7 @@ class Preparation(Strict):
         """The domains that it may read; the workshop refuses any other."""
         return [target] if target else [domain for domain, role in roles.items() if role != "meta_test"]
 
-    @property
-    def reads_targets(self) -> bool:
+    def reads_targets(self, kind: Kind) -> bool:
         """Whether it reads labelled examples of the domains that are scored; tables then carry a mark."""
         return False
 

@@ -1,16 +1,21 @@
-"""Domain-adaptive pretraining (Gururangan et al., 2020)."""
+"""Continued pretraining by the backbone's own objective: on a domain's text, or on the task's documents."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
+from harness.contracts.method import Kind
 from harness.contracts.preparation import Preparation
 from harness.prepare.pretraining import continue_pretraining, load_for_pretraining
 from harness.prepare.workshop import Workshop
 
 
 class Dapt(Preparation):
-    """Continued pretraining on the target domain's unlabeled text, by the backbone's own objective."""
+    """Domain-adaptive pretraining (Gururangan et al., 2020): the target domain's unlabeled text."""
+
+    split: ClassVar[str] = "unlabeled"
 
     steps: int = Field(150, ge=1)
     batch_size: int = Field(32, ge=1)
@@ -22,11 +27,24 @@ class Dapt(Preparation):
 
     def prepare(self, workshop: Workshop) -> None:
         assert workshop.target is not None
-        texts = [workshop.task.text(example) for example in workshop.examples(workshop.target, "unlabeled")]
+        texts = [workshop.task.text(example) for example in workshop.examples(workshop.target, self.split)]
         model, tokenizer = load_for_pretraining(workshop.backbone)
         settings = workshop.train_settings(self.steps, self.batch_size, self.lr)
-        what = f"dapt {workshop.target} seed {workshop.seed}"
+        what = f"{workshop.name} {workshop.target} seed {workshop.seed}"
         done = continue_pretraining(
             model, tokenizer, texts, settings, workshop.max_length, workshop.order(), what, workshop.resume()
         )
         workshop.save(model, tokenizer, done.tokens)
+
+
+class Tapt(Dapt):
+    """Task-adaptive pretraining (Gururangan et al., 2020): the target's train documents, without their labels.
+
+    All of them, at every budget: it is labels that are dear. The documents of a language modelling task are
+    their own labels, so there the tables mark the method.
+    """
+
+    split: ClassVar[str] = "train"
+
+    def reads_targets(self, kind: Kind) -> bool:
+        return kind == "causal-lm"

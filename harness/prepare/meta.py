@@ -9,7 +9,7 @@ from pydantic import Field
 from harness.base.errors import UserError
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
-from harness.contracts.method import Train
+from harness.contracts.method import Kind, Train
 from harness.contracts.model import Strict
 from harness.contracts.preparation import Preparation
 from harness.contracts.task import Role
@@ -87,8 +87,7 @@ class Meta(Preparation):
     def uses_adaptation(self) -> bool:
         return True
 
-    @property
-    def reads_targets(self) -> bool:
+    def reads_targets(self, kind: Kind) -> bool:
         return self.domains == "overlap"
 
     def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:

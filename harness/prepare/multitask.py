@@ -1,37 +1,74 @@
-"""Multitask training on the meta_train domains."""
+"""Supervised training on labelled source domains, together or on one of them."""
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from pydantic import Field
 
+from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
+from harness.base.errors import bad
 from harness.base.progress import bar, watcher
 from harness.contracts.preparation import Preparation
+from harness.contracts.task import Role
 from harness.learn.batches import collate, shuffled
 from harness.learn.loop import train
 from harness.prepare.workshop import Workshop
 
 
 class Multitask(Preparation):
-    """All parameters learn the labelled train splits of all meta_train domains, mixed."""
+    """The labelled train splits of all meta_train domains, mixed.
+
+    `updates` says what learns: the backbone without the method's adaptation; or, with the adaptation in its
+    place, everything; or only what the adaptation trains. `head: fresh` leaves the trained head behind.
+    """
 
     steps: int = Field(300, ge=1)
     batch_size: int = Field(32, ge=1)
     lr: float = Field(1e-3, gt=0)
+    updates: Literal["backbone", "everything", "adaptation"] = "backbone"
+    head: Literal["keep", "fresh"] = "keep"
+
+    @property
+    def uses_adaptation(self) -> bool:
+        return self.updates != "backbone"
+
+    def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
+        return [domain for domain, role in roles.items() if role == "meta_train"]
 
     def prepare(self, workshop: Workshop) -> None:
-        checkpoint = Checkpoint(workshop.backbone, workshop.task.kind, workshop.labels)
-        examples = [
-            example for domain in workshop.domains("meta_train") for example in workshop.examples(domain, "train")
-        ]
-        lengths = workshop.max_length, workshop.target_length
-        encoded = workshop.task.encode(examples, checkpoint.tokenizer, *lengths)
+        backbone, tokenizer = self._backbone(workshop)
+        examples = [example for domain in workshop.readable for example in workshop.examples(domain, "train")]
+        encoded = workshop.task.encode(examples, tokenizer, workshop.max_length, workshop.target_length)
         features = [window for windows in encoded for window in windows]
-        backbone = checkpoint.backbone(workshop.init())
-        backbone.train_all()
         rows = shuffled(features, self.batch_size, workshop.order())
-        batches = (collate(row, checkpoint.tokenizer.pad_token_id, backbone.device) for row in rows)
+        batches = (collate(row, tokenizer.pad_token_id, backbone.device) for row in rows)
         settings = workshop.train_settings(self.steps, self.batch_size, self.lr)
-        with bar(self.steps, f"multitask seed {workshop.seed}") as progress:
+        with bar(self.steps, f"{workshop.name} seed {workshop.seed}") as progress:
             done = train(backbone, batches, settings, watcher(progress), resume=workshop.resume())
-        workshop.save(backbone.model, checkpoint.tokenizer, done.tokens)
+        without = backbone.head if self.head == "fresh" else ()
+        workshop.save(backbone.model, tokenizer, done.tokens, without)
+        workshop.save_adaptation(backbone)
+
+    def _backbone(self, workshop: Workshop) -> tuple[Backbone, Any]:
+        if self.updates == "backbone":
+            checkpoint = Checkpoint(workshop.backbone, workshop.task.kind, workshop.labels)
+            backbone, tokenizer = checkpoint.backbone(workshop.init()), checkpoint.tokenizer
+        else:
+            backbone, tokenizer = workshop.attached()
+        if self.updates != "adaptation":
+            backbone.requires_grad_(True)
+        return backbone, tokenizer
+
+
+class Sdpt(Multitask):
+    """Supervised training on one source domain (SDPT; Yu et al., 2021): `source`, or the first of meta_train."""
+
+    source: str | None = None
+
+    def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
+        able = super().reads(roles, target)
+        if self.source is not None and self.source not in able:
+            raise bad("prepare.sdpt", "source", self.source, f"use one of {', '.join(able)}")
+        return [self.source] if self.source else able[:1]
