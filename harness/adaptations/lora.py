@@ -1,6 +1,7 @@
 """LoRA (Hu et al., 2022)."""
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,8 @@ class LowRank(nn.Module):
 
 class LoRA(Adaptation):
     """Low-rank additive update of dense layers (Hu et al., 2022, equation 3); `scale` is alpha / r."""
+
+    sized_by: ClassVar[str | None] = "rank"
 
     rank: int = 8
     scale: float = 1.0

@@ -105,6 +105,8 @@ class Block:
     backbone: str
     cells: list[Cell]
     done: str
+    match_parameters: float | None = None  # the share of the backbone that was asked for
+    sized_by: list[str] = field(default_factory=list)  # the options that are solved for it; none: not matched
 
 
 @dataclass(frozen=True)

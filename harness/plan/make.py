@@ -10,7 +10,7 @@ from harness.backbone.anatomy import architecture_of, check_kind
 from harness.backbone.weights import check_weights
 from harness.base.errors import bad
 from harness.base.fingerprint import fingerprint, hash_file
-from harness.contracts.adaptation import Control
+from harness.contracts.adaptation import Control, sizes_of
 from harness.contracts.config import LocalBackbone, Pretrained, RunConfig, TaskRun
 from harness.contracts.discover import Method, methods, shared, tasks
 from harness.contracts.method import Train
@@ -201,6 +201,8 @@ class Planner:
         control = isinstance(adaptations[0], Control)
         job = None if control else self._plan_preparation(method, task, plan, run)
         base = self.backbones[plan.backbone]
+        wanted = None if control or settings.steps == 0 else _wanted_share(method, run, self.config)
+        sized_by = sizes_of(adaptations) if wanted is not None else []
         prepared = {(part.target, part.seed): part for part in job.parts} if job else {}
         cells = []
         for domain in self._kept("domain", plan.domains):
@@ -220,6 +222,8 @@ class Planner:
                         "test_examples": plan.test_examples,
                         "cell": [task, domain, budget, seed],
                     }
+                    if sized_by:  # a share that no part can be sized to changes nothing
+                        content["match_parameters"] = wanted
                     key = fingerprint(content)
                     folder = self.output / "cells" / task / method.id / f"{domain}-k{budget}-s{seed}-{key[:SHORT]}"
                     checkpoint = None if control else part.folder if part else base.checkpoint
@@ -234,6 +238,8 @@ class Planner:
             backbone=plan.backbone,
             cells=cells,
             done=str(self.output / "blocks" / task / f"{method.id}-{key}.json"),
+            match_parameters=wanted,
+            sized_by=sized_by,
         )
 
     def _plan_preparation(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> PrepareJob | None:
@@ -260,6 +266,9 @@ class Planner:
                     "task": task,
                     "seed": seed,
                 }
+                wanted = _wanted_share(method, run, self.config)
+                if preparation.uses_adaptation and wanted is not None and sizes_of(method.adaptations()):
+                    content["match_parameters"] = wanted
                 key = fingerprint(content)
                 folder = self.output / "prepared" / task / name / f"{target or 'all'}-s{seed}-{key[:SHORT]}"
                 parts.append(Prepared(str(folder), key, target, seed))
@@ -278,6 +287,12 @@ def _train_settings(method: Method, task: str, run: TaskRun, where: str) -> Trai
     if method.spec.control and settings["steps"] == 0:
         return validate(Train, settings, method.folder / "method.yaml", "train")
     return validate(Train, settings | run.train, where, f"tasks.{task}.train")
+
+
+def _wanted_share(method: Method, run: TaskRun, config: RunConfig) -> float | None:
+    """The share that shall train: the task's in the configuration, else the run's, else the method's own."""
+    wanted = (run.match_parameters, config.match_parameters, method.spec.match_parameters)
+    return next((share for share in wanted if share is not None), None)
 
 
 def _checkpoint_print(folder: Path) -> str:

@@ -134,10 +134,21 @@ FOLDERS = [
     Bad("tuned is empty", tuned(""), TUNED, "the file", "None", "write a mapping"),
     Bad("tuned lacks a key", tuned("wikiann: {train: {lr: 0.1}}\n"), TUNED, "wikiann.source", "None", "add it"),
     Bad("tuned entry", tuned("wikiann: 3\n"), TUNED, "wikiann", "3", "dictionary"),
-    Bad("tuned rate", tuned("wikiann: {train: {lrr: 0.1}, source: a, backbone: b, domains: [], budget: 1, seeds: 1, "
+    Bad("tuned rate", tuned("wikiann: {train: {lrr: 0.1}, source: a, backbone: b, domains: [], budgets: [1], seeds: 1, "
         "trials: {}}\n"), TUNED, "wikiann.train.lrr", "0.1", "did you mean 'lr'"),
-    Bad("tuned for no task", tuned("wikian: {train: {}, source: a, backbone: b, domains: [], budget: 1, seeds: 1, "
+    Bad("tuned for no task", tuned("wikian: {train: {}, source: a, backbone: b, domains: [], budgets: [1], seeds: 1, "
         "trials: {}}\n"), TUNED, "a task", "'wikian'", "did you mean 'wikiann'"),
+    Bad("no share", use.config(match_parameters=0), CONFIG, "match_parameters", "0", "above 0 and at most 1"),
+    Bad("negative share", use.config(match_parameters=-0.01), CONFIG, "match_parameters", "-0.01", "above 0"),
+    Bad("share above all", use.config(match_parameters=1.5), CONFIG, "match_parameters", "1.5", "at most 1"),
+    Bad("share as text", use.config(match_parameters="1%"), CONFIG, "match_parameters", "'1%'", "as 0.01"),
+    Bad("share as truth", use.config(match_parameters=True), CONFIG, "match_parameters", "True", "as 0.01"),
+    Bad("task's share", use.wikiann(match_parameters=2), CONFIG, "tasks.wikiann.match_parameters", "2", "at most 1"),
+    Bad("method's share", use.edit(METHOD, "adapt:", "match_parameters: one\nadapt:"), METHOD, "match_parameters",
+        "'one'", "as 0.01"),
+    Bad("extends nothing", use.config(extends="gone.yaml"), "gone.yaml", "the file", "'gone.yaml'", "create it"),
+    Bad("extends no name", use.config(extends=3), CONFIG, "extends", "3", "name a configuration file"),
+    Bad("extends itself", use.config(extends=CONFIG), CONFIG, "extends", "'run.yaml'", "one that does not"),
     Bad("task key", use.edit(TASK, "label:", "lebal: x\nlabel:"), TASK, "'lebal'", "'x'", "did you mean 'label'"),
     Bad("task type", use.edit(TASK, "version: 1", "version: new"), TASK, "version", "'new'", "integer"),
     Bad("task budgets", use.edit(TASK, "budgets: [", "budgets: [5, 5, "), TASK, "budgets", "[5, 5", "remove one"),
