@@ -51,7 +51,7 @@ def match(adaptations: Sequence[Adaptation], wanted: float, outline: Outline) ->
     def count(size: int) -> int | None:
         """The parameters that train at a size; None where an adaptation refuses the size."""
         try:
-            return count_attached(resized(adaptations, size), outline())
+            return trained_in_body(attach_outline(resized(adaptations, size), outline()))
         except (ValidationError, Unsupported):
             return None
 
@@ -61,12 +61,12 @@ def match(adaptations: Sequence[Adaptation], wanted: float, outline: Outline) ->
     return Match(parts, trained / total, in_words(parts))
 
 
-def count_attached(adaptations: Sequence[Adaptation], backbone: Backbone) -> int:
-    """How many parameters of the body train once the adaptations are attached to an outline."""
+def attach_outline(adaptations: Sequence[Adaptation], backbone: Backbone) -> Backbone:
+    """The outline of a backbone, with the adaptations attached."""
     with backbone.device:  # what is created is as weightless as the outline
         for adaptation in adaptations:
             adaptation.attach(backbone)
-    return trained_in_body(backbone)
+    return backbone
 
 
 def resized(adaptations: Sequence[Adaptation], size: int) -> list[Adaptation]:
@@ -96,7 +96,7 @@ def _smallest(count: Callable[[int], int | None], adaptations: Sequence[Adaptati
     for size in range(1, max(sizes(adaptations)) + 1):
         if count(size) is not None:
             return size
-    count_attached(adaptations, outline())
+    attach_outline(adaptations, outline())
     raise Unsupported("the adaptation refuses every size up to the one in method.yaml")
 
 
