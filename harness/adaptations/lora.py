@@ -27,7 +27,7 @@ class LowRank(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # The scale goes onto the narrow side, where it costs least.
         inner = self.down @ x.flatten(0, -2).T * self.scale
-        return (inner.T @ self.up).unflatten(0, x.shape[:-1])
+        return (inner.T @ self.up).reshape(*x.shape[:-1], -1)
 
 
 class LoRA(Adaptation):
