@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.main import main
 from harness.contracts.plan import Cell, Plan, load_plan
 from harness.plan import make
 from harness.plan.entry import make_plan
@@ -246,3 +247,11 @@ def test_matched_is_the_default_at_one_percent() -> None:
     matched, default = make_plan("config/matched.yaml").config, make_plan("config/default.yaml").config
     assert {key for key in matched if matched[key] != default[key]} == {"output", "match_parameters"}
     assert matched["match_parameters"] == 0.01
+
+
+def test_the_plan_shows_what_is_matched(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(match_parameters=0.015)
+    assert main(["plan", "--configfile", CONFIG]) == 0
+    lines = {line.split()[2]: line for line in capsys.readouterr().out.splitlines() if line.startswith("adapt ")}
+    assert lines["lora"].endswith("rank for 1.5% trained")
+    assert lines["finetune"].endswith("no size to match")
