@@ -16,6 +16,7 @@ from harness.data.task import Example, Features, Task
 
 if TYPE_CHECKING:
     from harness.backbone.load import Checkpoint
+    from harness.backbone.matching import Match
 
 
 @dataclass
@@ -29,6 +30,8 @@ class Bench:
     max_length: int
     target_length: int
     test_examples: int | None
+    match_parameters: float | None = None  # the share of the backbone that shall train
+    match: Match | None = None  # the adaptations at that share, once they are solved for the block
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     splits: dict[tuple[str, str], list[Example]] = field(default_factory=dict)
 

@@ -66,6 +66,7 @@ def make_bench(plan: Plan, block: Block) -> Bench:
         max_length=task.max_length,
         target_length=task.target_length,
         test_examples=task.test_examples,
+        match_parameters=block.match_parameters if block.sized_by else None,
     )
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapt.bench import Bench, costs_of, run_control
+from harness.backbone.load import Checkpoint
+from harness.backbone.matching import body_parameters, match, trained_in_body
 from harness.base.measure import measured
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
-from harness.contracts.adaptation import Control
+from harness.contracts.adaptation import Adaptation, Control
 from harness.data.splits import few
 from harness.learn.batches import collate, in_order, shuffled
 from harness.learn.loop import train
@@ -29,12 +31,13 @@ def run_cell(
     read = bench.checkpoint(checkpoint)
     axes = bench.task.folder.name, domain, budget, seed
     backbone = read.backbone(derive("init", *axes))
-    attach(backbone, bench.adaptations, derive("init", *axes))
+    body = body_parameters(backbone)
+    adaptations = _matched(bench, read)
+    attach(backbone, adaptations, derive("init", *axes))
     load_start(backbone, Path(checkpoint))
     features = [window for windows in bench.features(examples, read.tokenizer) for window in windows]
     size, pad = bench.train.batch_size, read.tokenizer.pad_token_id
     batches = (collate(row, pad, backbone.device) for row in shuffled(features, size, generator("order", *axes)))
-    adaptations: Any = bench.adaptations
     with measured() as training, bar(bench.train.steps, f"{domain} k={budget} seed {seed}") as progress:
         for adaptation in adaptations:
             adaptation.observe(backbone, list(in_order(features, size, pad, backbone.device)))
@@ -46,7 +49,8 @@ def run_cell(
         predictions = predict(
             backbone, bench.task, test, bench.features(test, read.tokenizer), read.tokenizer, bench.target_length
         )
-    trained = sum(value.numel() for value in backbone.trained().values()) if bench.train.steps else 0
+    trains = bench.train.steps > 0
+    trained = sum(value.numel() for value in backbone.trained().values()) if trains else 0
     costs = costs_of(
         training.seconds,
         predicting.seconds,
@@ -57,8 +61,21 @@ def run_cell(
         "arithmetic_cpu_seconds": training.cpu_seconds + predicting.cpu_seconds,
         "trained_parameters": trained,
         "model_parameters": sum(value.numel() for value in read.model.parameters()),
-        "stored_bytes": stored_bytes(backbone) if bench.train.steps else 0,
+        "trained_share": trained_in_body(backbone) / body if trains else 0.0,
+        "wanted_share": bench.match_parameters,
+        "sized": bench.match.sized if bench.match else None,
+        "stored_bytes": stored_bytes(backbone) if trains else 0,
         "trained_tokens": done.tokens,
         "last_loss": done.last_loss,
         "report": {name: fact for adaptation in adaptations for name, fact in adaptation.report(backbone).items()},
     }
+
+
+def _matched(bench: Bench, read: Checkpoint) -> list[Adaptation]:
+    """The block's adaptations, at the size at which they train the wanted share where one is wanted."""
+    adaptations: list[Adaptation] = bench.adaptations  # type: ignore[assignment]
+    if bench.match_parameters is None:
+        return adaptations
+    if bench.match is None:  # every checkpoint of a block has the same shapes, so one solution serves them all
+        bench.match = match(adaptations, bench.match_parameters, read.outline)
+    return bench.match.adaptations

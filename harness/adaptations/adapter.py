@@ -1,5 +1,7 @@
 """Adapters (Houlsby et al., 2019)."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -25,6 +27,8 @@ class Bottleneck(nn.Module):
 
 class Adapter(Adaptation):
     """A bottleneck after every sublayer, before its residual is added (Houlsby et al., 2019, section 2.1)."""
+
+    sized_by: ClassVar[str | None] = "bottleneck"
 
     bottleneck: int = 16
 

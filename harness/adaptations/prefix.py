@@ -1,5 +1,7 @@
 """Prefix tuning (Li and Liang, 2021)."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +23,8 @@ class KeysAndValues(nn.Module):
 
 class Prefix(Adaptation):
     """Keys and values before those of every attention (Li and Liang, 2021, section 4), trained directly."""
+
+    sized_by: ClassVar[str | None] = "length"
 
     length: int = 8
 

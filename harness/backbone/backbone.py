@@ -219,6 +219,10 @@ class Backbone(nn.Module):
         """Let every parameter of the model train."""
         self.model.requires_grad_(True)
 
+    def is_head(self, name: str) -> bool:
+        """Whether a parameter is the task head's, a head that PEFT wrapped included."""
+        return bool({head.split(".")[0] for head in self.head} & set(name.split(".")))
+
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters that train, by name."""
         return {name: value for name, value in self.named_parameters() if value.requires_grad}

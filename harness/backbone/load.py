@@ -12,6 +12,7 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoModelForTokenClassification,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
 )
 from transformers.utils import logging as transformers_logging
@@ -43,6 +44,20 @@ def load_tokenizer(checkpoint: Path) -> Any:
     return tokenizer
 
 
+def head_of(model: PreTrainedModel) -> frozenset[str]:
+    """The names of the parameters above the model's body."""
+    body = model.base_model_prefix + "."
+    return frozenset(name for name, _ in model.named_parameters() if not name.startswith(body))
+
+
+def outline(config: PreTrainedConfig, kind: Kind) -> Backbone:
+    """The backbone of a configuration without weights, on torch's meta device: to count it costs nothing."""
+    with torch.device("meta"):
+        model = CLASSES[kind].from_config(copy.deepcopy(config))
+    head = head_of(model) if kind == "token-classification" else frozenset()
+    return Backbone(model.eval(), anatomies()[config.model_type], kind, head)
+
+
 class Checkpoint:
     """A checkpoint directory read once, from which any number of fresh backbones come."""
 
@@ -70,10 +85,12 @@ class Checkpoint:
         if lacking:
             raise bad(folder, "a missing weight of the model's body", lacking[0], "fetch the checkpoint again")
         # A head that a preparation trained is in the checkpoint, yet it is a head all the same.
-        self.head = (
-            frozenset(name for name in parts if not name.startswith(body)) if labels is not None else frozenset()
-        )
+        self.head = head_of(self.model) if labels is not None else frozenset()
         self.fresh = frozenset(fresh)
+
+    def outline(self) -> Backbone:
+        """The same backbone without weights."""
+        return outline(self.model.config, self.kind)
 
     def backbone(self, seed: int) -> Backbone:
         """A copy whose new parameters, if any, are drawn from `seed`."""

@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     _config(tuning)
     tuning.add_argument("--task", nargs="+")
     tuning.add_argument("--method", nargs="+")
-    tuning.add_argument("--budget", type=int, default=32)
+    tuning.add_argument("--budget", type=int, nargs="+", default=[32], help="the score is the mean over them")
     tuning.add_argument("--seeds", type=int, default=2)
 
     reading = command("predictions", look.show_predictions, "show input, gold and predicted of a few examples")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from harness.adapt.record import read_record
-from harness.contracts.plan import Plan
+from harness.contracts.plan import Block, Plan
 from harness.plan.entry import make_plan
 from harness.record.collect import records_file
 
@@ -44,7 +44,7 @@ def show_plan(options: Namespace) -> int:
         fallback = CELL_SECONDS[plan.tasks[block.task].kind] if block.cells[0].checkpoint else CONTROL_SECONDS
         seconds = missing * measured.get((block.task, block.method), fallback) + IMPORT_SECONDS * bool(missing)
         left["adapt"] += seconds
-        _row("adapt", block.task, block.method, len(block.cells), missing, seconds)
+        _row("adapt", block.task, block.method, len(block.cells), missing, seconds, _share(block))
     cells = sum(1 for _ in plan.cells())
     minutes = sum(left.values()) / 60
     print(f"\n{cells} cells; about {minutes:.0f} minutes on one core, {minutes / 2:.0f} on two")
@@ -67,5 +67,14 @@ def measured_seconds(plan: Plan) -> dict[tuple[str, str], float]:
     }
 
 
-def _row(rule: str, task: str, what: str, cells: int, missing: int, seconds: float) -> None:
-    print(f"{rule:<12}{task:<14}{what:<22}{cells:>7}{missing:>7}{seconds / 60:>9.1f}")
+def _share(block: Block) -> str:
+    """What the block does about a trained share that is asked for."""
+    if block.match_parameters is None:
+        return ""
+    if not block.sized_by:
+        return "no size to match"
+    return f"{' and '.join(block.sized_by)} for {100 * block.match_parameters:g}% trained"
+
+
+def _row(rule: str, task: str, what: str, cells: int, missing: int, seconds: float, more: str = "") -> None:
+    print(f"{rule:<12}{task:<14}{what:<22}{cells:>7}{missing:>7}{seconds / 60:>9.1f}  {more}".rstrip())

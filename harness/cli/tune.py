@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, geometric_mean
 from typing import Any
 
 import yaml
@@ -19,7 +19,7 @@ from harness.contracts.method import Tuned
 from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan, release_locks, take_lock
 
-TRIALS = 3
+TRIALS = 5
 
 
 def tune(options: Namespace) -> int:
@@ -51,12 +51,15 @@ def tune_one(options: Namespace, method: Method, task: str) -> None:
     if not done:
         raise UserError(f"{method.folder / 'method.yaml'}: search: every trial failed on {task}; try other values")
     best = (max if plan.tasks[task].direction == "max" else min)(done, key=lambda pair: pair[0])[1]
+    if edge := at_edge(trials, best):
+        where = method.folder / "method.yaml"
+        say(f"{where}: search: on {task} the best is {edge}, at the edge of what was tried; go further that way")
     entry = Tuned(
         train=best,
         source=plan.tasks[task].source,
         backbone=plan.tasks[task].backbone,
         domains=plan.tasks[task].domains,
-        budget=plan.tasks[task].budgets[0],
+        budgets=plan.tasks[task].budgets,
         seeds=len(plan.seeds),
         trials={name: None if score is None else round(score, 3) for name, score in scores.items()},
     )
@@ -77,6 +80,13 @@ def candidates(method: Method) -> list[dict[str, float]]:
     return trials
 
 
+def at_edge(trials: list[dict[str, float]], best: dict[str, float]) -> str | None:
+    """The best value in words where it is the smallest or the largest that was tried."""
+    ((name, value),) = best.items()
+    tried = [trial[name] for trial in trials]
+    return f"{name} {value:g}" if value in (min(tried), max(tried)) else None
+
+
 def trial_plan(options: Namespace, method: Method, task: str, trial: dict[str, float]) -> Plan:
     """The plan of one trial: the meta_dev domains take the place of the scored ones."""
     whole = make_plan(options.configfile)
@@ -86,7 +96,7 @@ def trial_plan(options: Namespace, method: Method, task: str, trial: dict[str, f
         raise UserError(f"{options.configfile}: tasks.{task}.domains has no meta_dev domain; give one that role")
     run = dict(config["tasks"][task])
     run["domains"] = {name: "meta_test" if role == "meta_dev" else role for name, role in roles.items()}
-    run["budgets"] = [options.budget]
+    run["budgets"] = options.budget
     run["train"] = {**run["train"], **trial}
     backbone = whole.tasks[task].backbone
     changes: dict[str, Any] = {
@@ -107,13 +117,13 @@ def stands_in(whole: Plan, backbone: str) -> dict[str, Any]:
 
 
 def run_trial(plan: Plan) -> float | None:
-    """The mean score over the trial's cells, None where one failed."""
+    """The score of the trial's cells, None where one failed."""
     take_lock(plan)
     make_inputs(plan)
     from harness.adapt.block import make_bench, run_and_record
     from harness.score.score import score_cell
 
-    found = []
+    found: dict[int, list[float]] = {}
     block = plan.blocks[0]
     bench = make_bench(plan, block)
     task = plan.tasks[block.task]
@@ -122,9 +132,19 @@ def run_trial(plan: Plan) -> float | None:
         status = record["status"] if record else run_and_record(plan, bench, block, cell)
         if status == "done":
             score_cell(cell, task.kind)  # type: ignore[arg-type]
-            found.append(read_json(Path(cell.folder) / SCORES)["scores"][task.metric])
+            found.setdefault(cell.budget, []).append(read_json(Path(cell.folder) / SCORES)["scores"][task.metric])
     release_locks()
-    return fmean(found) if len(found) == len(block.cells) else None
+    return mean_score(found, task.metric) if sum(map(len, found.values())) == len(block.cells) else None
+
+
+def mean_score(scores: dict[int, list[float]], metric: str) -> float:
+    """The mean over budgets of the mean over a budget's cells; a perplexity's is geometric.
+
+    A perplexity is the exponential of a mean, and falls by half where it is large as easily as where it is
+    small: an arithmetic mean would let the smallest budget choose alone.
+    """
+    means = [fmean(values) for values in scores.values()]
+    return geometric_mean(means) if metric == "perplexity" else fmean(means)
 
 
 def _name(trial: dict[str, float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.contracts.model import Strict
@@ -45,6 +46,11 @@ class Adaptation(Strict):
     def report(self, backbone: Backbone) -> dict[str, Any]:
         """Facts about what was trained, for the record."""
         return {}
+
+
+def sizes_of(parts: Sequence[Adaptation | Control]) -> list[str]:
+    """The options that set how many parameters train, a part at a time; parts without one are left out."""
+    return [part.sized_by for part in parts if isinstance(part, Adaptation) and part.sized_by]
 
 
 class Control(Strict):

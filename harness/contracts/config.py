@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from harness.contracts.model import Strict, read_yaml, validate
+from harness.base.errors import bad
+from harness.contracts.method import Share
+from harness.contracts.model import Strict, read_yaml
 from harness.contracts.task import Budgets, Commit, Role, Seeds, SourceName
 
 
@@ -68,6 +70,7 @@ class TaskRun(Strict):
     target_length: int | None = Field(None, ge=4)
     train: dict[str, Any] = Field({}, description="replaces fields of every method's `train`")
     prepare: dict[str, dict[str, Any]] = Field({}, description="replaces options of preparations, by name")
+    match_parameters: Share | None = Field(None, description="the run's where absent")
 
 
 class RunConfig(Strict):
@@ -78,11 +81,23 @@ class RunConfig(Strict):
     methods: Literal["all"] | list[str] = "all"
     tasks: dict[str, TaskRun]
     backbones: dict[str, BackboneSpec]
+    match_parameters: Share | None = Field(
+        None, description="the share of the backbone that every method with a size trains; as method.yaml where absent"
+    )
     allow_failures: bool = False
     cell_minutes: float | None = Field(None, gt=0, description="a cell that takes longer is a `timeout`")
     memory_gib: float | None = Field(None, gt=0, description="a cell that takes more is an `out_of_memory`")
 
 
-def read_config(path: Path) -> RunConfig:
-    """The run configuration in `path`; raises UserError in one sentence."""
-    return validate(RunConfig, read_yaml(path), path)
+def read_keys(path: Path) -> dict[str, Any]:
+    """A configuration file's keys; `extends: OTHER.yaml` takes those that it lacks from the file beside it."""
+    content = read_yaml(path)
+    if "extends" not in content:
+        return content
+    name = content.pop("extends")
+    if not isinstance(name, str):
+        raise bad(path, "extends", name, "name a configuration file beside this one")
+    base = read_yaml(path.parent / name)
+    if "extends" in base:
+        raise bad(path, "extends", name, "it extends another file itself; name one that does not")
+    return base | content

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from harness.contracts.model import Strict
 
 Kind = Literal["token-classification", "causal-lm", "summarization"]
+
+
+def _share(value: Any) -> Any:
+    """Refuse what is no share; a number in quotes is a text."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise ValueError("write a share of the backbone's parameters above 0 and at most 1, as 0.01")
+    return value
+
+
+Share = Annotated[float, BeforeValidator(_share)]
 
 
 class Train(Strict):
@@ -31,7 +41,7 @@ class Tuned(Strict):
     source: str
     backbone: str
     domains: list[str]
-    budget: int
+    budgets: list[int]
     seeds: int
     trials: dict[str, float | None] = Field(description="each candidate's score on the meta_dev domains")
 
@@ -48,6 +58,9 @@ class MethodSpec(Strict):
     prepare: dict[str, dict[str, Any]] = {"none": {}}
     train: Train = Train()
     search: dict[str, list[float]] = {}
+    match_parameters: Share | None = Field(
+        None, description="the share of the backbone that trains; solves the option that the adaptation is sized by"
+    )
 
     @field_validator("adapt", "prepare", mode="before")
     @classmethod

@@ -71,6 +71,7 @@ class PrepareJob:
     backbone: str
     options: dict[str, Any]
     method: str | None  # whose adaptation takes part, where one does
+    match_parameters: float | None  # the share that it shall train
     parts: list[Prepared]
     done: str
 
@@ -106,6 +107,8 @@ class Block:
     backbone: str
     cells: list[Cell]
     done: str
+    match_parameters: float | None = None  # the share of the backbone that was asked for
+    sized_by: list[str] = field(default_factory=list)  # the options that are solved for it; none: not matched
 
 
 @dataclass(frozen=True)

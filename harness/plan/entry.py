@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, bad
 from harness.base.files import write_text
-from harness.contracts.config import RunConfig
+from harness.contracts.config import RunConfig, read_keys
 from harness.contracts.discover import tasks
 from harness.contracts.model import read_yaml, validate
 from harness.contracts.plan import Plan
@@ -27,7 +27,8 @@ def make_plan(
     where: str = DEFAULT, changes: dict[str, Any] | None = None, only: dict[str, list[Any]] | None = None
 ) -> Plan:
     """The plan of a configuration file; `changes` replace its keys, `only` keeps some of its cells."""
-    content = read_yaml(Path(where)) | (changes or {})
+    # Snakemake hands over the file's own keys; what `extends` names is read here.
+    content = read_keys(Path(where)) | {key: value for key, value in (changes or {}).items() if key != "extends"}
     return Planner(validate(RunConfig, content, where), where, only).plan()
 
 
@@ -35,7 +36,9 @@ def open_run(config: dict[str, Any], files: list[Any]) -> Plan:
     """The plan for a Snakemake run, saved and locked; a mistake ends the run with one sentence."""
     try:
         for file in files[:-1]:
-            read_yaml(Path(file))  # Snakemake has merged them, and would keep the last of two equal keys
+            keys = read_yaml(Path(file))  # Snakemake has merged them, and would keep the last of two equal keys
+            if "extends" in keys:
+                raise bad(file, "extends", keys["extends"], "only the last configuration file may extend another")
         where = str(files[-1]) if files else DEFAULT
         plan = make_plan(where, config)
         take_lock(plan)

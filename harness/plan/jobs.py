@@ -108,6 +108,7 @@ def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:
             saved_to=beside,
             resumed_from=Path(f"{part.folder}.resume"),
             adaptations=adaptations,
+            match_parameters=job.match_parameters,
             name=job.name,
         )
         with measured() as cost:

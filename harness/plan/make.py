@@ -10,7 +10,7 @@ from harness.backbone.anatomy import architecture_of, check_kind, positions_of
 from harness.backbone.weights import check_weights
 from harness.base.errors import bad
 from harness.base.fingerprint import fingerprint, hash_file
-from harness.contracts.adaptation import Control
+from harness.contracts.adaptation import Control, sizes_of
 from harness.contracts.config import LocalBackbone, Pretrained, RunConfig, TaskRun
 from harness.contracts.discover import Method, methods, shared, tasks
 from harness.contracts.method import Train
@@ -215,6 +215,8 @@ class Planner:
         control = isinstance(adaptations[0], Control)
         job = None if control else self._plan_preparation(method, task, plan, run)
         base = self.backbones[plan.backbone]
+        wanted = None if control or settings.steps == 0 else _wanted_share(method, run, self.config)
+        sized_by = sizes_of(adaptations) if wanted is not None else []
         prepared = {(part.target, part.seed): part for part in job.parts} if job else {}
         cells = []
         for domain in self._kept("domain", plan.domains):
@@ -234,6 +236,8 @@ class Planner:
                         "test_examples": plan.test_examples,
                         "cell": [task, domain, budget, seed],
                     }
+                    if sized_by:  # a share that no part can be sized to changes nothing
+                        content["match_parameters"] = wanted
                     key = fingerprint(content)
                     folder = self.output / "cells" / task / method.id / f"{domain}-k{budget}-s{seed}-{key[:SHORT]}"
                     checkpoint = None if control else part.folder if part else base.checkpoint
@@ -248,6 +252,8 @@ class Planner:
             backbone=plan.backbone,
             cells=cells,
             done=str(self.output / "blocks" / task / f"{method.id}-{key}.json"),
+            match_parameters=wanted,
+            sized_by=sized_by,
         )
 
     def _plan_preparation(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> PrepareJob | None:
@@ -259,6 +265,8 @@ class Planner:
             options = _merged(preparation.model_dump(), run.prepare[name])
             preparation = validate(type(preparation), options, self.where, f"tasks.{task}.prepare.{name}")
         base, data = self.backbones[plan.backbone], self.data[task]
+        own = preparation.uses_adaptation
+        wanted = _wanted_share(method, run, self.config) if own and sizes_of(method.adaptations()) else None
         parts = []
         targets = self._kept("domain", plan.domains) if preparation.per_domain else [None]
         for target in targets:
@@ -267,20 +275,22 @@ class Planner:
                 content = {
                     "protocol": PROTOCOL,
                     "preparation": [name, preparation.model_dump()],
-                    "adapt": [method.spec.adapt, method.code] if preparation.uses_adaptation else None,
+                    "adapt": [method.spec.adapt, method.code] if own else None,
                     "backbone": base.fingerprint,
                     "data": {domain: [self.data_prints[task][domain], data.roles[domain]] for domain in read},
                     "lengths": [plan.max_length, plan.target_length],
                     "task": task,
                     "seed": seed,
                 }
+                if wanted is not None:
+                    content["match_parameters"] = wanted
                 key = fingerprint(content)
                 folder = self.output / "prepared" / task / name / f"{target or 'all'}-s{seed}-{key[:SHORT]}"
                 parts.append(Prepared(str(folder), key, target, seed))
         key = fingerprint([part.fingerprint for part in parts])[:SHORT]
         done = str(self.output / "prepared" / task / f"{name}-{key}.json")
-        own = method.id if preparation.uses_adaptation else None
-        job = PrepareJob(name, task, plan.backbone, preparation.model_dump(), own, parts, done)
+        whose = method.id if own else None
+        job = PrepareJob(name, task, plan.backbone, preparation.model_dump(), whose, wanted, parts, done)
         return self.prepares.setdefault(done, job)
 
 
@@ -302,6 +312,12 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         for name, change in changes.items()
     }
     return base | both
+
+
+def _wanted_share(method: Method, run: TaskRun, config: RunConfig) -> float | None:
+    """The share that shall train: the task's in the configuration, else the run's, else the method's own."""
+    wanted = (run.match_parameters, config.match_parameters, method.spec.match_parameters)
+    return next((share for share in wanted if share is not None), None)
 
 
 def _checkpoint_print(folder: Path) -> str:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from harness.backbone.backbone import Backbone
 from harness.backbone.load import CLASSES, Checkpoint
+from harness.backbone.matching import match
 from harness.base.files import read_lines, whole_file
 from harness.base.seeds import derive, generator
 from harness.contracts.adaptation import Adaptation
@@ -29,7 +30,7 @@ class Workshop:
     """Given to `Preparation.prepare`. `target` is the target domain where the preparation is per domain.
 
     `readable` are the domains that the preparation may read, and `adaptations` the method's where the
-    preparation uses them.
+    preparation uses them, resized to train the share `match_parameters` where it is set.
     """
 
     task: Task
@@ -45,6 +46,7 @@ class Workshop:
     resumed_from: Path
     name: str
     adaptations: Sequence[Adaptation] = ()
+    match_parameters: float | None = None
     cost: dict[str, Any] = field(default_factory=dict)
 
     def examples(self, domain: str, split: str) -> list[Example]:
@@ -84,6 +86,8 @@ class Workshop:
             drawn = CLASSES[self.task.kind].from_config(checkpoint.model.config)
             checkpoint.model.load_state_dict(drawn.state_dict())
         backbone = checkpoint.backbone(self.init())
+        if self.match_parameters is not None:
+            self.adaptations = match(self.adaptations, self.match_parameters, checkpoint.outline).adaptations
         attach(backbone, self.adaptations, self.init())
         return backbone, checkpoint.tokenizer
 

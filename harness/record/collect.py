@@ -16,6 +16,7 @@ COLUMNS = (
     "task", "method", "domain", "budget", "seed", "source", "backbone", "status", "metric", "score", "n",
     "primary", "direction", "fingerprint", "adaptation_seconds", "prediction_seconds", "preparation_seconds",
     "peak_rss_mib", "peak_device_mib", "trained_parameters", "model_parameters", "stored_bytes", "trained_tokens",
+    "trained_share", "wanted_share", "sized",
     "arithmetic_cpu_seconds", "error", "statistics", "train", "provenance",
 )  # fmt: skip
 

@@ -11,14 +11,15 @@ import pandas as pd
 from harness.contracts.plan import Cell, Plan
 from harness.table.rows import write_rows
 from harness.table.scores import TaskScores
+from harness.table.shares import share_columns
 from harness.table.statistics import Rank, rank_methods
 
 ALL = "all"  # the budget's name in rows that are means over the budgets
 COLUMNS = (
     "rank", "tie_group", "method", "label", "control", "budget", "mean", "low", "high", "coverage", "statuses",
-    "tied_with", "p_value", "pairs", "trained_parameters", "trained_share", "stored_bytes", "adaptation_seconds",
-    "prediction_seconds", "preparation_seconds", "preparation_seconds_spread", "peak_rss_mib", "peak_device_mib",
-    "seeds", "metric", "direction", "source",
+    "tied_with", "p_value", "pairs", "trained_parameters", "trained_share", "wanted_share", "sized", "stored_bytes",
+    "adaptation_seconds", "prediction_seconds", "preparation_seconds", "preparation_seconds_spread", "peak_rss_mib",
+    "peak_device_mib", "seeds", "metric", "direction", "source",
 )  # fmt: skip
 Row = dict[str, object]
 
@@ -53,6 +54,7 @@ def task_board(plan: Plan, records: pd.DataFrame, task: str) -> list[Row]:
                 | _result(scores, method, budgets, ranks.get(method))
                 | {"statuses": _statuses(mine, scores, budgets)}
                 | _costs(mine)
+                | share_columns(plan, mine, task, method)
                 | _preparation(mine, its)
             )
     return rows
@@ -101,16 +103,15 @@ def _costs(cells: pd.DataFrame) -> Row:
     numbers = {
         name: pd.to_numeric(cells[name], errors="coerce").dropna().to_numpy(dtype=np.float64)
         for name in (
-            "trained_parameters", "model_parameters", "stored_bytes", "adaptation_seconds", "prediction_seconds",
+            "trained_parameters", "stored_bytes", "adaptation_seconds", "prediction_seconds",
             "peak_rss_mib", "peak_device_mib",
         )
     }  # fmt: skip
     means = {name: float(values.mean()) if len(values) else None for name, values in numbers.items()}
     peaks = {name: float(values.max()) if len(values) else None for name, values in numbers.items()}
-    trained, model, stored = means["trained_parameters"], means["model_parameters"], means["stored_bytes"]
+    trained, stored = means["trained_parameters"], means["stored_bytes"]
     return {
         "trained_parameters": None if trained is None else round(trained),
-        "trained_share": trained / model if trained is not None and model else None,
         "stored_bytes": None if stored is None else round(stored),
         "adaptation_seconds": means["adaptation_seconds"],
         "prediction_seconds": means["prediction_seconds"],

@@ -121,7 +121,15 @@ def state(backbone: Backbone) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in named}
 
 
-def run(folder: Path, case: Case, read: Checkpoint | None, splits: Splits, seed: int = 0, budget: int = BUDGET) -> Ran:
+def run(
+    folder: Path,
+    case: Case,
+    read: Checkpoint | None,
+    splits: Splits,
+    seed: int = 0,
+    budget: int = BUDGET,
+    match_parameters: float | None = None,
+) -> Ran:
     """Run one cell of a case in `folder` on `splits`, noting the largest gradient of each trained parameter."""
     task, domain, _ = task_of(case.kind)
     for split in ("train", "test"):
@@ -130,6 +138,7 @@ def run(folder: Path, case: Case, read: Checkpoint | None, splits: Splits, seed:
     train = settings.model_copy(update={"steps": min(settings.steps, STEPS), "batch_size": 2})
     adaptations: Any = case.folder.adaptations()
     bench = Bench(task, {domain: str(folder)}, adaptations, train, MAX_LENGTH, TARGET_LENGTH, None)
+    bench.match_parameters = match_parameters
     if read is not None:
         bench.checkpoints["tiny"] = read
     ran = Ran([], {})
@@ -153,8 +162,8 @@ def run(folder: Path, case: Case, read: Checkpoint | None, splits: Splits, seed:
 
 
 def is_head(backbone: Backbone, name: str) -> bool:
-    """Whether a parameter is the task head's, a head that PEFT wrapped included."""
-    return bool({head.split(".")[0] for head in backbone.head} & set(name.split(".")))
+    """Whether a parameter is the task head's."""
+    return backbone.is_head(name)
 
 
 def shake(backbone: Backbone, spread: float = 0.3, head: bool = True) -> None:

@@ -117,6 +117,7 @@ def _costs(cell: Cell) -> dict[str, Any]:
         "prediction_seconds": 1.0,
         "peak_rss_mib": 100.0 + cell.seed,
         "trained_parameters": 100,
+        "trained_share": 0.01,
         "model_parameters": 10_000,
         "stored_bytes": 400,
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.main import main
 from harness.contracts.plan import Cell, Plan, load_plan
 from harness.plan import make
 from harness.plan.entry import make_plan
@@ -135,7 +136,7 @@ def test_editing_what_a_method_is_called_changes_no_cell(project: Path, key: str
 
 def test_a_tuned_rate_changes_the_tasks_cells_of_its_method(project: Path) -> None:
     before = cells()
-    entry = "{train: {lr: 0.5}, source: embedded, backbone: encoder, domains: [it], budget: 4, seeds: 1, trials: {}}"
+    entry = "{train: {lr: 0.5}, source: embedded, backbone: encoder, domains: [it], budgets: [4], seeds: 1, trials: {}}"
     use.text("methods/lora/tuned.yaml", f"wikiann: {entry}\n")(project)
     assert changed(before) == {key for key in before if key[:2] == ("wikiann", "lora")}
 
@@ -201,3 +202,56 @@ def test_only_keeps_the_cells_asked_for(project: Path) -> None:
     whole = cells()
     for cell in make_plan(CONFIG, only=only).cells():
         assert whole[cell.task, cell.method, cell.domain, cell.budget, cell.seed] == cell
+
+
+@pytest.mark.parametrize("level", ["run", "task", "method"])
+def test_a_wanted_share_changes_the_cells_of_methods_with_a_size(project: Path, level: str) -> None:
+    before = cells()
+    if level == "run":
+        configure(match_parameters=0.01)
+    elif level == "task":
+        configure(tasks=TASKS | {"wikiann": TASKS["wikiann"] | {"match_parameters": 0.01}})
+    else:
+        use.edit("methods/lora/method.yaml", "adapt:", "match_parameters: 0.01\nadapt:")(project)
+    tasks = ("wikiann",) if level == "task" else ("wikiann", "adaptsum_lm")
+    assert changed(before) == {key for key in before if key[1] == "lora" and key[0] in tasks}
+    blocks = {(block.task, block.method): block for block in make_plan(CONFIG).blocks}
+    assert (blocks["wikiann", "lora"].match_parameters, blocks["wikiann", "lora"].sized_by) == (0.01, ["rank"])
+    assert blocks["wikiann", "finetune"].match_parameters == (None if level == "method" else 0.01)
+    assert blocks["wikiann", "finetune"].sized_by == []
+
+
+def test_another_wanted_share_is_another_cell(project: Path) -> None:
+    configure(match_parameters=0.01)
+    before = cells()
+    configure(match_parameters=0.02)
+    assert changed(before) == {key for key in before if key[1] == "lora"}
+
+
+def test_the_nearer_word_about_a_share_counts(project: Path) -> None:
+    use.edit("methods/lora/method.yaml", "adapt:", "match_parameters: 0.5\nadapt:")(project)
+    configure(match_parameters=0.01, tasks=TASKS | {"wikiann": TASKS["wikiann"] | {"match_parameters": 0.02}})
+    shares = {block.task: block.match_parameters for block in make_plan(CONFIG).blocks if block.method == "lora"}
+    assert shares == {"wikiann": 0.02, "adaptsum_lm": 0.01}
+
+
+def test_a_configuration_extends_the_file_beside_it(project: Path) -> None:
+    before = cells()
+    use.text("more.yaml", f"extends: {CONFIG}\nseeds: [0, 1]\n")(project)
+    plan = make_plan("more.yaml")
+    assert plan.seeds == [0, 1]
+    assert {cell.fingerprint for cell in before.values()} < {cell.fingerprint for cell in plan.cells()}
+
+
+def test_matched_is_the_default_at_one_percent() -> None:
+    matched, default = make_plan("config/matched.yaml").config, make_plan("config/default.yaml").config
+    assert {key for key in matched if matched[key] != default[key]} == {"output", "match_parameters"}
+    assert matched["match_parameters"] == 0.01
+
+
+def test_the_plan_shows_what_is_matched(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(match_parameters=0.015)
+    assert main(["plan", "--configfile", CONFIG]) == 0
+    lines = {line.split()[2]: line for line in capsys.readouterr().out.splitlines() if line.startswith("adapt ")}
+    assert lines["lora"].endswith("rank for 1.5% trained")
+    assert lines["finetune"].endswith("no size to match")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -248,3 +249,34 @@ def test_a_task_without_cells_has_empty_files(tmp_path: Path) -> None:
     assert table(plan, "leaderboard/lm.csv").empty
     assert list(table(plan, "leaderboard/overall.csv").tasks) == ["1/2"] * 4
     assert (tmp_path / "figures" / "lm.png").is_file()
+
+
+def matched_plan(plan: Plan) -> Plan:
+    """The plan with 2% wanted: alpha and gamma have a size, beta has none, the control is not asked."""
+    sized = {"alpha": ["rank"], "gamma": ["length"], "beta": []}
+    blocks = [
+        replace(block, match_parameters=0.02, sized_by=sized[block.method]) if block.method in sized else block
+        for block in plan.blocks
+    ]
+    return replace(plan, blocks=blocks)
+
+
+def test_a_wanted_share_and_how_near_it_came_are_shown(plan: Plan) -> None:
+    matched, records = matched_plan(plan), made_records(plan, LEVELS).astype({"sized": object})
+    records.loc[records.method == "alpha", ["trained_share", "sized"]] = [0.0213, "rank 3"]
+    records.loc[records.method == "gamma", ["trained_share", "sized"]] = [0.4, "length 1"]
+    write_leaderboards(matched, records)
+    rows = table(plan, "leaderboard/ner.csv").query("budget == 'all'").set_index("method")
+    assert list(rows.loc["alpha", ["wanted_share", "trained_share", "sized"]]) == [0.02, 0.0213, "rank 3"]
+    assert list(rows.loc["gamma", ["wanted_share", "trained_share", "sized"]]) == [0.02, 0.4, "length 1"]
+    assert list(rows.loc["beta", ["wanted_share", "trained_share", "sized"]]) == [0.02, 0.01, "not matched"]
+    assert rows.loc["zero", ["wanted_share", "trained_share", "sized"]].isna().all()
+    write_tables(matched, records)
+    lines = (Path(plan.output) / "tables" / "ner.md").read_text().splitlines()
+    shares = {line.split("`")[1]: line.split("|")[-2].strip() for line in lines if "`" in line and line[0] == "|"}
+    assert shares == {"alpha": "2.13% (rank 3)", "beta": "1% (not matched)", "gamma": "40% (length 1)", "zero": "–"}
+
+
+def test_a_run_without_a_wanted_share_shows_none(plan: Plan) -> None:
+    write_tables(plan, made_records(plan, LEVELS))
+    assert "trained share" not in (Path(plan.output) / "tables" / "ner.md").read_text()
