@@ -13,7 +13,6 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.learn.save import stored_bytes
 from transformers import AutoConfig
 
 from harness.backbone.backbone import Backbone
@@ -25,6 +24,7 @@ from harness.contracts.adaptation import Adaptation, sizes_of
 from harness.contracts.discover import Method, methods
 from harness.contracts.method import Kind
 from harness.contracts.model import read_yaml, validate
+from harness.learn.save import stored_bytes
 
 PAGE, SIZES = Path("docs/parameters.md"), Path(__file__).with_name("paper_sizes.yaml")
 HEAD = """# How many parameters train

@@ -15,7 +15,6 @@ import statistics
 from typing import Any
 
 import torch
-from harness.learn.save import attach
 from peft import LoraConfig, PrefixTuningConfig, get_peft_model
 from step_cost import Batch, Step, Work, ratio, seconds, work_of
 from transformers import AutoConfig, PreTrainedModel
@@ -29,6 +28,7 @@ from harness.base.errors import Unsupported
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import methods
 from harness.contracts.method import Kind
+from harness.learn.save import attach
 
 RANK, LENGTH = 8, 8
 KINDS: dict[str, Kind] = {"bert": "token-classification", "gpt2": "causal-lm", "bart": "summarization"}

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.learn.save import attach
 from pydantic import ValidationError
 
 from harness.backbone.load import Checkpoint
 from harness.backbone.matching import body_parameters, match, resized, sizes, trained_in_body
 from harness.base.errors import Unsupported
 from harness.contracts.adaptation import sizes_of
+from harness.learn.save import attach
 from tests.contract.cells import Case, cases, init_seed, labels_of, run, task_of
 
 WANTED = 0.05
