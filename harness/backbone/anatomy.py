@@ -34,9 +34,10 @@ class FeedForwardPaths(BaseModel):
 
 
 class Stack(BaseModel):
-    """A run of equal layers; `layers` is relative to the body."""
+    """A run of equal layers; `layers` and `final`, a norm after the last of them, are relative to the body."""
 
     layers: str
+    final: str | None = None
     attention: dict[Literal["self", "cross"], AttentionPaths]
     ffn: FeedForwardPaths
 
