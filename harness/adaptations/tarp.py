@@ -31,9 +31,11 @@ class Factors(nn.Module):
 
 
 class Sigma(nn.Module):
-    """x [..., in] -> Sigma(x) [..., r, r] (equation 3): in -> r -> r^2 with GELU between, or one linear map; no biases.
+    """x [tokens, in] -> Sigma(x) [r, r, tokens] (equation 3): in -> r -> r^2 with GELU between, or one linear map.
 
-    Both parts of equation 1 share it, which is what fits the paper's stated sizes.
+    There are no biases, and both parts of equation 1 share it, which is what fits the paper's stated sizes.
+    The tokens' axis is the last wherever the others are as narrow as the rank: a CPU's products are several
+    times slower the other way round.
     """
 
     def __init__(self, in_features: int, rank: int, hidden: bool) -> None:
@@ -44,9 +46,8 @@ class Sigma(nn.Module):
         self.up = nn.Parameter(torch.randn(rank * rank, width) / math.sqrt(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.down is not None:
-            x = functional.gelu(functional.linear(x, self.down))
-        return functional.linear(x, self.up).reshape(*x.shape[:-1], self.rank, self.rank)
+        inner = x.T if self.down is None else functional.gelu(self.down @ x.T)
+        return (self.up @ inner).reshape(self.rank, self.rank, -1)
 
 
 class Dynamic(nn.Module):
@@ -69,17 +70,25 @@ class Dynamic(nn.Module):
         self.multiplicative = Factors(*shape, rank) if multiplies else None
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:
-        sigma = self.sigma(x)
-        narrow = (x @ self.additive.u).unsqueeze(-2) @ sigma
-        y = functional.linear(narrow.squeeze(-2), self.additive.v)
-        return y if self.multiplicative is None else y + self._multiplied(x, weight, sigma, self.multiplicative)
+        rows = x.flatten(0, -2)
+        sigma = self.sigma(rows)
+        y = _added(rows, sigma, self.additive.u, self.additive.v)
+        if self.multiplicative is not None:
+            y = y + self._multiplied(rows, weight, sigma, self.multiplicative)
+        return y.reshape(*x.shape[:-1], -1)
 
-    def _multiplied(self, x: Tensor, weight: Tensor, sigma: Tensor, factors: Factors) -> Tensor:
+    def _multiplied(self, rows: Tensor, weight: Tensor, sigma: Tensor, factors: Factors) -> Tensor:
         if weight.shape[1] <= weight.shape[0]:
-            scaled = x.unsqueeze(-2) * (sigma.mT @ factors.u.T)  # [..., r, in]
-            return (functional.linear(scaled, weight) * factors.v.T).sum(-2)
-        scaled = x.unsqueeze(-2) * factors.u.T
-        return (functional.linear(scaled, weight) * (sigma @ factors.v.T)).sum(-2)
+            scaled = rows * (sigma.permute(1, 2, 0) @ factors.u.T)  # [r, tokens, in]
+            return (functional.linear(scaled, weight) * factors.v.T.unsqueeze(1)).sum(0)
+        scaled = rows * factors.u.T.unsqueeze(1)
+        return (functional.linear(scaled, weight) * (sigma.transpose(1, 2) @ factors.v.T)).sum(0)
+
+
+def _added(rows: Tensor, sigma: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """V Sigma(x)^T U^T x for each row x: [tokens, in] -> [tokens, out]."""
+    inner = ((u.T @ rows.T).unsqueeze(1) * sigma).sum(0)
+    return inner.T @ v.T
 
 
 class DynamicProduct(nn.Module):
@@ -95,11 +104,11 @@ class DynamicProduct(nn.Module):
         self.multiplicative = Factors(dense.out_features, dense.out_features, rank)
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:
-        sigma = self.sigma(x)
-        added = (x @ self.additive.u).unsqueeze(-2) @ sigma
-        multiplied = (x @ (weight.T @ self.multiplicative.u)).unsqueeze(-2) @ sigma
-        y = functional.linear(added.squeeze(-2), self.additive.v)
-        return y + functional.linear(multiplied.squeeze(-2), self.multiplicative.v)
+        rows = x.flatten(0, -2)
+        sigma = self.sigma(rows)
+        added = _added(rows, sigma, self.additive.u, self.additive.v)
+        multiplied = _added(rows, sigma, weight.T @ self.multiplicative.u, self.multiplicative.v)
+        return (added + multiplied).reshape(*x.shape[:-1], -1)
 
 
 class Scale(nn.Module):
@@ -130,7 +139,7 @@ class Bilinear(nn.Module):
 
 
 class KroneckerFactors(nn.Module):
-    """sum_k H_k (x) (V_k U_k^T), [out, in], with n terms: H_k [n, n], U_k [in / n, r], V_k [out / n, r], V zero."""
+    """sum_k H_k^T (x) (V_k U_k^T), [out, in], over n terms: H_k [n, n], U_k [in / n, r], V_k [out / n, r], zero."""
 
     def __init__(self, in_features: int, out_features: int, rank: int, terms: int) -> None:
         super().__init__()
@@ -139,7 +148,7 @@ class KroneckerFactors(nn.Module):
         self.v = nn.Parameter(torch.zeros(terms, out_features // terms, rank))
 
     def forward(self) -> Tensor:
-        whole = torch.einsum("kab,koi->aobi", self.h, self.v @ self.u.mT)
+        whole = torch.einsum("kab,koi->boai", self.h, self.v @ self.u.mT)
         return whole.flatten(2, 3).flatten(0, 1)
 
 
