@@ -17,7 +17,7 @@ from harness.contracts.adaptation import Adaptation
 from harness.learn.save import Packed
 
 START = 5.0  # log alpha at the start: a gate is open with a probability of 0.99
-OPEN = 30.0  # log alpha of a gate that stays open: in single precision its sigmoid is 1
+DECIDED = 1000.0  # log alpha of a gate that stays open, less it of one that stays shut, whatever noise is drawn
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Difference(Packed):
 
     @torch.no_grad()
     def settle(self, difference: Tensor) -> None:
-        """Become this difference, all gates open."""
+        """Become this difference: where it is zero the gates are shut for good, elsewhere open."""
         self.changes.copy_(difference)
-        self.gates.fill_(OPEN / self.gate_rate)
+        self.gates.copy_(torch.where(difference == 0, -DECIDED, DECIDED) / self.gate_rate)
 
     def pack(self) -> dict[str, Tensor]:
         flat = self.settled().flatten()
@@ -99,7 +99,8 @@ class DiffPruning(Adaptation):
 
     targets: Targets = "all"
     kept: float = Field(0.005, gt=0, le=1, description="the share of the weights that may differ in the end")
-    l0: float = Field(1.0, ge=0, description="the loss's weight of the expected share of open gates")
+    project_at: float = Field(0.5, gt=0, le=1, description="the share of the steps before the mask is fixed")
+    l0: float = Field(30.0, ge=0, description="the loss's weight of the expected share of open gates")
     low: float = Field(-1.5, lt=0, description="where the stretched gate begins")
     high: float = Field(1.5, gt=1, description="where the stretched gate ends")
     temperature: float = Field(1.0, gt=0)
@@ -115,9 +116,16 @@ class DiffPruning(Adaptation):
         open_ = [its.law.open_probability(its.log_alpha()) for its in _differences(backbone)]
         return self.l0 * torch.stack([its.sum() for its in open_]).sum() / sum(its.numel() for its in open_)
 
-    @torch.no_grad()
+    def after_step(self, backbone: Backbone, step: int, steps: int) -> None:
+        if step == round(self.project_at * steps):
+            self._project(backbone)
+
     def finish(self, backbone: Backbone) -> None:
-        """Project: the largest differences of all layers together stay, the others become zero."""
+        self._project(backbone)
+
+    @torch.no_grad()
+    def _project(self, backbone: Backbone) -> None:
+        """Keep the largest differences of all layers together; the others are zero from now on."""
         modules = _differences(backbone)
         whole = torch.cat([its.settled().flatten() for its in modules])
         largest = whole.abs().topk(round(self.kept * len(whole))).indices
