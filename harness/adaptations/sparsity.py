@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from harness.backbone.backbone import Dense
 
@@ -15,8 +16,8 @@ BITS = 8
 
 
 def pack_bits(mask: Tensor) -> Tensor:
-    """A boolean mask as bytes, [ceil(n / 8)]; the first weight is the lowest bit, the last byte is filled with zeros."""
-    flat = torch.nn.functional.pad(mask.flatten().to(torch.int16), (0, -mask.numel() % BITS))
+    """A boolean mask as bytes, [ceil(n / 8)]: the first weight is the lowest bit, zeros fill the last byte."""
+    flat = functional.pad(mask.flatten().to(torch.int16), (0, -mask.numel() % BITS))
     powers = torch.tensor([1 << place for place in range(BITS)], dtype=torch.int16, device=mask.device)
     return (flat.reshape(-1, BITS) * powers).sum(1).to(torch.uint8)
 

@@ -68,9 +68,7 @@ def stored_bytes(backbone: Backbone) -> int:
 def _stored(backbone: Backbone) -> dict[str, Tensor]:
     """The tensors that have to be kept of a training; the frozen ones stay in the checkpoint."""
     packed = _packed(backbone)
-    tensors = {
-        name: value.detach() for name, value in backbone.trained().items() if not name.startswith(tuple(packed))
-    }
+    tensors = {name: value.detach() for name, value in backbone.trained().items() if not name.startswith(tuple(packed))}
     tensors |= {place + name: value for place, module in packed.items() for name, value in module.pack().items()}
     return {name: value.contiguous() for name, value in tensors.items()}
 
@@ -79,9 +77,7 @@ def _packed(backbone: Backbone) -> dict[str, Packed]:
     """The packed modules that train, by the beginning of their parameters' names."""
     found = {f"{name}.": module for name, module in backbone.named_modules() if isinstance(module, Packed)}
     return {
-        place: module
-        for place, module in found.items()
-        if any(value.requires_grad for value in module.parameters())
+        place: module for place, module in found.items() if any(value.requires_grad for value in module.parameters())
     }
 
 

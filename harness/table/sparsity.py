@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import mean
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from harness.base.files import write_text
 from harness.contracts.plan import Plan
 from harness.table.rows import write_rows
 
+Place = tuple[str, str, str, int]  # task, method, domain, budget
+Facts = dict[str, Any]
 COLUMNS = (
     "task", "source", "method", "label", "domain", "budget", "kept_share", "stored_bytes", "same_mask", "n", "planned",
 )  # fmt: skip
@@ -36,17 +40,10 @@ def write_sparsity(plan: Plan, records: pd.DataFrame) -> None:
 
 def sparsity_rows(plan: Plan, records: pd.DataFrame) -> Iterator[dict[str, object]]:
     """A row for each method, task, domain and budget of which a finished cell reports a kept share."""
-    done = records[(records.status == "done") & records.report.notna()]
-    done = done.drop_duplicates(["task", "method", "domain", "budget", "seed"])
-    done = done.assign(facts=done.report.map(json.loads))
-    done = done[[facts.get("kept_share") is not None for facts in done.facts]]
-    groups = {place: cells for place, cells in done.groupby(["task", "method", "domain", "budget"])}
-    planned: dict[tuple[str, str, str, int], int] = {}
-    for cell in plan.cells():
-        place = cell.task, cell.method, cell.domain, cell.budget
-        planned[place] = planned.get(place, 0) + 1
+    reported = _reported(records)
+    planned = Counter((cell.task, cell.method, cell.domain, cell.budget) for cell in plan.cells())
     for place, count in planned.items():
-        if place in groups:
+        if place in reported:
             task, method, domain, budget = place
             yield {
                 "task": task,
@@ -56,17 +53,30 @@ def sparsity_rows(plan: Plan, records: pd.DataFrame) -> Iterator[dict[str, objec
                 "domain": domain,
                 "budget": budget,
                 "planned": count,
-            } | _kept(groups[place], count)
+            } | _kept(reported[place], count)
 
 
-def _kept(cells: pd.DataFrame, planned: int) -> dict[str, object]:
+def _reported(records: pd.DataFrame) -> dict[Place, list[Facts]]:
+    """What the finished cells report of their masks, by what all seeds share."""
+    found: dict[Place, list[Facts]] = defaultdict(list)
+    cell = ["task", "method", "domain", "budget", "seed"]
+    done = records[(records.status == "done") & records.report.notna()].drop_duplicates(cell)
+    for *place, _, report, stored in done[[*cell, "report", "stored_bytes"]].itertuples(index=False):
+        facts = json.loads(report)
+        if "kept_share" in facts:
+            task, method, domain, budget = place
+            found[task, method, domain, int(budget)].append(facts | {"stored_bytes": float(stored)})
+    return found
+
+
+def _kept(seeds: list[Facts], planned: int) -> dict[str, object]:
     """The means over seeds, and whether all seeds have one mask."""
-    masks, whole = {facts["mask"] for facts in cells.facts}, len(cells) == planned
+    masks, whole = {facts["mask"] for facts in seeds}, len(seeds) == planned
     return {
-        "kept_share": float(np.mean([facts["kept_share"] for facts in cells.facts])) if whole else None,
-        "stored_bytes": round(float(cells.stored_bytes.astype(float).mean())) if whole else None,
-        "same_mask": "not known" if len(cells) < 2 else "yes" if len(masks) == 1 else "no",
-        "n": len(cells),
+        "kept_share": mean(facts["kept_share"] for facts in seeds) if whole else None,
+        "stored_bytes": round(mean(facts["stored_bytes"] for facts in seeds)) if whole else None,
+        "same_mask": "not known" if len(seeds) < 2 else "yes" if len(masks) == 1 else "no",
+        "n": len(seeds),
     }
 
 
