@@ -90,8 +90,9 @@ class Tams(Adaptation):
             sublayer.module.register_forward_hook(partial(self._after, backbone, cell, drawn, mask))
         # A decoder's convolutions need the tokens before, of which a cached step of generation sees none.
         backbone.model.config.use_cache = False
-        if backbone.model.generation_config is not None:
-            backbone.model.generation_config.use_cache = False
+        generation = getattr(backbone.model, "generation_config", None)
+        if generation is not None:
+            generation.use_cache = False
 
     def _after(
         self, backbone: Backbone, cell: Cell, drawn: list[Tensor], mask: list[Tensor], _: Any, __: Any, y: Tensor
@@ -116,8 +117,8 @@ class Tams(Adaptation):
             total = total + (self._embedded(backbone, batch) * mask).sum((0, 1))
             count += float(mask.sum())
         backbone.train(was)
-        controller = backbone.added[CONTROLLER]
-        controller.seen = total.to(controller.seen.dtype) / max(count, 1.0)
+        controller: Any = backbone.added[CONTROLLER]
+        controller.seen = total.to(controller.seen) / max(count, 1.0)
 
     def _embedded(self, backbone: Backbone, batch: dict[str, Tensor]) -> Tensor:
         if self.embedding == "encoder" and backbone.kind == "summarization":

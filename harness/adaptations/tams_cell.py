@@ -54,10 +54,10 @@ class Cell(nn.Module):
             places = edges_from(source)
             mixed = self._mixed(source, states[source], kept, gates[places])
             for place, one in zip(places, mixed.unbind(-2), strict=True):
-                node = EDGES[place][1]
-                before = nodes[node]
-                nodes[node] = one if before is None else before + one
-        mean = sum(node for node in nodes if node is not None) / NODES
+                target = EDGES[place][1]
+                before = nodes[target]
+                nodes[target] = one if before is None else before + one
+        mean = torch.stack([node for node in nodes if node is not None]).mean(0)
         return y + functional.linear(mean, self.leave, self.leave_bias)
 
     def _mixed(self, source: int, x: Tensor, kept: Tensor | None, gates: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class Cell(nn.Module):
         )  # fmt: skip
         edges = gates.shape[0]
         linear, conv3, conv5, first, second = (
-            (one + bias).unflatten(-1, (edges, self.inner))  # type: ignore[no-untyped-call]
+            (one + bias).unflatten(-1, (edges, self.inner))
             for one, bias in zip(found, self.biases[source].unbind(0), strict=True)
         )
         parts = linear.relu(), conv3.relu(), conv5.relu(), first * second.sigmoid()
