@@ -41,10 +41,16 @@ class Dense:
         weight: Tensor = self.module.weight  # type: ignore[assignment]
         return weight if isinstance(self.module, nn.Linear) else weight.T
 
-    def add(self, module: nn.Module) -> None:
-        """Let the layer give y + module(x)."""
+    def add(self, module: nn.Module, reads_weight: bool = False) -> None:
+        """Let the layer give y + module(x), or y + module(x, W) with W as the model holds it."""
         self.backbone.put(self.name, module)
-        self.module.register_forward_hook(lambda _, inputs, output: output + self.backbone.call(module, inputs[0]))
+
+        def added(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            shared = (self.weight,) if reads_weight else ()
+            more: Tensor = self.backbone.call(module, inputs[0], shared=shared)
+            return output + more
+
+        self.module.register_forward_hook(added)
 
     def weigh(self, module: nn.Module) -> None:
         """Let the layer compute with module(W) in the place of W, [out_features, in_features]; the bias stays."""

@@ -52,6 +52,10 @@ TRAINS: dict[str, Callable[[str], bool]] = {
     "lora": lambda name: name.startswith("added."),
     "multitask": lambda name: True,
     "prefix": lambda name: name.startswith("added."),
+    "tarp_bilinear": lambda name: name.startswith("added."),
+    "tarp_dynamic": lambda name: name.startswith("added."),
+    "tarp_kronecker": lambda name: name.startswith("added."),
+    "tarp_matmul": lambda name: name.startswith("added."),
     "zero_shot": lambda name: False,
 }
 

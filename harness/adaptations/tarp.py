@@ -1,0 +1,112 @@
+"""TARP: a task-adaptive reparameterisation of dense layers (Hou et al., 2022, section 2.1)."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from harness.adaptations.tarp_dynamic import DynamicHadamard, DynamicProduct, DynamicShift
+from harness.adaptations.tarp_static import Bilinear, Kronecker, StaticScale
+from harness.backbone.backbone import Backbone, Dense, Targets
+from harness.base.errors import Unsupported
+from harness.contracts.adaptation import Adaptation
+
+SCALE_SPREAD = math.sqrt(3)  # a variance of one
+
+
+class Tarp(Adaptation):
+    """W = Phi_1 * W0 + Phi_2 (Hou et al., 2022, equation 1), `*` element by element but for `matmul`.
+
+    `decomposition` says what the Phi are made of; `matmul` is `dynamic` with Phi_1 W0 in the place of Phi_1 * W0.
+    `multiplicative` is about Phi_1: `dynamic` reads the token (equation 3), `static` does not, `none` leaves it
+    out. The bilinear and kronecker Phi_1 are static: 1 + Phi_1. In the dynamic decomposition `static` is the
+    released code's softplus of a bilinear factor.
+    """
+
+    sized_by: ClassVar[str | None] = "rank"
+
+    decomposition: Literal["dynamic", "bilinear", "kronecker", "matmul"] = "dynamic"
+    rank: int = Field(4, ge=1)
+    sigma: Literal["mlp", "linear"] = "mlp"
+    multiplicative: Literal["dynamic", "static", "none"] = "dynamic"
+    kronecker_factors: int = Field(4, ge=1)
+    recompute: bool = Field(False, description="in the backward pass make r products again, not keep them")
+    targets: Targets = "all"
+
+    # Pydantic calls these only for options that are set, after `decomposition`.
+
+    @field_validator("sigma")
+    @classmethod
+    def _has_sigma(cls, value: str, others: ValidationInfo) -> str:
+        if others.data.get("decomposition") in ("bilinear", "kronecker"):
+            raise ValueError(f"{others.data['decomposition']} factors read no input and have no Sigma; remove it")
+        return value
+
+    @field_validator("multiplicative")
+    @classmethod
+    def _has_such_a_part(cls, value: str, others: ValidationInfo) -> str:
+        decomposition = others.data.get("decomposition")
+        if decomposition in ("bilinear", "kronecker") and value == "dynamic":
+            raise ValueError(f"{decomposition} factors read no input; write static or none, or remove it")
+        if decomposition == "matmul" and value != "dynamic":
+            raise ValueError("matmul is about a dynamic multiplicative part; remove it, or use decomposition: dynamic")
+        return value
+
+    @field_validator("kronecker_factors")
+    @classmethod
+    def _is_kronecker(cls, value: int, others: ValidationInfo) -> int:
+        if others.data.get("decomposition") not in ("kronecker", None):
+            raise ValueError(f"only the kronecker decomposition has it, not {others.data['decomposition']}; remove it")
+        return value
+
+    @field_validator("recompute")
+    @classmethod
+    def _has_products(cls, value: bool, others: ValidationInfo) -> bool:
+        chosen = others.data.get("decomposition", "dynamic"), others.data.get("multiplicative", "dynamic")
+        if chosen != ("dynamic", "dynamic"):
+            raise ValueError("only a dynamic multiplicative part in the dynamic decomposition has it; remove it")
+        return value
+
+    def attach(self, backbone: Backbone) -> None:
+        layers = backbone.dense_layers(self.targets)
+        if self.decomposition == "kronecker":
+            self._check_widths(layers)
+        for dense in layers:
+            if self.decomposition in ("bilinear", "kronecker"):
+                self._attach_static(dense)
+            else:
+                self._attach_dynamic(dense)
+
+    def _attach_static(self, dense: Dense) -> None:
+        # The additive factor reads x: r (C_in + C_out) multiplications a token, and no gradient of a whole W.
+        if self.multiplicative != "none":
+            dense.weigh(StaticScale(self._factor(dense, SCALE_SPREAD)))
+        dense.add(self._factor(dense, 1 / math.sqrt(dense.in_features)))
+
+    def _attach_dynamic(self, dense: Dense) -> None:
+        sizes = dense.in_features, dense.out_features, self.rank
+        if self.decomposition == "matmul":
+            dense.add(DynamicProduct(*sizes, self.sigma), reads_weight=True)
+        elif self.multiplicative == "dynamic":
+            dense.add(DynamicHadamard(*sizes, self.sigma, self.recompute), reads_weight=True)
+        else:
+            if self.multiplicative == "static":
+                dense.weigh(StaticScale(Bilinear(*sizes, SCALE_SPREAD), softplus=True))
+            dense.add(DynamicShift(*sizes, self.sigma))
+
+    def _factor(self, dense: Dense, spread: float) -> Bilinear | Kronecker:
+        sizes = dense.in_features, dense.out_features, self.rank
+        if self.decomposition == "kronecker":
+            return Kronecker(*sizes, spread, self.kronecker_factors)
+        return Bilinear(*sizes, spread)
+
+    def _check_widths(self, layers: list[Dense]) -> None:
+        n = self.kronecker_factors
+        for dense in layers:
+            if dense.in_features % n or dense.out_features % n:
+                widths = f"{dense.in_features} -> {dense.out_features}"
+                raise Unsupported(
+                    f"kronecker_factors is {n}, which does not divide the widths of {dense.name}, {widths}"
+                )
