@@ -26,10 +26,15 @@ class Factors(nn.Module):
         self.out = nn.Parameter(torch.zeros(out_features, rank))
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Phi(x)^T x = V Sigma(x)^T U^T x, [..., out]; x is [..., in], sigma [..., rank, rank]."""
-        narrow = functional.linear(x, self.into)
-        mixed = (narrow.unsqueeze(-2) @ sigma).squeeze(-2)
-        return functional.linear(mixed, self.out)
+        """Phi(x)^T x, [..., out]."""
+        return shifted(x, sigma, self.into, self.out)
+
+
+def shifted(x: Tensor, sigma: Tensor, into: Tensor, out: Tensor) -> Tensor:
+    """V Sigma(x)^T U^T x, [..., out]; x is [..., in], sigma [..., rank, rank], and U, V are `into`, `out`."""
+    narrow = functional.linear(x, into)
+    mixed = (narrow.unsqueeze(-2) @ sigma).squeeze(-2)
+    return functional.linear(mixed, out)
 
 
 class Sigma(nn.Module):
@@ -94,7 +99,8 @@ class DynamicHadamard(DynamicShift):
 class DynamicProduct(DynamicShift):
     """(x, W) -> what [(1 + Phi_1(x)) W0 + Phi_2(x)]^T x adds to W0^T x, with a matrix product on W0's input side.
 
-    Phi_1 is [C_in, C_in], so the layer reads x + Phi_1(x)^T x: one product with W0 at any rank.
+    Phi_1 is [C_in, C_in]. W0^T V_1 is the same for all tokens, r C_in C_out multiplications a pass, so that a
+    token takes no product with W0 beyond the layer's own.
     """
 
     def __init__(self, in_features: int, out_features: int, rank: int, sigma: Literal["mlp", "linear"]) -> None:
@@ -103,27 +109,30 @@ class DynamicProduct(DynamicShift):
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:  # type: ignore[override]
         sigma = self.sigma(x)
+        multiplied = shifted(x, sigma, self.scale.into, weight @ self.scale.out)
         moved: Tensor = self.shift(x, sigma)
-        return functional.linear(self.scale(x, sigma), weight) + moved
+        return multiplied + moved
 
 
 def hadamard(x: Tensor, sigma: Tensor, into: Tensor, out: Tensor, weight: Tensor) -> Tensor:
     """[(U Sigma(x) V^T) * W0]^T x without a matrix a token; x [..., in] -> [..., out].
 
-    It equals sum_b V_b * (W0^T z_b) with z_b = sum_a Sigma_ab(x) U_a * x: r products with W0, and no fewer,
-    because a matrix scaled by one of rank r has no smaller form. With t tokens the multiplications are
-    t r C_in C_out for the products, made as one product over t r rows so that W0 is read once;
-    t r^2 C_in for Sigma, which is contracted first, so that what follows has r terms and not r^2; and
-    t r (C_in + C_out) for the two scalings.
+    With U_a and V_b the columns it equals sum_b V_b * W0^T (x * sum_a Sigma_ab U_a): r products with W0, and no
+    fewer, because Sigma(x) may be any r x r matrix. For t tokens the multiplications are
 
-    Folding V into W0 (r C_in C_out multiplications once) saves no product, and its r copies of W0 make a step
-    slower up to at least 256 tokens; a loop over the ranks is no faster.
+    - t r C_in C_out for the products. All are one product over t r rows, so that W0 is read once. A loop over the
+      ranks is no faster; folding V into W0 makes r copies of W0 and is slower by a half and more.
+    - t r^2 min(C_in, C_out) for Sigma, which goes to the narrower side of W0.
+    - t r (C_in + C_out) for scaling by U and V.
 
-    Kept for the backward pass: t r (C_in + C_out) numbers, and t r C_in more where W0 trains.
-    `Recomputed` keeps none of them and makes the r products once more: 3 r in a step in the place of 2 r.
+    Kept for the backward pass are t r (C_in + C_out) numbers, or 2 t r C_out where that is fewer, and t r C_in more
+    where W0 trains. `Recomputed` keeps none of them for r products more: 3 r in a step, not 2 r.
     """
-    rows = x.unsqueeze(-2) * (sigma.mT @ into)
-    return (functional.linear(rows, weight) * out.T).sum(-2)
+    if weight.shape[1] <= weight.shape[0]:
+        rows = x.unsqueeze(-2) * (sigma.mT @ into)
+        return (functional.linear(rows, weight) * out.T).sum(-2)
+    rows = x.unsqueeze(-2) * into
+    return (functional.linear(rows, weight) * (sigma @ out.T)).sum(-2)
 
 
 class Recomputed(torch.autograd.Function):

@@ -27,7 +27,7 @@ from transformers import (
 from harness.adaptations.tarp import Tarp
 from harness.adaptations.tarp_dynamic import Recomputed, hadamard
 from harness.backbone.anatomy import anatomies
-from harness.backbone.backbone import Backbone
+from harness.backbone.backbone import Backbone, Dense
 from harness.backbone.load import Checkpoint
 from harness.base.errors import Unsupported
 from tests.contract.cells import shake
@@ -54,33 +54,34 @@ each = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 class Body(nn.Module):
     """One dense layer, as a model's body holds it."""
 
-    def __init__(self) -> None:
+    def __init__(self, into: int, out: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(IN, OUT)
+        self.dense = nn.Linear(into, out)
 
 
 class OneLayer(Backbone):
     """A backbone of one dense layer."""
 
-    def __init__(self) -> None:
+    def __init__(self, into: int = IN, out: int = OUT) -> None:
         nn.Module.__init__(self)
-        self.model: Any = Body()
+        self.model: Any = Body(into, out)
         self.added = nn.ModuleDict()
 
     def dense_layers(self, targets: Any) -> Any:
-        from harness.backbone.backbone import Dense
-
-        return [Dense(self, "layer", self.model.dense, IN, OUT)]
+        dense = self.model.dense
+        return [Dense(self, "layer", dense, dense.in_features, dense.out_features)]
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         given: Tensor = self.model.dense(x)
         return given
 
 
-def one_layer(options: dict[str, Any], dtype: torch.dtype = torch.float64, seed: int = 0) -> OneLayer:
+def one_layer(
+    options: dict[str, Any], dtype: torch.dtype = torch.float64, seed: int = 0, widths: tuple[int, int] = (IN, OUT)
+) -> OneLayer:
     """A layer with TARP, all its factors moved from where they start."""
     torch.manual_seed(seed)
-    layer = OneLayer()
+    layer = OneLayer(*widths)
     Tarp(rank=RANK, **options).attach(layer)
     layer.to(dtype)
     with torch.no_grad():
@@ -95,7 +96,7 @@ def by_the_equation(x: Tensor, named: dict[str, Tensor], options: dict[str, Any]
     parts = {name.removeprefix("added.").split(".", 1)[1]: value for name, value in named.items() if "added." in name}
     decomposition, multiplicative = options.get("decomposition", "dynamic"), options.get("multiplicative")
     rows = []
-    for token in x.reshape(-1, IN):
+    for token in x.reshape(-1, x.shape[-1]):
         if decomposition == "bilinear":
             scale = 1 + parts["factor.into"].T @ parts["factor.out"].T if multiplicative != "none" else 1
             whole = scale * weight + parts["into"].T @ parts["out"].T
@@ -106,18 +107,18 @@ def by_the_equation(x: Tensor, named: dict[str, Tensor], options: dict[str, Any]
             sigma = sigma_of(token, parts)
             shift = parts["shift.into"].T @ sigma @ parts["shift.out"].T
             if decomposition == "matmul":
-                factor = torch.eye(IN, dtype=x.dtype) + parts["scale.into"].T @ sigma @ parts["scale.out"].T
+                factor = torch.eye(len(weight), dtype=x.dtype) + parts["scale.into"].T @ sigma @ parts["scale.out"].T
                 whole = factor @ weight + shift
             elif multiplicative == "static":
-                logits = parts["factor.into"].T @ parts["factor.out"].T + math.log(math.e - 1)
-                whole = torch.log1p(torch.exp(logits)) * weight + shift
+                exponents = parts["factor.into"].T @ parts["factor.out"].T + math.log(math.e - 1)
+                whole = torch.log1p(torch.exp(exponents)) * weight + shift
             elif multiplicative == "none":
                 whole = weight + shift
             else:
                 factor = 1 + parts["scale.into"].T @ sigma @ parts["scale.out"].T
                 whole = factor * weight + shift
         rows.append(whole.T @ token + named["model.dense.bias"])
-    return torch.stack(rows).reshape(*x.shape[:-1], OUT)
+    return torch.stack(rows).reshape(*x.shape[:-1], -1)
 
 
 def sigma_of(token: Tensor, parts: dict[str, Tensor]) -> Tensor:
@@ -137,11 +138,14 @@ def kronecker(parts: dict[str, Tensor], prefix: str) -> Tensor:
 
 
 @each
+@pytest.mark.parametrize("widths", [(IN, OUT), (OUT, IN)], ids=["widening", "narrowing"])
 @pytest.mark.parametrize(("dtype", "within"), [(torch.float64, 1e-11), (torch.float32, 1e-5)])
-def test_forward_and_gradients_follow_the_equations(options: dict[str, Any], dtype: torch.dtype, within: float) -> None:
-    layer = one_layer(options, dtype)
+def test_forward_and_gradients_follow_the_equations(
+    options: dict[str, Any], dtype: torch.dtype, within: float, widths: tuple[int, int]
+) -> None:
+    layer = one_layer(options, dtype, widths=widths)
     named = dict(layer.named_parameters())
-    x = torch.randn(*TOKENS, IN, dtype=dtype, requires_grad=True)
+    x = torch.randn(*TOKENS, widths[0], dtype=dtype, requires_grad=True)
     wanted = by_the_equation(x.double(), {name: value.double() for name, value in named.items()}, options)
     given = layer(x)
     torch.testing.assert_close(given, wanted.to(dtype), rtol=within, atol=within)
@@ -172,9 +176,10 @@ def test_second_derivatives(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("product", [hadamard, Recomputed.apply], ids=["kept", "recomputed"])
-def test_the_dynamic_product_by_finite_differences(product: Callable[..., Tensor]) -> None:
+@pytest.mark.parametrize(("into", "out"), [(3, 4), (4, 3)])
+def test_the_dynamic_product_by_finite_differences(product: Callable[..., Tensor], into: int, out: int) -> None:
     torch.manual_seed(0)
-    shapes = ((2, 3), (2, 2, 2), (2, 3), (4, 2), (4, 3))  # x, Sigma, U, V, W0
+    shapes = ((2, into), (2, 2, 2), (2, into), (out, 2), (out, into))  # x, Sigma, U, V, W0
     inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
     assert torch.autograd.gradcheck(product, inputs)
     assert torch.autograd.gradgradcheck(product, inputs)
