@@ -151,6 +151,8 @@ class Backbone(nn.Module):
     sees the backbone its body is frozen and the head trains.
     """
 
+    several: Several | None = None  # set for a pass that serves several tasks
+
     def __init__(self, model: PreTrainedModel, anatomy: Anatomy, kind: Kind, head: frozenset[str]) -> None:
         super().__init__()
         self.model = model
@@ -158,7 +160,6 @@ class Backbone(nn.Module):
         self.anatomy = anatomy
         self.kind = kind
         self.head = head
-        self.several: Several | None = None  # set for a pass that serves several tasks
         self.width: int = getattr(model.config, anatomy.width)
         self.heads: int = getattr(model.config, anatomy.heads)
         for name, parameter in model.named_parameters():
