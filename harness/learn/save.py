@@ -55,7 +55,7 @@ def load_trained(backbone: Backbone, path: Path) -> None:
             its = {name.removeprefix(place): value for name, value in saved.items() if name.startswith(place)}
             module.unpack({name: value.to(backbone.device) for name, value in its.items()})
         for name, value in backbone.trained().items():
-            if name in saved:
+            if not name.startswith(tuple(packed)):
                 value.copy_(saved[name])
 
 
