@@ -25,6 +25,7 @@ lint: environment
 
 bench: environment
 	$(BIN)/python benchmarks/step.py
+	$(BIN)/python -m pip install --quiet torchopt && $(BIN)/python benchmarks/meta.py
 	$(BIN)/python benchmarks/real_sizes.py
 	$(BIN)/python benchmarks/overhead.py
 

@@ -1,37 +1,59 @@
-"""Adapters (Houlsby et al., 2019)."""
+"""Adapters: a small bottleneck network after sublayers, beside them, or after the last layer."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.backbone.backbone import Backbone
 from harness.contracts.adaptation import Adaptation
 
+Placement = Literal["houlsby", "pfeiffer", "parallel", "last"]
+
 
 class Bottleneck(nn.Module):
-    """x -> x + up(gelu(down(x))), with `up` zero at the start, so it starts as the identity."""
+    """x -> scale * up(gelu(down(x))), plus x where it stands in the way; `up` is zero at the start."""
 
-    def __init__(self, width: int, bottleneck: int) -> None:
+    def __init__(self, width: int, bottleneck: int, scale: float = 1.0, residual: bool = True) -> None:
         super().__init__()
         self.down = nn.Parameter(torch.randn(bottleneck, width) * 0.02)
         self.down_bias = nn.Parameter(torch.zeros(bottleneck))
         self.up = nn.Parameter(torch.zeros(width, bottleneck))
         self.up_bias = nn.Parameter(torch.zeros(width))
+        self.scale = scale
+        self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
         inner = functional.gelu(functional.linear(x, self.down, self.down_bias))
-        return x + functional.linear(inner, self.up, self.up_bias)
+        y = functional.linear(inner if self.scale == 1.0 else self.scale * inner, self.up, self.up_bias)
+        return x + y if self.residual else y
 
 
 class Adapter(Adaptation):
-    """A bottleneck after every sublayer, before its residual is added (Houlsby et al., 2019, section 2.1)."""
+    """A bottleneck at one of four placements.
+
+    `houlsby`: after every sublayer, before its residual is added (Houlsby et al., 2019, section 2.1).
+    `pfeiffer`: after the FFN alone (Pfeiffer et al., 2021). `parallel`: beside the FFN, on what it reads,
+    times `scale` (He et al., 2022, section 4.6). `last`: one, on the body's output, as h(g(f(x))) has it in
+    priming (Gheini et al., 2022); behind the final norm of a model that has one.
+    """
 
     sized_by: ClassVar[str | None] = "bottleneck"
 
-    bottleneck: int = 16
+    bottleneck: int = Field(16, ge=1)
+    placement: Placement = "houlsby"
+    scale: float = Field(1.0, gt=0)
 
     def attach(self, backbone: Backbone) -> None:
-        for sublayer in backbone.sublayers():
-            sublayer.after(Bottleneck(sublayer.width, self.bottleneck))
+        size, scale = self.bottleneck, self.scale
+        if self.placement == "last":
+            final = backbone.final()
+            final.after(Bottleneck(final.width, size, scale))
+        elif self.placement == "parallel":
+            for sublayer in backbone.sublayers("ffn"):
+                sublayer.beside(Bottleneck(sublayer.width, size, scale, residual=False))
+        else:
+            for sublayer in backbone.sublayers("all" if self.placement == "houlsby" else "ffn"):
+                sublayer.after(Bottleneck(sublayer.width, size, scale))

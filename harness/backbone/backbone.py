@@ -42,10 +42,23 @@ class Dense:
         weight: Tensor = self.module.weight  # type: ignore[assignment]
         return weight if isinstance(self.module, nn.Linear) else weight.mT
 
-    def add(self, module: nn.Module) -> None:
-        """Let the layer give y + module(x)."""
+    def add(self, module: nn.Module, reads_weight: bool = False) -> None:
+        """Let the layer give y + module(x), or y + module(x, W), W being [out_features, in_features]."""
         self.backbone.put(self.name, module)
-        self.module.register_forward_hook(lambda _, inputs, output: output + self.backbone.call(module, inputs[0]))
+
+        def change(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            shared = (self._weight_for_each(),) if reads_weight else ()
+            more: Tensor = self.backbone.call(module, inputs[0], shared=shared)
+            return output + more
+
+        self.module.register_forward_hook(change)
+
+    def _weight_for_each(self) -> Tensor:
+        """W, or [tasks, out_features, in_features] in a pass that serves several tasks."""
+        weight, several = self.weight, self.backbone.several
+        if several is None or several.axis(self.module.weight) == 0:  # type: ignore[arg-type]
+            return weight
+        return weight.expand(several.tasks, *weight.shape)
 
     def weigh(self, module: nn.Module) -> None:
         """Let the layer compute with module(W) in the place of W, [out_features, in_features]; the bias stays."""
@@ -56,9 +69,7 @@ class Dense:
         weighers.append(module)
 
         def forward(x: Tensor) -> Tensor:
-            weight, several = self.weight, self.backbone.several
-            if several is not None and several.axis(layer.weight) is None:
-                weight = weight.expand(several.tasks, *weight.shape)
+            weight, several = self._weight_for_each(), self.backbone.several
             for weigher in weighers:
                 weight = self.backbone.call(weigher, shared=(weight,))
             if several is None:
@@ -95,6 +106,26 @@ class Sublayer:
 
         self.first.register_forward_pre_hook(keep)
         self.module.register_forward_hook(lambda _, __, output: output + self.backbone.call(module, read.pop()))
+
+
+@dataclass(frozen=True)
+class Final:
+    """The body's output, which the head reads."""
+
+    backbone: Backbone
+    module: nn.Module
+    width: int
+
+    def after(self, module: nn.Module) -> None:
+        """Let the body give module(y)."""
+        self.backbone.put("final", module)
+
+        def change(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
+            if isinstance(output, Tensor):
+                return self.backbone.call(module, output)
+            return (self.backbone.call(module, output[0]), *output[1:])
+
+        self.module.register_forward_hook(change)
 
 
 @dataclass(frozen=True)
@@ -201,6 +232,26 @@ class Backbone(nn.Module):
                 first, last = layer.get_submodule(paths.ffn.up), layer.get_submodule(paths.ffn.down)
                 found.append(Sublayer(self, f"{name}.ffn", first, last, self.width))
         return found
+
+    def final(self) -> Final:
+        """The output of the last layer, or of the norm that follows it."""
+        stack = list(self.anatomy.stacks.values())[-1]
+        last = stack.final or f"{stack.layers}.{len(list(self.body.get_submodule(stack.layers).children())) - 1}"
+        return Final(self, self.body.get_submodule(last), self.width)
+
+    def padding_of(self, stack: str) -> list[Tensor]:
+        """A list that holds the attention mask of the present pass through a stack, [batch, tokens], or nothing."""
+        held: list[Tensor] = []
+        where = self.anatomy.stacks[stack].masked_at  # type: ignore[index]
+        if where is None:
+            raise Unsupported(f"anatomy.yaml does not say where the {stack} of this architecture is given its mask")
+
+        def keep(_: nn.Module, __: tuple[Any, ...], named: dict[str, Any]) -> None:
+            mask = named.get("attention_mask")
+            held[:] = [mask] if isinstance(mask, Tensor) and mask.ndim == 2 else []
+
+        self.body.get_submodule(where).register_forward_pre_hook(keep, with_kwargs=True)
+        return held
 
     def attentions(self) -> list[Attention]:
         """Every attention: self-attention of all stacks, and cross-attention where there is one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +15,17 @@ from harness.backbone.backbone import Backbone, check_something_trains
 from harness.base.errors import Diverged
 from harness.contracts.method import Train
 from harness.learn.batches import Batch
+from harness.learn.flops import Flops
 from harness.learn.resume import Resume
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training did: the loss of the last step and the tokens that were read."""
+    """What training did: the loss of the last step, the tokens that were read, and the operations if counted."""
 
     last_loss: float | None
     tokens: int
+    flops: int | None = None
 
 
 def train(
@@ -32,13 +35,14 @@ def train(
     watch: Callable[[int, float], None] | None = None,
     penalties: Sequence[Callable[[Backbone], Tensor | None]] = (),
     resume: Resume | None = None,
+    flops: Flops | None = None,
     after_step: Sequence[Callable[[Backbone, int, int], None]] = (),
 ) -> Trained:
     """Train what `backbone` says trains for `settings.steps` steps; raises Diverged on a loss that is no number.
 
     `penalties` are added to the loss of the examples, where they give anything; `after_step` are called with
     the steps done and the steps in all. With `resume`, a training that was stopped goes on where its state was
-    last kept.
+    last kept; with `flops`, its operations are counted.
     """
     if settings.steps == 0:
         return Trained(None, 0)
@@ -58,21 +62,23 @@ def train(
                 watch(0, 0.0)
     for step in range(begin, settings.steps):
         batch = next(batches)
-        loss = backbone(**batch).loss
-        for penalty in penalties:
-            more = penalty(backbone)
-            loss = loss if more is None else loss + more
-        value = loss.item()
-        if not math.isfinite(value):
-            raise Diverged(f"the loss is {value} at step {step + 1} of {settings.steps}")
-        loss.backward()
+        read = int(batch["attention_mask"].sum())
+        with flops.step(read) if flops else nullcontext():
+            loss = backbone(**batch).loss
+            for penalty in penalties:
+                more = penalty(backbone)
+                loss = loss if more is None else loss + more
+            value = loss.item()
+            if not math.isfinite(value):
+                raise Diverged(f"the loss is {value} at step {step + 1} of {settings.steps}")
+            loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
         for act in after_step:
             act(backbone, step + 1, settings.steps)
-        tokens += int(batch["attention_mask"].sum())
+        tokens += read
         if watch:
             watch(step + 1, value)
         if resume:
@@ -84,7 +90,7 @@ def train(
                 schedule=schedule.state_dict(),
             )
     backbone.eval()
-    return Trained(value, tokens)
+    return Trained(value, tokens, flops.of(tokens) if flops else None)
 
 
 def _put_back(state: dict[str, Any], parameters: list[torch.nn.Parameter], optimizer: Any, schedule: Any) -> None:

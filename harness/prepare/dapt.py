@@ -34,7 +34,7 @@ class Dapt(Preparation):
         done = continue_pretraining(
             model, tokenizer, texts, settings, workshop.max_length, workshop.order(), what, workshop.resume()
         )
-        workshop.save(model, tokenizer, done.tokens)
+        workshop.save(model, tokenizer, done.tokens, done.flops)
 
 
 class Tapt(Dapt):

@@ -14,6 +14,7 @@ from harness.contracts.model import Strict
 from harness.contracts.preparation import Preparation
 from harness.contracts.task import Role
 from harness.data.task import Features
+from harness.learn.flops import Flops
 from harness.learn.loop import rate
 from harness.meta.episodes import batches_of, check_size, draw, tokens_in
 from harness.meta.gradient import Memory
@@ -113,7 +114,7 @@ class Meta(Preparation):
             learned_from = list(workshop.readable)
         course = Course(self, workshop, learner, tokenizer, learned_from)
         course.run()
-        workshop.save(backbone.model, tokenizer, course.tokens, without=learner.head_to_drop())
+        workshop.save(backbone.model, tokenizer, course.tokens, course.flops.of(course.tokens), learner.head_to_drop())
         workshop.save_adaptation(backbone)
 
 
@@ -131,6 +132,7 @@ class Course:
         for name, features in {**self.train, **self.dev}.items():
             check_size(name, features, meta.outer.query, meta.inner.batch_size)
         self.tokens = 0
+        self.flops = Flops()
         self.best: tuple[float, dict[str, Any]] | None = None
         self.since_best = 0
 
@@ -182,8 +184,10 @@ class Course:
             self.train, outer.meta_batch, inner.steps, inner.batch_size, outer.query, generator("order", *axes)
         )
         support, query = batches_of(episodes, self.tokenizer.pad_token_id, learner.backbone.device)
-        self.tokens += tokens_in([*support, query])
-        found = learner.gradient(support, query, len(episodes))
+        read = tokens_in([*support, query])
+        self.tokens += read
+        with self.flops.step(read):
+            found = learner.gradient(support, query, len(episodes))
         learner.step(found, optimizer, outer.clip)
         return float(found.losses.mean())
 

@@ -13,6 +13,7 @@ from harness.base.progress import bar, watcher
 from harness.contracts.preparation import Preparation
 from harness.contracts.task import Role
 from harness.learn.batches import collate, shuffled
+from harness.learn.flops import Flops
 from harness.learn.loop import train
 from harness.prepare.workshop import Workshop
 
@@ -46,9 +47,9 @@ class Multitask(Preparation):
         batches = (collate(row, tokenizer.pad_token_id, backbone.device) for row in rows)
         settings = workshop.train_settings(self.steps, self.batch_size, self.lr)
         with bar(self.steps, f"{workshop.name} seed {workshop.seed}") as progress:
-            done = train(backbone, batches, settings, watcher(progress), resume=workshop.resume())
+            done = train(backbone, batches, settings, watcher(progress), resume=workshop.resume(), flops=Flops())
         without = backbone.head if self.head == "fresh" else ()
-        workshop.save(backbone.model, tokenizer, done.tokens, without)
+        workshop.save(backbone.model, tokenizer, done.tokens, done.flops, without)
         workshop.save_adaptation(backbone)
 
     def _backbone(self, workshop: Workshop) -> tuple[Backbone, Any]:

@@ -28,6 +28,7 @@ from harness.base.seeds import derive, generator
 from harness.contracts.config import Pretrained
 from harness.contracts.method import Train
 from harness.learn.batches import collate
+from harness.learn.flops import Flops
 from harness.learn.loop import Trained, train
 from harness.learn.objectives import corrupted, windows
 from harness.learn.resume import Resume
@@ -73,7 +74,7 @@ def continue_pretraining(
     rows = corrupted(windows(texts, tokenizer, max_length), architecture, tokenizer, settings.batch_size, order)
     batches = (collate(features, tokenizer.pad_token_id, backbone.device) for features in rows)
     with bar(settings.steps, what) as progress:
-        return train(backbone, batches, settings, watcher(progress), resume=resume)
+        return train(backbone, batches, settings, watcher(progress), resume=resume, flops=Flops())
 
 
 def load_for_pretraining(checkpoint: Path) -> tuple[PreTrainedModel, Any]:

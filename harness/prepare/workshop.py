@@ -95,13 +95,13 @@ class Workshop:
         """Where the state of the training is kept until it ends."""
         return Resume(self.resumed_from)
 
-    def save(self, model: Any, tokenizer: Any, tokens: int, without: Iterable[str] = ()) -> None:
-        """Write the prepared checkpoint, less the parameters named, and note how many tokens were read."""
+    def save(self, model: Any, tokenizer: Any, tokens: int, flops: int | None, without: Iterable[str] = ()) -> None:
+        """Write the prepared checkpoint, less the parameters named, and note what was read and computed."""
         left_out = set(without)
         state = {name: value for name, value in model.state_dict().items() if name not in left_out}
         model.save_pretrained(self.saved_to, state_dict=state)
         tokenizer.save_pretrained(self.saved_to)
-        self.cost["tokens"] = tokens
+        self.cost |= {"tokens": tokens, "flops": flops}
 
     def save_adaptation(self, backbone: Backbone) -> None:
         """Write the initial values of what the adaptations added, for the cells to begin with."""

@@ -48,14 +48,29 @@ class Case:
 
 
 def cases(control: bool = False) -> list[Case]:
-    """Every discovered method with each architecture and kind that it can serve; controls stand apart."""
+    """Every discovered adaptation with each architecture and kind that it can serve; controls stand apart.
+
+    Methods that differ in their preparation alone have one adaptation, which one of them stands for.
+    """
     found = []
-    for name, method in methods().items():
+    for name in dict.fromkeys(stands_for().values()):
+        method = methods()[name]
         for architecture in ARCHITECTURES:
             for kind in anatomies()[architecture].kinds:
                 if kind in (method.spec.kinds or [kind]) and uses_model(method) != control:
                     found.append(Case(name, architecture, kind))
     return found
+
+
+@cache
+def stands_for() -> dict[str, str]:
+    """For each method the one with the same adaptation that comes first, those without a preparation before others."""
+    first: dict[str, str] = {}
+    plain_first = sorted(methods().items(), key=lambda item: item[1].spec.preparation[0] != "none")
+    return {
+        name: first.setdefault(repr([method.spec.adapt, method.spec.kinds, method.code]), name)
+        for name, method in plain_first
+    }
 
 
 def uses_model(method: Method) -> bool:

@@ -1,0 +1,18 @@
+"""Fine-tuning of the last layers alone."""
+
+from pydantic import Field
+
+from harness.backbone.backbone import Backbone
+from harness.contracts.adaptation import Adaptation
+
+
+class Top(Adaptation):
+    """The last `layers` layers of the stack that gives the output train, as they were pretrained."""
+
+    layers: int = Field(2, ge=1)
+
+    def attach(self, backbone: Backbone) -> None:
+        stack = list(backbone.anatomy.stacks)[-1]
+        own = [layer for which, _, layer in backbone.layers() if which == stack]
+        for layer in own[-self.layers :]:
+            layer.requires_grad_(True)
