@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness.backbone.backbone import Dense
+from harness.base.errors import UserError
 
 BITS = 8
 
@@ -24,6 +25,10 @@ def pack_bits(mask: Tensor) -> Tensor:
 
 def unpack_bits(packed: Tensor, shape: Sequence[int]) -> Tensor:
     """The boolean mask of `shape` that `pack_bits` made into bytes."""
+    if len(packed) != -(-torch.Size(shape).numel() // BITS):
+        raise UserError(
+            f"a mask of {len(packed)} bytes is not one for {list(shape)} weights; load it where it was learned"
+        )
     bits = packed.unsqueeze(1).bitwise_right_shift(torch.arange(BITS, dtype=torch.uint8, device=packed.device)) & 1
     return bits.flatten()[: torch.Size(shape).numel()].reshape(shape).bool()
 

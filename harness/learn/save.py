@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -54,9 +54,8 @@ def load_trained(backbone: Backbone, path: Path) -> None:
         for place, module in packed.items():
             its = {name.removeprefix(place): value for name, value in saved.items() if name.startswith(place)}
             module.unpack({name: value.to(backbone.device) for name, value in its.items()})
-        for name, value in {**backbone.trained(), **_observed(backbone)}.items():
-            if name in saved:
-                value.copy_(saved[name])
+        for name, value in _as_they_are(backbone, packed).items():
+            value.copy_(saved[name])
 
 
 def stored_bytes(backbone: Backbone) -> int:
@@ -68,14 +67,16 @@ def stored_bytes(backbone: Backbone) -> int:
 def _stored(backbone: Backbone) -> dict[str, Tensor]:
     """The tensors that have to be kept of a training; the frozen ones stay in the checkpoint."""
     packed = _packed(backbone)
-    tensors = {name: value.detach() for name, value in backbone.trained().items() if not name.startswith(tuple(packed))}
+    tensors = {name: value.detach() for name, value in _as_they_are(backbone, packed).items()}
     tensors |= {place + name: value for place, module in packed.items() for name, value in module.pack().items()}
-    return {name: value.contiguous() for name, value in (tensors | _observed(backbone)).items()}
+    return {name: value.contiguous() for name, value in tensors.items()}
 
 
-def _observed(backbone: Backbone) -> dict[str, Tensor]:
-    """What added modules keep in buffers of the examples that they saw."""
-    return {f"added.{name}": value for name, value in backbone.added.named_buffers()}
+def _as_they_are(backbone: Backbone, packed: Iterable[str]) -> dict[str, Tensor]:
+    """What trains, and what added modules keep in buffers of the examples that they saw; packed modules aside."""
+    observed = {f"added.{name}": value for name, value in backbone.added.named_buffers()}
+    both = {**backbone.trained(), **observed}
+    return {name: value for name, value in both.items() if not name.startswith(tuple(packed))}
 
 
 def _packed(backbone: Backbone) -> dict[str, Packed]:

@@ -19,10 +19,11 @@ from torch.nn import functional
 from harness.adaptations.sparsity import pack_bits, unpack_bits
 from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
+from harness.base.errors import UserError
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import load_module, methods
 from harness.learn.save import attach, load_trained, save_trained, stored_bytes
-from tests.contract.cells import shake
+from tests.contract.cells import Case, run, shake, task_of
 from tests.contract.probes import batch_for, logits
 from tests.parity.test_peft import labelled
 
@@ -279,6 +280,21 @@ def test_after_the_projection_only_what_was_kept_trains(checkpoint: Read) -> Non
         assert torch.equal(module.difference(), module.settled()), "no noise any more"
 
 
+def test_a_cell_projects_within_its_steps(checkpoint: Read, tmp_path: Path) -> None:
+    """Before `finish` the mask is fixed already, and it is the one that is kept."""
+    case = Case("diff_pruning", "gpt2", "causal-lm")
+    ran = run(tmp_path, case, checkpoint("gpt2", "causal-lm"), task_of("causal-lm")[2])
+    assert ran.backbone is not None
+    kept = total = 0
+    for name, its in ran.backbone.added.items():
+        module: Any = its
+        log_alpha = ran.after[f"added.{name}.gates"] * module.gate_rate
+        assert (log_alpha.abs() > PRUNING.DECIDED / 2).all()
+        assert torch.equal(log_alpha > 0, module.settled() != 0), "finish changed what was kept"
+        kept, total = kept + int((log_alpha > 0).sum()), total + log_alpha.numel()
+    assert kept == round(0.005 * total)
+
+
 # What is stored
 
 
@@ -289,6 +305,8 @@ def test_bits_are_packed_and_unpacked(shape: tuple[int, int]) -> None:
     assert packed.dtype == torch.uint8
     assert np.array_equal(packed.numpy(), np.packbits(mask.numpy(), bitorder="little"))
     assert torch.equal(unpack_bits(packed, shape), mask)
+    with pytest.raises(UserError, match="load it where it was learned"):
+        unpack_bits(packed, (shape[0] + 8, shape[1]))
 
 
 def trained(checkpoint: Read, name: str) -> tuple[Any, Backbone]:
@@ -380,7 +398,7 @@ def test_half_precision_arithmetic(name: str, checkpoint: Read) -> None:
     exact = loss_of(backbone)
     with torch.autocast("cpu", torch.bfloat16):
         loss = loss_of(backbone)
-    assert float(loss) == pytest.approx(float(exact), rel=0.05)
+    assert loss.item() == pytest.approx(exact.item(), rel=0.05)
     loss.backward()
     for value in backbone.added.parameters():
         assert value.grad is not None
