@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -68,6 +68,17 @@ class Tarp(Adaptation):
         if chosen != ("dynamic", "dynamic"):
             raise ValueError("only a dynamic multiplicative part in the dynamic decomposition has it; remove it")
         return value
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """The options that have a meaning here, so that what is dumped can be read again."""
+        static = self.decomposition in ("bilinear", "kronecker")
+        without = {
+            "sigma": static,
+            "multiplicative": static and self.multiplicative == "dynamic",
+            "kronecker_factors": self.decomposition != "kronecker",
+            "recompute": (self.decomposition, self.multiplicative) != ("dynamic", "dynamic"),
+        }
+        return super().model_dump(**{"exclude": {name for name, left_out in without.items() if left_out}, **options})
 
     def attach(self, backbone: Backbone) -> None:
         layers = backbone.dense_layers(self.targets)

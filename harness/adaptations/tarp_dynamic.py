@@ -120,8 +120,9 @@ def hadamard(x: Tensor, sigma: Tensor, into: Tensor, out: Tensor, weight: Tensor
     With U_a and V_b the columns it equals sum_b V_b * W0^T (x * sum_a Sigma_ab U_a): r products with W0, and no
     fewer, because Sigma(x) may be any r x r matrix. For t tokens the multiplications are
 
-    - t r C_in C_out for the products. All are one product over t r rows, so that W0 is read once. A loop over the
-      ranks is no faster; folding V into W0 makes r copies of W0 and is slower by a half and more.
+    - t r C_in C_out for the products. All are one product over t r rows, so that W0 is read once. Measured on a CPU
+      with 64 and 256 tokens, a loop over the ranks takes about as long or longer, and folding V into W0, which
+      makes r copies of W0, takes longer by a third and more.
     - t r^2 min(C_in, C_out) for Sigma, which goes to the narrower side of W0.
     - t r (C_in + C_out) for scaling by U and V.
 

@@ -66,6 +66,7 @@ class OneLayer(Backbone):
         nn.Module.__init__(self)
         self.model: Any = Body(into, out)
         self.added = nn.ModuleDict()
+        self.several: Any = None  # a pass serves one task
 
     def dense_layers(self, targets: Any) -> Any:
         dense = self.model.dense
@@ -315,6 +316,14 @@ def test_options_without_a_meaning_are_refused(options: dict[str, Any], said: st
     with pytest.raises(ValidationError, match=said) as refused:
         Tarp(**options)
     assert refused.value.error_count() == 1
+
+
+@each
+def test_what_is_dumped_can_be_read_again(options: dict[str, Any]) -> None:
+    tarp = Tarp(rank=RANK, **options)
+    again = Tarp(**tarp.model_dump())
+    assert again == tarp
+    assert {"rank", "decomposition", *options} <= set(tarp.model_dump())
 
 
 def test_kronecker_factors_that_do_not_divide_name_the_layer(checkpoint: Callable[..., Checkpoint]) -> None:
