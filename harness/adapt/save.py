@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from harness.backbone.backbone import Backbone
 from harness.base.errors import UserError
@@ -22,15 +23,15 @@ def attach(backbone: Backbone, adaptations: list[Adaptation], seed: int) -> None
 
 
 def save_trained(backbone: Backbone, path: Path) -> None:
-    """Write the parameters that train, by name; the frozen ones stay in the checkpoint."""
-    tensors = {name: value.detach().contiguous() for name, value in backbone.trained().items()}
+    """Write what the k examples left, by name; what is frozen stays in the checkpoint."""
+    tensors = {name: value.detach().contiguous() for name, value in _left(backbone).items()}
     with whole_file(path) as beside:
         save_file(tensors, beside)
 
 
 def load_trained(backbone: Backbone, path: Path) -> None:
     """Put saved parameters back into a backbone with the same adaptation attached."""
-    saved, parameters = load_file(path), backbone.trained()
+    saved, parameters = load_file(path), _left(backbone)
     if set(saved) != set(parameters):
         odd = sorted(set(saved) ^ set(parameters))[0]
         raise UserError(f"{path}: parameter {odd!r} is not on both sides; load it into the adaptation that saved it")
@@ -41,4 +42,9 @@ def load_trained(backbone: Backbone, path: Path) -> None:
 
 def stored_bytes(backbone: Backbone) -> int:
     """The bytes that `save_trained` needs for the tensors."""
-    return sum(value.numel() * value.element_size() for value in backbone.trained().values())
+    return sum(value.numel() * value.element_size() for value in _left(backbone).values())
+
+
+def _left(backbone: Backbone) -> dict[str, Tensor]:
+    """The parameters that train, and the buffers in which adaptations keep what they observed."""
+    return {**backbone.trained(), **{f"added.{name}": value for name, value in backbone.added.named_buffers()}}

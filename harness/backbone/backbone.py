@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -44,7 +44,10 @@ class Dense:
     def add(self, module: nn.Module) -> None:
         """Let the layer give y + module(x)."""
         self.backbone.put(self.name, module)
-        self.module.register_forward_hook(lambda _, inputs, output: output + self.backbone.call(module, inputs[0]))
+        # It is a part of the layer, so it comes before what follows the sublayer, whichever was put first.
+        self.module.register_forward_hook(
+            lambda _, inputs, output: output + self.backbone.call(module, inputs[0]), prepend=True
+        )
 
     def weigh(self, module: nn.Module) -> None:
         """Let the layer compute with module(W) in the place of W, [out_features, in_features]; the bias stays."""
@@ -73,10 +76,11 @@ class Sublayer:
     module: nn.Module  # the dense layer that gives its output
     width: int
 
-    def after(self, module: nn.Module) -> None:
-        """Let the sublayer give module(y)."""
+    def after(self, module: nn.Module, through: Callable[[Tensor], Tensor] | None = None) -> None:
+        """Let the sublayer give module(y), or through(y) where `module` must be called with more than y."""
         self.backbone.put(self.name, module)
-        self.module.register_forward_hook(lambda _, __, output: self.backbone.call(module, output))
+        compute = through or (lambda y: self.backbone.call(module, y))
+        self.module.register_forward_hook(lambda _, __, output: compute(output))
 
     def beside(self, module: nn.Module) -> None:
         """Let the sublayer give y + module(x), x being what the sublayer reads."""
@@ -146,12 +150,19 @@ class Backbone(nn.Module):
             key += "_"
         self.added[key] = module
 
-    def call(self, module: nn.Module, *inputs: Tensor, shared: tuple[Tensor, ...] = ()) -> Any:
+    def call(self, module: nn.Module, *inputs: Tensor, shared: tuple[Any, ...] = ()) -> Any:
         """module(*inputs, *shared); `inputs` are [batch, ...], `shared` have no batch axis.
 
         Every use of an added module passes here, so that one pass can serve several tasks.
         """
         return module(*inputs, *shared)
+
+    def stacks(self) -> dict[str, nn.Module]:
+        """The modules that read the tokens and the mask of each stack: the body itself where there is one stack."""
+        paths = self.anatomy.stacks
+        if len(paths) == 1:
+            return dict.fromkeys(paths, self.body)
+        return {name: self.body.get_submodule(stack.layers.rpartition(".")[0]) for name, stack in paths.items()}
 
     def layers(self) -> Iterator[tuple[str, str, nn.Module]]:
         """Each layer as (stack, name, module), encoder first."""

@@ -52,6 +52,7 @@ TRAINS: dict[str, Callable[[str], bool]] = {
     "lora": lambda name: name.startswith("added."),
     "multitask": lambda name: True,
     "prefix": lambda name: name.startswith("added."),
+    "tams": lambda name: name.startswith("added."),
     "zero_shot": lambda name: False,
 }
 
