@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from harness.contracts.model import Strict
 
 Kind = Literal["token-classification", "causal-lm", "summarization"]
+CAUSAL: tuple[Kind, ...] = ("causal-lm", "summarization")  # a token that sees later ones has read its answer
 
 
 class Train(Strict):

@@ -16,7 +16,7 @@ COLUMNS = (
     "task", "method", "domain", "budget", "seed", "source", "backbone", "status", "metric", "score", "n",
     "primary", "direction", "fingerprint", "adaptation_seconds", "prediction_seconds", "preparation_seconds",
     "peak_rss_mib", "peak_device_mib", "trained_parameters", "model_parameters", "stored_bytes", "trained_tokens",
-    "arithmetic_cpu_seconds", "error", "statistics", "train", "provenance",
+    "arithmetic_cpu_seconds", "leaks", "error", "statistics", "train", "provenance",
 )  # fmt: skip
 
 
@@ -56,6 +56,7 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, float]) -> list[dict[st
         "primary": True,
         "direction": task.direction,
         "fingerprint": cell.fingerprint,
+        "leaks": bool(record.get("leaks")),  # a cell without a record shows no score that could mislead
         "error": record.get("error"),
         "preparation_seconds": preparation.get(cell.checkpoint or "", 0.0),
         "train": json.dumps(record.get("train"), sort_keys=True),

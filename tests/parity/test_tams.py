@@ -29,6 +29,7 @@ from harness.backbone.load import Checkpoint
 from harness.base.errors import Unsupported
 from tests.contract.cells import shake
 from tests.contract.probes import batch_for, generated, logits, tokens
+from tests.contract.structures import SPREAD_OUT, set_structure
 from tests.models import LAYERS
 
 FEATURES, REDUCED, TOKENS = 12, 5, 7
@@ -339,43 +340,32 @@ def padded_batch(lengths: list[int], left: bool = False) -> dict[str, Tensor]:
     return {"input_ids": tokens(len(lengths), longest), "attention_mask": mask.flip(1) if left else mask}
 
 
-SPREAD_OUT = ("conv5", "conv3", "conv5", "conv3", "conv5", "conv3", "conv5", "conv3", "conv5")
-
-
-def set_structure(backbone: Backbone, structure: tuple[Any, ...] = SPREAD_OUT) -> None:
-    """Let the controller choose `structure` whatever it sees."""
-    controller = controller_of(backbone)
-    with torch.no_grad():
-        controller.second.zero_()
-        controller.second_bias.zero_()
-        for edge, operation in enumerate(structure):
-            controller.second_bias[edge, OPERATIONS.index(operation)] = 5.0
-
-
 @everywhere
-@pytest.mark.parametrize("left", [False, True])
 def test_a_sentence_does_not_feel_the_others_padding(
-    architecture: str, kind: Any, labels: Any, left: bool, checkpoint: Read
+    architecture: str, kind: Any, labels: Any, checkpoint: Read
 ) -> None:
-    backbone = tams_on(checkpoint(architecture, kind, labels))
+    check_padding(tams_on(checkpoint(architecture, kind, labels)), padded_batch([4, 9]))
+
+
+def test_padding_on_the_left_is_not_felt_either(checkpoint: Read) -> None:
+    batch = padded_batch([4, 9], left=True)
+    places = (batch["attention_mask"].cumsum(1) - 1).clamp(min=0)
+    check_padding(tams_on(checkpoint("gpt2", "causal-lm")), batch | {"position_ids": places})
+
+
+def check_padding(backbone: Backbone, batch: dict[str, Tensor]) -> None:
+    """The logits of two sentences together are those of each alone."""
     shake(backbone, 0.3)
     set_structure(backbone)
-    batch = padded_batch([4, 9], left)
     mask = batch["attention_mask"].bool()
-    if architecture == "gpt2":
-        batch["position_ids"] = (batch["attention_mask"].cumsum(1) - 1).clamp(min=0)
-    elif left:
-        pytest.skip("encoders count positions from the left, padding or not")
-    if architecture == "bart":
-        batch["decoder_input_ids"] = tokens(2, 6, seed=5)
-    together = logits(backbone, batch)
+    decoder = {"decoder_input_ids": tokens(2, 6, seed=5)} if backbone.kind == "summarization" else {}
+    together = logits(backbone, batch | decoder)
     for row in range(2):
-        alone = {"input_ids": batch["input_ids"][row, mask[row]][None]}
-        alone["attention_mask"] = torch.ones_like(alone["input_ids"])
-        if architecture == "bart":
-            alone["decoder_input_ids"] = batch["decoder_input_ids"][row : row + 1]
-        its = together[row] if architecture == "bart" else together[row, mask[row]]
-        torch.testing.assert_close(its, logits(backbone, alone)[0], rtol=1e-4, atol=1e-4)
+        ids = batch["input_ids"][row, mask[row]][None]
+        alone = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        its = together[row] if decoder else together[row, mask[row]]
+        wanted = logits(backbone, alone | {name: value[row : row + 1] for name, value in decoder.items()})[0]
+        torch.testing.assert_close(its, wanted, rtol=1e-4, atol=1e-4)
 
 
 @everywhere
