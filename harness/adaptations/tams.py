@@ -1,134 +1,182 @@
-"""TAMS: a search cell in every FFN, its structure chosen for the task by a controller (Hou et al., 2022)."""
+"""TAMS, task-adaptive model structure (Hou et al., 2022, section 2.2)."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional
 
-from harness.adaptations.tams_cell import EDGES, OPERATIONS, Cell, in_words
+from harness.adaptations.tams_cell import (
+    EDGE_NAMES,
+    Cell,
+    Controller,
+    Structure,
+    gumbel,
+    straight_through,
+    structure_of,
+)
 from harness.backbone.backbone import Backbone
+from harness.base.errors import Unsupported
 from harness.contracts.adaptation import Adaptation
 
-HIDDEN = 128  # of the controller, as in the paper
-CONTROLLER = "controller"
-
-
-class Controller(nn.Module):
-    """z -> softmax over the operations of each edge, [edges, operations]; z is kept in the buffer `seen`.
-
-    Two layers, width -> 128 -> edges * operations (section 3.1), and no input: the task's embedding z
-    (equation 4) is observed once.
-    """
-
-    seen: Tensor
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        outputs = len(EDGES) * len(OPERATIONS)
-        self.register_buffer("seen", torch.zeros(width))
-        self.down = nn.Parameter(torch.randn(HIDDEN, width) / math.sqrt(width))
-        self.down_bias = nn.Parameter(torch.zeros(HIDDEN))
-        self.up = nn.Parameter(torch.randn(outputs, HIDDEN) / math.sqrt(HIDDEN))
-        self.up_bias = nn.Parameter(torch.zeros(outputs))
-
-    def forward(self) -> Tensor:
-        inner = (self.down @ self.seen + self.down_bias).relu()
-        return (self.up @ inner + self.up_bias).reshape(len(EDGES), len(OPERATIONS)).softmax(-1)
-
-
-def straight_through(probabilities: Tensor, temperature: float) -> Tensor:
-    """A draw from Gumbel-softmax, hard in value, with the soft one's gradient (section 2.2)."""
-    noise = -torch.log(-torch.log(torch.rand_like(probabilities).clamp(1e-10, 1 - 1e-7)))
-    soft = ((probabilities.clamp_min(1e-10).log() + noise) / temperature).softmax(-1)
-    return chosen(soft) + soft - soft.detach()
-
-
-def chosen(probabilities: Tensor) -> Tensor:
-    """One-hot rows at the largest of each."""
-    return functional.one_hot(probabilities.argmax(-1), probabilities.shape[-1]).to(probabilities.dtype)
+CONTROLLER = "controller"  # its name in `backbone.added`
 
 
 class Tams(Adaptation):
-    """Cells of inner width `width` after every FFN, before its residual, all with one structure.
+    """A search cell on every FFN's output before its residual, its structure chosen by a controller (section 2.2).
 
-    `controller: train` lets the controller learn with the cells on the target's examples; `frozen` leaves it
-    as meta-learning made it. `gates: soft` mixes all operations by the controller's probabilities, without
-    noise and without a choice. Convolutions in decoders look back alone; `padding: symmetric` lets them see
-    the future, as the released code does, and marks the method as leaking.
+    One alpha [edges, operations] serves all layers; each layer has cell weights of its own. The convolutions
+    of decoders are causal, those of encoders symmetric; `padding: symmetric` makes those of decoders symmetric
+    too, as in the released code: they see the future then.
     """
 
     sized_by: ClassVar[str | None] = "width"
 
-    width: int = Field(16, ge=1)
+    width: int = Field(64, ge=1)
+    padding: Literal["causal", "symmetric"] = "causal"
+    gates: Literal["straight_through", "soft"] = "straight_through"
     temperature: float = Field(1.0, gt=0)
     controller: Literal["train", "frozen"] = "train"
-    gates: Literal["straight_through", "soft"] = "straight_through"
-    padding: Literal["causal", "symmetric"] = "causal"
-    embedding: Literal["encoder", "tokens"] = Field("encoder", description="where z is read in an encoder-decoder")
+    embed: Literal["paper", "first_layer"] = "paper"
 
     @property
     def leaks(self) -> bool:
+        """Symmetric convolutions in a decoder read the next tokens."""
         return self.padding == "symmetric"
 
     def attach(self, backbone: Backbone) -> None:
         controller = Controller(backbone.width)
-        controller.requires_grad_(self.controller == "train")
         backbone.put(CONTROLLER, controller)
-        drawn: list[Tensor] = []  # the gates of the present pass, the same for all layers
-        backbone.model.register_forward_pre_hook(lambda *_: drawn.__setitem__(slice(None), [self._gates(backbone)]))
-        for (stack, name, _), sublayer in zip(backbone.layers(), backbone.sublayers("ffn"), strict=True):
-            ahead = 2 if stack == "encoder" or self.leaks else 0
-            cell = Cell(sublayer.width, self.width, ahead)
-            backbone.put(f"{name}.cell", cell)
-            mask = backbone.padding_of(stack) if stack == "encoder" else []
-            sublayer.module.register_forward_hook(partial(self._after, backbone, cell, drawn, mask))
-        # A decoder's convolutions need the tokens before, of which a cached step of generation sees none.
-        backbone.model.config.use_cache = False
-        generation = getattr(backbone.model, "generation_config", None)
-        if generation is not None:
-            generation.use_cache = False
+        controller.requires_grad_(self.controller == "train")
+        one_pass = Pass(self, backbone, controller)
+        for sublayer in backbone.sublayers("ffn"):
+            stack = sublayer.name.split(".")[0]
+            cell = Cell(sublayer.width, self.width, causal=stack == "decoder" and not self.leaks)
+            sublayer.after(cell, partial(one_pass.through, cell, stack))
+        _turn_cache_off(backbone.model)
 
-    def _after(
-        self, backbone: Backbone, cell: Cell, drawn: list[Tensor], mask: list[Tensor], _: Any, __: Any, y: Tensor
-    ) -> Any:
-        # Generation runs the encoder before the model as a whole: there the gates are not drawn but chosen.
-        gates = drawn[0] if drawn and backbone.training else self._gates(backbone)
-        return backbone.call(cell, y, *mask, shared=(gates,))
-
-    def _gates(self, backbone: Backbone) -> Tensor:
-        probabilities: Tensor = backbone.call(backbone.added[CONTROLLER])
-        if self.gates == "soft":
-            return probabilities
-        return straight_through(probabilities, self.temperature) if backbone.training else chosen(probabilities)
-
-    @torch.no_grad()
     def observe(self, backbone: Backbone, batches: list[dict[str, Tensor]]) -> None:
-        """z, the mean over all tokens of the examples' embeddings (equation 4)."""
-        was, total, count = backbone.training, torch.zeros(backbone.width, device=backbone.device), 0.0
-        backbone.eval()
-        for batch in batches:
-            mask = batch["attention_mask"].unsqueeze(-1).float()
-            total = total + (self._embedded(backbone, batch) * mask).sum((0, 1))
-            count += float(mask.sum())
-        backbone.train(was)
-        controller: Any = backbone.added[CONTROLLER]
-        controller.seen = total.to(controller.seen) / max(count, 1.0)
+        """Equation 4: z is the mean embedding of all tokens of the k examples; no gradient passes it."""
+        controller = controller_of(backbone)
+        total, tokens = torch.zeros_like(controller.embedding), 0
+        with torch.no_grad(), _without_cells(backbone):
+            for batch in batches:
+                seen = batch["attention_mask"].bool()
+                total += _embedded(backbone, batch, self.embed)[seen].sum(0)
+                tokens += int(seen.sum())
+        controller.embedding.copy_(total / tokens)
 
-    def _embedded(self, backbone: Backbone, batch: dict[str, Tensor]) -> Tensor:
-        if self.embedding == "encoder" and backbone.kind == "summarization":
-            output = backbone.model.get_encoder()(batch["input_ids"], attention_mask=batch["attention_mask"])
-            hidden: Tensor = output.last_hidden_state
-            return hidden
-        embedded: Tensor = backbone.model.get_input_embeddings()(batch["input_ids"])
-        return embedded
-
-    @torch.no_grad()
     def report(self, backbone: Backbone) -> dict[str, Any]:
-        """The structure that predicts."""
-        return {"structure": in_words(backbone.added[CONTROLLER]().argmax(-1).tolist())}
+        """The structure that the controller settled on: an operation for each edge."""
+        with torch.no_grad():
+            chosen = structure_of(backbone.call(controller_of(backbone)))
+        return {"tams_structure": dict(zip(EDGE_NAMES, chosen, strict=True))}
+
+
+class Pass:
+    """What the cells of one pass share: alpha, drawn once, and each stack's mask. It keeps nothing afterwards."""
+
+    def __init__(self, options: Tams, backbone: Backbone, controller: Controller) -> None:
+        self.options, self.backbone, self.controller = options, backbone, controller
+        self.gates: Tensor | Structure | None = None
+        self.masks: dict[str, Tensor | None] = {}
+        stacks = backbone.stacks()
+        # An encoder is also called by itself: generation does so.
+        outside = {id(module): module for module in [backbone.body, *stacks.values()]}
+        for module in outside.values():
+            module.register_forward_pre_hook(self._begin)
+            module.register_forward_hook(self._end, always_call=True)
+        for stack, module in stacks.items():
+            module.register_forward_pre_hook(partial(self._read_mask, stack), with_kwargs=True)
+        self.owner: nn.Module | None = None
+
+    def through(self, cell: Cell, stack: str, y: Tensor) -> Tensor:
+        """What `cell` makes of y, [batch, tokens, features]."""
+        if self.controller.bypassed:
+            return y
+        mask = self.masks[stack]
+        mask = torch.ones_like(y[..., 0]) if mask is None else mask
+        found: Tensor = self.backbone.call(cell, y, mask, shared=(self.gates,))
+        return found
+
+    def _begin(self, module: nn.Module, _: Any) -> None:
+        if self.owner is None or module is self.backbone.body:
+            self.owner, self.gates = module, self._draw()
+
+    def _end(self, module: nn.Module, *_: Any) -> None:
+        if module is self.owner:
+            self.owner, self.gates = None, None
+            self.masks.clear()
+
+    def _draw(self) -> Tensor | Structure:
+        """This pass's alpha: explored by noise only where the controller learns, here or in an outer loop."""
+        logits: Tensor = self.backbone.call(self.controller)
+        if self.options.gates == "soft":
+            return logits.softmax(-1)
+        learns = logits.requires_grad or self.backbone.explores
+        if self.backbone.training and learns:
+            logits = logits + gumbel(logits.shape, logits.device)
+        if learns or logits.ndim > 2:  # several tasks have a structure each
+            return straight_through(logits, self.options.temperature)
+        return structure_of(logits)
+
+    def _read_mask(self, stack: str, _: nn.Module, __: Any, options: dict[str, Any]) -> None:
+        mask = options.get("attention_mask")
+        if options.get("past_key_values") is not None:
+            raise Unsupported("TAMS's convolutions read earlier tokens, which a cache leaves out; set use_cache=False")
+        if mask is not None and mask.ndim != 2:
+            raise Unsupported("TAMS needs an attention mask of [batch, tokens]")
+        self.masks[stack] = mask
+
+
+def controller_of(backbone: Backbone) -> Controller:
+    """The controller that TAMS added to a backbone."""
+    found = backbone.added[CONTROLLER]
+    assert isinstance(found, Controller)
+    return found
+
+
+def _embedded(backbone: Backbone, batch: dict[str, Tensor], embed: str) -> Tensor:
+    """The examples' embedding, [batch, tokens, width]."""
+    ids, mask = batch["input_ids"], batch["attention_mask"]
+    if embed == "paper" and "encoder" in backbone.stacks() and "decoder" in backbone.stacks():
+        output: Tensor = backbone.stacks()["encoder"](input_ids=ids, attention_mask=mask).last_hidden_state
+        return output
+    if embed == "paper":
+        table: Any = backbone.body
+        tokens: Tensor = table.get_input_embeddings()(ids)
+        return tokens
+    read: list[Tensor] = []
+    stack, _, first = next(backbone.layers())
+    hook = first.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    try:
+        backbone.stacks()[stack](input_ids=ids, attention_mask=mask)
+    finally:
+        hook.remove()
+    return read[0]
+
+
+@contextmanager
+def _without_cells(backbone: Backbone) -> Iterator[None]:
+    """The backbone in evaluation and with its cells left out, then as it was."""
+    controller, modes = controller_of(backbone), [(module, module.training) for module in backbone.modules()]
+    backbone.eval()
+    controller.bypassed = True
+    try:
+        yield
+    finally:
+        controller.bypassed = False
+        for module, mode in modes:
+            module.training = mode
+
+
+def _turn_cache_off(model: Any) -> None:
+    """Let generation read all earlier tokens at each step: with a cache it sees the last one alone."""
+    model.config.use_cache = False
+    if getattr(model, "generation_config", None) is not None:
+        model.generation_config.use_cache = False

@@ -1,108 +1,140 @@
-"""The search cell of TAMS: a small graph of operations at a reduced width (Hou et al., 2022, section 2.2)."""
+"""The search cell of TAMS and the controller that chooses its operations (Hou et al., 2022, section 2.2)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-OPERATIONS = ("linear", "conv3", "conv5", "glu", "zero", "skip")
-SOURCES = ("in1", "in2", "node0", "node1")
-NODES = 3
-# Each intermediate node takes in all states before it: 2 + 3 + 4 edges.
-EDGES = tuple((source, node) for node in range(NODES) for source in range(2 + node))
-LONGEST = 5  # tokens that an operation sees at most
+Operation = Literal["linear", "conv3", "conv5", "glu", "zeroize", "skip"]
+Structure = tuple[Operation, ...]  # one operation an edge
+OPERATIONS: Structure = ("linear", "conv3", "conv5", "glu", "zeroize", "skip")
+INPUTS = 2
+STATES = ("in1", "in2", "node0", "node1", "node2")
+# Every node reads both inputs and all earlier nodes: 2 + 3 + 4 edges, those of one source side by side.
+EDGES = tuple((source, target) for source in range(4) for target in range(max(INPUTS, source + 1), len(STATES)))
+EDGE_NAMES = tuple(f"{STATES[source]}->{STATES[target]}" for source, target in EDGES)
+HIDDEN = 128  # of the controller
 
 
 class Cell(nn.Module):
-    """y [batch, tokens, width] -> y + out(mean of the nodes), each node a sum over its edges' mixed operations.
+    """y -> y + leave(mean of the nodes); `leave` is zero at the start, so it starts as the identity.
 
-    `gates` [edges, operations] weigh the operations: a one-hot row chooses one. `ahead` tells how many of the
-    five tokens of a window lie in the future: none in a decoder. The weights of all edges from one source
-    stand together, so that a product serves them all.
+    Two inputs project y to `width`, a node sums its edges, and an edge weighs the six operations on its
+    source with its gates. All candidates' weights live here, those of an operation by edge.
     """
 
-    def __init__(self, width: int, inner: int, ahead: int) -> None:
+    def __init__(self, features: int, width: int, causal: bool) -> None:
         super().__init__()
-        self.inner, self.ahead = inner, ahead
-        self.enter = nn.Parameter(torch.randn(2 * inner, width) / math.sqrt(width))
-        self.enter_bias = nn.Parameter(torch.zeros(2 * inner))
-        self.leave = nn.Parameter(torch.zeros(width, inner))
-        self.leave_bias = nn.Parameter(torch.zeros(width))
-        self.near, self.conv3, self.conv5 = nn.ParameterList(), nn.ParameterList(), nn.ParameterList()
-        self.biases = nn.ParameterList()
-        for source in range(len(SOURCES)):
-            edges = len(edges_from(source))
-            for own, outputs, window in ((self.near, 3, 1), (self.conv3, 1, 3), (self.conv5, 1, LONGEST)):
-                shape = edges * outputs * inner, window * inner
-                own.append(nn.Parameter(torch.randn(shape) / math.sqrt(window * inner)))
-            self.biases.append(nn.Parameter(torch.zeros(5, edges * inner)))
+        self.width, self.causal = width, causal
+        self.enter, self.enter_bias = _weights((INPUTS, width), (features,))
+        self.linear, self.linear_bias = _weights((len(EDGES), width), (width,))
+        self.conv3, self.conv3_bias = _weights((len(EDGES), width), (width, 3))
+        self.conv5, self.conv5_bias = _weights((len(EDGES), width), (width, 5))
+        self.glu, self.glu_bias = _weights((len(EDGES), 2 * width), (width,))
+        self.leave = nn.Parameter(torch.zeros(features, width))
+        self.leave_bias = nn.Parameter(torch.zeros(features))
 
-    def forward(self, y: Tensor, *masks_and_gates: Tensor) -> Tensor:
-        *mask, gates = masks_and_gates
-        kept = mask[0].unsqueeze(-1).to(y.dtype) if mask else None
-        states = list(functional.linear(y, self.enter, self.enter_bias).relu().chunk(2, dim=-1))
-        nodes: list[Tensor | None] = [None] * NODES
-        for source in range(len(SOURCES)):
-            if source >= 2:
-                node = nodes[source - 2]
-                assert node is not None
-                states.append(node)
-            places = edges_from(source)
-            mixed = self._mixed(source, states[source], kept, gates[places])
-            for place, one in zip(places, mixed.unbind(-2), strict=True):
-                target = EDGES[place][1]
-                before = nodes[target]
-                nodes[target] = one if before is None else before + one
-        mean = torch.stack([node for node in nodes if node is not None]).mean(0)
+    def forward(self, y: Tensor, mask: Tensor, gates: Tensor | Structure) -> Tensor:
+        """y [batch, tokens, features]; mask [batch, tokens], 0 at padding.
+
+        `gates` are weights [edges, operations], or a structure: then nothing else is computed.
+        """
+        entered = functional.relu(_several(y, self.enter, self.enter_bias))
+        states = [*entered.unbind(-2), *[entered.new_zeros(())] * (len(STATES) - INPUTS)]
+        for source in range(len(STATES) - 1):  # what enters a node comes from earlier states alone
+            leaving = [edge for edge, (begin, _) in enumerate(EDGES) if begin == source]
+            values = self._values(states[source], mask, gates, range(leaving[0], leaving[-1] + 1))
+            for edge, value in zip(leaving, values, strict=True):
+                target = EDGES[edge][1]
+                states[target] = states[target] + value
+        mean = torch.stack(states[INPUTS:]).mean(0)
         return y + functional.linear(mean, self.leave, self.leave_bias)
 
-    def _mixed(self, source: int, x: Tensor, kept: Tensor | None, gates: Tensor) -> Tensor:
-        """The mixed operations of all edges from a source, [batch, tokens, edges, inner]."""
-        x = x if kept is None else x * kept  # a padded token must not reach its neighbours
-        window = shifted(x, self.ahead)
-        three = window[..., self._middle()]
-        linear, first, second = functional.linear(x, self.near[source]).chunk(3, dim=-1)
-        found = (
-            linear, functional.linear(three, self.conv3[source]), functional.linear(window, self.conv5[source]),
-            first, second,
-        )  # fmt: skip
-        edges = gates.shape[0]
-        linear, conv3, conv5, first, second = (
-            (one + bias).unflatten(-1, (edges, self.inner))
-            for one, bias in zip(found, self.biases[source].unbind(0), strict=True)
-        )
-        parts = linear.relu(), conv3.relu(), conv5.relu(), first * second.sigmoid()
-        weights = gates.unsqueeze(-1)  # [edges, operations, 1]
-        mixed = x.unsqueeze(-2) * weights[:, OPERATIONS.index("skip")]
-        for place, part in enumerate(parts):
-            mixed = mixed + part * weights[:, place]
-        return mixed
+    def _values(self, x: Tensor, mask: Tensor, gates: Tensor | Structure, edges: range) -> Iterable[Tensor]:
+        """What edges from one source carry, each [batch, tokens, width]."""
+        # A convolution must not read padding: there x is what earlier biases made of nothing.
+        seen = x * mask.unsqueeze(-1).to(x.dtype)
+        if isinstance(gates, tuple):
+            alone = (self._operation(gates[edge], x, seen, slice(edge, edge + 1)) for edge in edges)
+            return (value.squeeze(-2) for value in alone)
+        its = slice(edges.start, edges.stop)
+        weighed = [
+            weight.unsqueeze(-1).to(x.dtype) * self._operation(name, x, seen, its)
+            for name, weight in zip(OPERATIONS, gates[its].unbind(-1), strict=True)
+            if name != "zeroize"
+        ]
+        return torch.stack(weighed).sum(0).unbind(-2)
 
-    def _middle(self) -> slice:
-        """The three of the five windowed tokens that the shorter convolution sees: the last ones, or the middle."""
-        begin = LONGEST - 3 - self.ahead // 2
-        return slice(begin * self.inner, (begin + 3) * self.inner)
+    def _operation(self, name: Operation, x: Tensor, seen: Tensor, edges: slice) -> Tensor:
+        """One operation of several edges on the same x, [batch, tokens, edges, width]."""
+        if name == "zeroize":
+            return torch.zeros_like(x).unsqueeze(-2)
+        if name == "skip":
+            return x.unsqueeze(-2)
+        if name == "linear":
+            return functional.relu(_several(x, self.linear[edges], self.linear_bias[edges]))
+        if name == "glu":
+            value, gate = _several(x, self.glu[edges], self.glu_bias[edges]).chunk(2, -1)
+            return value * gate.sigmoid()
+        if name == "conv3":
+            return functional.relu(self._convolved(seen, self.conv3[edges], self.conv3_bias[edges]))
+        return functional.relu(self._convolved(seen, self.conv5[edges], self.conv5_bias[edges]))
+
+    def _convolved(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """A convolution over tokens that keeps their number, [batch, tokens, edges, width]."""
+        reach = weight.shape[-1] - 1
+        before = reach if self.causal else reach // 2
+        padded = functional.pad(x.transpose(1, 2), (before, reach - before))
+        out = functional.conv1d(padded, weight.flatten(0, 1), bias.flatten()).transpose(1, 2)
+        return out.reshape(*out.shape[:-1], *bias.shape)
 
 
-def edges_from(source: int) -> list[int]:
-    """The places, in EDGES, of the edges that leave a source."""
-    return [place for place, (begin, _) in enumerate(EDGES) if begin == source]
+class Controller(nn.Module):
+    """A: the task's embedding z [width] -> logits of alpha [edges, operations] (equation 4 and section 3.1)."""
+
+    embedding: Tensor
+    bypassed = False  # while the embedding is taken, which is that of the model without its cells
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("embedding", torch.zeros(features))
+        self.first, self.first_bias = _weights((HIDDEN,), (features,))
+        self.second, self.second_bias = _weights((len(EDGES), len(OPERATIONS)), (HIDDEN,))
+
+    def forward(self) -> Tensor:
+        hidden = functional.relu(functional.linear(self.embedding, self.first, self.first_bias))
+        return _several(hidden, self.second, self.second_bias)
 
 
-def shifted(x: Tensor, ahead: int) -> Tensor:
-    """[batch, tokens, c] -> [batch, tokens, 5 c]: for each token the window of five that ends `ahead` after it."""
-    tokens = x.shape[-2]
-    wide = functional.pad(x, (0, 0, LONGEST - 1 - ahead, ahead))
-    return torch.cat([wide[..., place : place + tokens, :] for place in range(LONGEST)], dim=-1)
+def gumbel(shape: torch.Size, device: torch.device) -> Tensor:
+    """Gumbel noise, from torch's global generator."""
+    return -torch.empty(shape, device=device).exponential_().log()
 
 
-def in_words(structure: Sequence[int]) -> list[str]:
-    """A structure for a reader: each edge with its operation."""
-    return [
-        f"{SOURCES[source]} -> node{node}: {OPERATIONS[operation]}"
-        for (source, node), operation in zip(EDGES, structure, strict=True)
-    ]
+def straight_through(logits: Tensor, temperature: float) -> Tensor:
+    """One-hot at the largest logit of each edge; its gradient is that of softmax(logits / temperature)."""
+    soft = (logits / temperature).softmax(-1)
+    hard = functional.one_hot(logits.argmax(-1), logits.shape[-1]).to(soft.dtype)
+    return hard + (soft - soft.detach())  # in this order, so that the gates are 0 and 1 to the last bit
+
+
+def structure_of(logits: Tensor) -> Structure:
+    """The operation with the largest logit, for each edge."""
+    return tuple(OPERATIONS[place] for place in logits.argmax(-1).tolist())
+
+
+def _several(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Several dense layers on the same x: [..., in] and [layers, out, in] to [..., layers, out]."""
+    out = functional.linear(x, weight.flatten(0, 1), bias.flatten())
+    return out.reshape(*x.shape[:-1], *bias.shape)
+
+
+def _weights(outputs: tuple[int, ...], inputs: tuple[int, ...]) -> tuple[nn.Parameter, nn.Parameter]:
+    """A weight [*outputs, *inputs] that keeps the spread of what it reads through ReLU, and a bias of zero."""
+    weight = torch.randn(*outputs, *inputs) * math.sqrt(2 / math.prod(inputs))
+    return nn.Parameter(weight), nn.Parameter(torch.zeros(outputs))

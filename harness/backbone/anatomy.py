@@ -36,12 +36,11 @@ class FeedForwardPaths(BaseModel):
 class Stack(BaseModel):
     """A run of equal layers. Paths are relative to the body.
 
-    `final` is a norm after the last layer; `masked_at` is the module that is given the attention mask.
+    `final` is a norm after the last layer.
     """
 
     layers: str
     final: str | None = None
-    masked_at: str | None = None
     attention: dict[Literal["self", "cross"], AttentionPaths]
     ffn: FeedForwardPaths
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -51,7 +51,8 @@ class Dense:
             more: Tensor = self.backbone.call(module, inputs[0], shared=shared)
             return output + more
 
-        self.module.register_forward_hook(change)
+        # It is a part of the layer, so it comes before what follows the sublayer, whichever was put first.
+        self.module.register_forward_hook(change, prepend=True)
 
     def _weight_for_each(self) -> Tensor:
         """W, or [tasks, out_features, in_features] in a pass that serves several tasks."""
@@ -91,10 +92,11 @@ class Sublayer:
     module: nn.Module  # the dense layer that gives its output
     width: int
 
-    def after(self, module: nn.Module) -> None:
-        """Let the sublayer give module(y)."""
+    def after(self, module: nn.Module, through: Callable[[Tensor], Tensor] | None = None) -> None:
+        """Let the sublayer give module(y), or through(y) where `module` must be called with more than y."""
         self.backbone.put(self.name, module)
-        self.module.register_forward_hook(lambda _, __, output: self.backbone.call(module, output))
+        compute = through or (lambda y: self.backbone.call(module, y))
+        self.module.register_forward_hook(lambda _, __, output: compute(output))
 
     def beside(self, module: nn.Module) -> None:
         """Let the sublayer give y + module(x), x being what the sublayer reads."""
@@ -152,6 +154,7 @@ class Backbone(nn.Module):
     """
 
     several: Several | None = None  # set for a pass that serves several tasks
+    explores = False  # set while an outer loop learns what the adaptations themselves leave alone
 
     def __init__(self, model: PreTrainedModel, anatomy: Anatomy, kind: Kind, head: frozenset[str]) -> None:
         super().__init__()
@@ -189,7 +192,7 @@ class Backbone(nn.Module):
             key += "_"
         self.added[key] = module
 
-    def call(self, module: nn.Module, *inputs: Tensor, shared: tuple[Tensor, ...] = ()) -> Any:
+    def call(self, module: nn.Module, *inputs: Tensor, shared: tuple[Any, ...] = ()) -> Any:
         """module(*inputs, *shared); `inputs` are [batch, ...], `shared` have no batch axis but a task's own.
 
         Every use of an added module passes here, so that one pass can serve several tasks.
@@ -197,6 +200,13 @@ class Backbone(nn.Module):
         if self.several is None:
             return module(*inputs, *shared)
         return call_for_each(self.several, module, inputs, shared)
+
+    def stacks(self) -> dict[str, nn.Module]:
+        """The modules that read the tokens and the mask of each stack: the body itself where there is one stack."""
+        paths = self.anatomy.stacks
+        if len(paths) == 1:
+            return dict.fromkeys(paths, self.body)
+        return {name: self.body.get_submodule(stack.layers.rpartition(".")[0]) for name, stack in paths.items()}
 
     def layers(self) -> Iterator[tuple[str, str, nn.Module]]:
         """Each layer as (stack, name, module), encoder first."""
@@ -239,20 +249,6 @@ class Backbone(nn.Module):
         stack = list(self.anatomy.stacks.values())[-1]
         last = stack.final or f"{stack.layers}.{len(list(self.body.get_submodule(stack.layers).children())) - 1}"
         return Final(self, self.body.get_submodule(last), self.width)
-
-    def padding_of(self, stack: str) -> list[Tensor]:
-        """A list that holds the attention mask of the present pass through a stack, [batch, tokens], or nothing."""
-        held: list[Tensor] = []
-        where = self.anatomy.stacks[stack].masked_at  # type: ignore[index]
-        if where is None:
-            raise Unsupported(f"anatomy.yaml does not say where the {stack} of this architecture is given its mask")
-
-        def keep(_: nn.Module, __: tuple[Any, ...], named: dict[str, Any]) -> None:
-            mask = named.get("attention_mask")
-            held[:] = [mask] if isinstance(mask, Tensor) and mask.ndim == 2 else []
-
-        self.body.get_submodule(where).register_forward_pre_hook(keep, with_kwargs=True)
-        return held
 
     def attentions(self) -> list[Attention]:
         """Every attention: self-attention of all stacks, and cross-attention where there is one."""

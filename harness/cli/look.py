@@ -20,8 +20,8 @@ def show_list(options: Namespace) -> int:
     """Print what was discovered, a line each or as JSON."""
     rows: dict[str, dict[str, Any]]
     if options.what == "methods":
-        rows = {name: method.spec.model_dump() for name, method in methods().items()}
-        lines = [f"{name:<16}{row['label']}: {row['summary']}" for name, row in rows.items()]
+        rows = {name: method.spec.model_dump() | {"leaks": method.leaks} for name, method in methods().items()}
+        lines = [f"{name:<16}{row['label']}: {row['summary']}{_mark(row['leaks'])}" for name, row in rows.items()]
     elif options.what == "tasks":
         rows = {name: task.spec.model_dump() for name, task in tasks().items()}
         lines = [f"{name:<16}{row['label']}: {row['summary']}" for name, row in rows.items()]
@@ -33,6 +33,10 @@ def show_list(options: Namespace) -> int:
         ]
     print(json.dumps(rows, indent=2) if options.json else "\n".join(lines))
     return 0
+
+
+def _mark(leaks: bool) -> str:
+    return " (sees the future: no rank in causal tasks)" if leaks else ""
 
 
 def show_status(options: Namespace) -> int:

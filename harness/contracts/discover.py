@@ -63,6 +63,11 @@ class Method:
                 raise bad(self.folder / "method.py", "the class", type(part).__name__, f"it lacks {needed}; define it")
         return built
 
+    @property
+    def leaks(self) -> bool:
+        """Whether one of its adaptations lets a token see later ones."""
+        return any(isinstance(part, Adaptation) and part.leaks for part in self.adaptations())
+
     def preparation(self) -> Preparation | None:
         """The method's preparation with its options, None for `none`."""
         name, options = self.spec.preparation

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from harness.contracts.model import Strict
 
 Kind = Literal["token-classification", "causal-lm", "summarization"]
+CAUSAL: tuple[Kind, ...] = ("causal-lm", "summarization")  # a token that sees later ones has read its answer
 
 
 def _share(value: Any) -> Any:

@@ -71,6 +71,7 @@ class Learner:
 
     def __post_init__(self) -> None:
         self.parameters = dict(self.backbone.named_parameters())
+        self.backbone.explores = bool(self.updates.controller & self.updates.outer)
         embeddings = {id(module.weight) for module in self.backbone.modules() if isinstance(module, nn.Embedding)}
         # Embeddings of positions are read once for all rows, so a pass cannot give each task its own.
         self.together = not any(id(self.parameters[name]) in embeddings for name in self.updates.inner)
@@ -106,7 +107,7 @@ class Learner:
         return meta_gradient(losses, body, start, support, query, self.inner, self.order, self.memory)
 
     def _parts(self, support: list[Batch], tasks: int) -> tuple[TaskLosses, Values, Values]:
-        losses = TaskLosses(self.backbone, tasks, self._seen(support, tasks))
+        losses = TaskLosses(self.backbone, tasks, self._seen(support, tasks), noise=torch.initial_seed())
         start = {
             name: self.parameters[name].detach().expand(tasks, *self.parameters[name].shape)
             for name in sorted(self.updates.inner)

@@ -21,15 +21,19 @@ class TaskLosses:
     """(body, adapted, batch) -> a loss a task, [tasks]; the batch holds the tasks' rows one after another.
 
     `body` and `adapted` are values by the names of the backbone's parameters; `adapted`, and the `seen`
-    buffers in which adaptations keep what they observed, have a task axis.
+    buffers in which adaptations keep what they observed, have a task axis. With `noise`, every pass draws the
+    same numbers (dropout, Gumbel): a structure then holds for a whole episode, and a pass can be asked again.
     """
 
-    def __init__(self, backbone: Backbone, tasks: int, seen: Values | None = None) -> None:
+    def __init__(self, backbone: Backbone, tasks: int, seen: Values | None = None, noise: int | None = None) -> None:
         self.backbone = backbone
         self.tasks = tasks
         self.seen = seen or {}
+        self.noise = noise
 
     def __call__(self, body: Values, adapted: Values, batch: Batch) -> Tensor:
+        if self.noise is not None:
+            torch.manual_seed(self.noise)
         inputs = dict(batch)
         labels = inputs.pop("labels")
         if self.backbone.kind == "summarization":

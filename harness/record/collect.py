@@ -17,7 +17,7 @@ COLUMNS = (
     "primary", "direction", "fingerprint", "adaptation_seconds", "prediction_seconds", "preparation_seconds",
     "peak_rss_mib", "peak_device_mib", "trained_parameters", "model_parameters", "stored_bytes", "trained_tokens",
     "trained_share", "wanted_share", "sized",
-    "arithmetic_cpu_seconds", "error", "report", "statistics", "train", "provenance",
+    "arithmetic_cpu_seconds", "leaks", "error", "report", "statistics", "train", "provenance",
 )  # fmt: skip
 
 
@@ -58,6 +58,7 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, float]) -> list[dict[st
         "primary": True,
         "direction": task.direction,
         "fingerprint": cell.fingerprint,
+        "leaks": bool(record.get("leaks")),  # a cell without a record shows no score that could mislead
         "error": record.get("error"),
         "preparation_seconds": preparation.get(cell.checkpoint or "", 0.0),
         "train": json.dumps(record.get("train"), sort_keys=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import matplotlib
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 
 from harness.base.files import whole_file
 from harness.contracts.plan import Plan
-from harness.table.scores import TaskScores, Value
+from harness.table.scores import Group, TaskScores, Value
 
 matplotlib.use("Agg")
 matplotlib.rcParams["svg.hashsalt"] = "headstart"  # else the same figure has other bytes at every run
@@ -87,7 +87,7 @@ def _styles(scores: TaskScores) -> dict[str, dict[str, Any]]:
     styles: dict[str, dict[str, Any]] = {}
     for place, method in enumerate(method for method in scores.about if not scores.control(method)):
         colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
-        styles[method] = {"color": colour, "marker": marker, "linestyle": "-"}
+        styles[method] = {"color": colour, "marker": marker, "linestyle": ":" if scores.leaks(method) else "-"}
     for place, method in enumerate(method for method in scores.about if scores.control(method)):
         colour, marker = GREYS[place % len(GREYS)], CONTROL_MARKERS[place % len(CONTROL_MARKERS)]
         styles[method] = {"color": colour, "marker": marker, "linestyle": "--"}
@@ -135,8 +135,8 @@ def _legend(figure: Any, scores: TaskScores, panel: Any, columns: int) -> None:
     styles = _styles(scores)
     for method in sorted(styles, key=lambda method: _standing(scores, method)):
         places = [(method, domain, budget) for domain in scores.domains for budget in scores.budgets]
-        notes = ["control"] if scores.control(method) else []
-        notes += [] if all(scores.complete(place) for place in places) else ["has holes"]
+        notes = {"contender": [], "leaking": ["sees the future"], "control": ["control"]}[scores.group(method)]
+        notes = notes + ([] if all(scores.complete(place) for place in places) else ["has holes"])
         note = f" ({', '.join(notes)})" if notes else ""
         label = f"{scores.label(method)}{note}".replace("$", r"\$")  # no formulas in names
         handles += panel.plot([], [], markersize=4.5, linewidth=1.2, label=label, **styles[method])
@@ -146,11 +146,11 @@ def _legend(figure: Any, scores: TaskScores, panel: Any, columns: int) -> None:
         figure.legend(handles=handles, loc="outside right upper", frameon=False, title=title, **shape)
 
 
-def _standing(scores: TaskScores, method: str) -> tuple[bool, bool, float]:
-    """Where a method stands in the legend: by its mean at the largest budget, then holes, then controls."""
+def _standing(scores: TaskScores, method: str) -> tuple[int, bool, float]:
+    """Where a method stands in the legend: by its mean at the largest budget, then holes, leaks and controls."""
     mean = scores.value(method, scores.domains, scores.budgets[-1:]).mean
     sign = -1.0 if scores.run.direction == "max" else 1.0
-    return scores.control(method), mean is None, sign * (mean or 0.0)
+    return get_args(Group).index(scores.group(method)), mean is None, sign * (mean or 0.0)
 
 
 def _numbers(values: Sequence[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:

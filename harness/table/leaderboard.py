@@ -16,7 +16,7 @@ from harness.table.statistics import Rank, rank_methods
 
 ALL = "all"  # the budget's name in rows that are means over the budgets
 COLUMNS = (
-    "rank", "tie_group", "method", "label", "control", "budget", "mean", "low", "high", "coverage", "statuses",
+    "rank", "tie_group", "method", "label", "control", "leaks", "budget", "mean", "low", "high", "coverage", "statuses",
     "tied_with", "p_value", "pairs", "trained_parameters", "trained_share", "wanted_share", "sized", "stored_bytes",
     "adaptation_seconds", "prediction_seconds", "preparation_seconds", "preparation_seconds_spread", "peak_rss_mib",
     "peak_device_mib", "seeds", "metric", "direction", "source",
@@ -36,7 +36,7 @@ def write_leaderboards(plan: Plan, records: pd.DataFrame) -> None:
 
 
 def task_board(plan: Plan, records: pd.DataFrame, task: str) -> list[Row]:
-    """A task's rows: for each budget, then for all of them, the ranked methods and after them those with holes."""
+    """A task's rows: for each budget, then for all of them, the ranked methods, then those with holes or a leak."""
     scores = TaskScores(plan, records, task)
     cells = records[records.task == task].drop_duplicates(["method", "domain", "budget", "seed"])
     planned = [cell for cell in plan.cells() if cell.task == task]
@@ -45,7 +45,7 @@ def task_board(plan: Plan, records: pd.DataFrame, task: str) -> list[Row]:
     rows: list[Row] = []
     for name, budgets in [*chosen, (ALL, scores.budgets)]:
         ranks = _ranks(scores, budgets)
-        unranked = [method for method in scores.methods if method not in ranks]
+        unranked = sorted((method for method in scores.methods if method not in ranks), key=scores.leaks)
         for method in [*ranks, *unranked]:
             mine = cells[(cells.method == method) & cells.budget.isin(budgets)]
             its = [cell for cell in planned if cell.method == method and cell.budget in budgets]
@@ -61,8 +61,8 @@ def task_board(plan: Plan, records: pd.DataFrame, task: str) -> list[Row]:
 
 
 def _ranks(scores: TaskScores, budgets: Sequence[int]) -> dict[str, Rank]:
-    """The methods without holes, from best to worst."""
-    paired = {method: scores.paired(method, budgets) for method in scores.methods}
+    """The methods without holes, from best to worst; one that sees what it predicts has no rank."""
+    paired = {method: scores.paired(method, budgets) for method in scores.methods if not scores.leaks(method)}
     whole = {method: values for method, values in paired.items() if values is not None}
     return {rank.method: rank for rank in rank_methods(whole, scores.run.direction)}
 
@@ -78,6 +78,7 @@ def _result(scores: TaskScores, method: str, budgets: Sequence[int], rank: Rank 
         "method": method,
         "label": scores.label(method),
         "control": scores.control(method),
+        "leaks": scores.leaks(method),
         "mean": value.mean,
         "low": value.low,
         "high": value.high,
@@ -142,7 +143,7 @@ def _preparation(cells: pd.DataFrame, planned: Sequence[Cell]) -> Row:
 def overall_board(plan: Plan, boards: dict[str, list[Row]]) -> tuple[list[str], list[Row]]:
     """The columns and rows of `overall.csv`: the mean rank over a method's tasks, all budgets together.
 
-    A method with a hole in any of its tasks has no mean rank and stands last. `tasks` says how many tasks the
+    A method with a hole or a leak in any of its tasks has no mean rank and stands last. `tasks` says how many tasks the
     mean is over: methods that take part in different tasks compare with care.
     """
     found: dict[str, dict[str, Row]] = {}
@@ -156,7 +157,7 @@ def overall_board(plan: Plan, boards: dict[str, list[Row]]) -> tuple[list[str], 
     for row in ordered:
         mean = row["mean_rank"]
         row["rank"] = 1 + sum(other < mean for other in means) if isinstance(mean, float) else None
-    columns = ["rank", "method", "label", "control", "mean_rank", "tasks", "coverage"]
+    columns = ["rank", "method", "label", "control", "leaks", "mean_rank", "tasks", "coverage"]
     return columns + [f"{what}_{task}" for task in boards for what in PER_TASK], ordered
 
 
@@ -171,6 +172,7 @@ def _overall_row(plan: Plan, method: str, rows: dict[str, Row]) -> Row:
         "method": method,
         "label": plan.methods[method]["label"],
         "control": bool(plan.methods[method]["control"]),
+        "leaks": any(bool(row["leaks"]) for row in rows.values()),
         "mean_rank": float(np.mean(whole)) if len(whole) == len(ranks) else None,
         "tasks": f"{len(rows)}/{len(plan.tasks)}",
         "coverage": f"{sum(int(done) for done, _ in halves)}/{sum(int(planned) for _, planned in halves)}",

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from harness.contracts.method import CAUSAL
 from harness.contracts.plan import Plan
 from harness.table.statistics import Floats, example_weights, interval, replicates
 
 Place = tuple[str, str, int]  # method, domain, budget
+Group = Literal["contender", "leaking", "control"]
+LEAK_MARK = "‡"
+LEAKING = (
+    f"{LEAK_MARK} A token of this method sees later ones, so it has read what it predicts: its numbers stand apart "
+    "and have no rank."
+)
 
 
 @dataclass(frozen=True)
@@ -44,11 +51,14 @@ class TaskScores:
         self.domains = sorted({domain for _, domain, _ in self.planned}, key=self.run.domains.index)
         self.budgets = sorted({budget for _, _, budget in self.planned})
         self.seeds = sorted({seed for seeds in self.planned.values() for seed in seeds})
+        mine = records[records.task == task]
+        leaking = set(mine[mine.leaks.astype(bool)].method) if self.run.kind in CAUSAL else set()
+        self.leaking: set[str] = leaking & set(self.methods)
         self.scores: dict[Place, dict[int, float]] = defaultdict(dict)
         self.examples: dict[str, int] = {}
         self._statistics: dict[Place, dict[int, Any]] = defaultdict(dict)
         self._replicates: dict[Place, Floats | None] = {}
-        self._read(records[(records.task == task) & (records.status == "done") & records.primary.astype(bool)])
+        self._read(mine[(mine.status == "done") & mine.primary.astype(bool)])
 
     def _read(self, primary: pd.DataFrame) -> None:
         names = ["method", "domain", "budget", "seed", "score", "n", "statistics"]
@@ -66,6 +76,14 @@ class TaskScores:
     def control(self, method: str) -> bool:
         """Whether the method is a control."""
         return bool(self.about[method]["control"])
+
+    def leaks(self, method: str) -> bool:
+        """Whether the method's tokens see later ones where that gives the answer away."""
+        return method in self.leaking
+
+    def group(self, method: str) -> Group:
+        """What the method is on a board: a contender, a leaking method that is shown apart, or a control."""
+        return "leaking" if self.leaks(method) else "control" if self.control(method) else "contender"
 
     def complete(self, place: Place) -> bool:
         """Whether every planned cell of a method, domain and budget has a score."""

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from harness.adaptations.tams import Tams
 from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.contracts.adaptation import Adaptation
@@ -36,6 +37,7 @@ from tests.contract.cells import (
     task_of,
 )
 from tests.contract.probes import cache_error, future_seen, logits
+from tests.contract.structures import set_structure
 
 OTHERWISE = "does not start as the backbone"  # a README that says so takes its method out of the test of the start
 EXACT = 1e-6
@@ -205,7 +207,8 @@ def without_gold(case: Case, example: dict[str, Any]) -> Any:
 def test_no_token_sees_the_future(case: Case, checkpoint: Read) -> None:
     backbone = attached(case, checkpoint)
     shake(backbone)
-    assert future_seen(backbone) < ROUNDING
+    seen = future_seen(backbone)
+    assert (seen > ROUNDING) == case.folder.leaks, f"{seen:.2g} of later tokens is seen; a method that does must say so"
 
 
 @pytest.mark.parametrize("case", [case for case in cases() if case.kind == "summarization"], ids=str)
@@ -237,6 +240,20 @@ def test_a_leak_is_found(architecture: str, kind: Any, checkpoint: Read) -> None
     assert future_seen(backbone) > 1e-3
     if kind == "summarization":
         assert cache_error(backbone) > 1e-3
+
+
+@pytest.mark.parametrize(("architecture", "kind"), [("gpt2", "causal-lm"), ("bart", "summarization")])
+@pytest.mark.parametrize("padding", ["causal", "symmetric"])
+def test_tams_says_what_its_padding_lets_a_token_see(
+    architecture: str, kind: Any, padding: Any, checkpoint: Read
+) -> None:
+    backbone, tams = checkpoint(architecture, kind).backbone(0), Tams(width=8, padding=padding)
+    attach(backbone, [tams], 0)
+    shake(backbone)
+    set_structure(backbone)
+    assert (future_seen(backbone) > ROUNDING) == tams.leaks == (padding == "symmetric")
+    if kind == "summarization":  # a symmetric convolution reads later tokens that generation does not have
+        assert (cache_error(backbone) > 1e-3) == tams.leaks
 
 
 def starts_otherwise(case: Case) -> bool:

@@ -13,6 +13,7 @@ from harness.record.collect import COLUMNS
 
 LABELS = {"alpha": "Alpha | one", "beta": "Beta", "gamma": "Gamma", "zero": "Zero-shot"}
 METRICS = {"ner": "f1", "lm": "perplexity", "sums": "rouge1"}
+LEAKY = ("leaky",)
 EXAMPLES = 40
 Hole = tuple[str, str, str, int, int]  # task, method, domain, budget, seed
 
@@ -105,6 +106,7 @@ def _cell_row(plan: Plan, cell: Cell) -> dict[str, Any]:
         "primary": True,
         "direction": task.direction,
         "fingerprint": cell.fingerprint,
+        "leaks": cell.method in LEAKY,
         "preparation_seconds": 12.0 if cell.checkpoint else 0.0,
     }
 
@@ -127,7 +129,7 @@ def _task_plan(task: str, domains: list[str], budgets: list[int], changes: dict[
     return TaskPlan(
         label=f"The task {task}",
         folder=f"tasks/{task}",
-        kind="token-classification",
+        kind="token-classification" if METRICS[task] == "f1" else "causal-lm",
         metric=METRICS[task],
         direction="min" if METRICS[task] == "perplexity" else "max",
         source=changes.get("source", "embedded"),

@@ -13,10 +13,10 @@ import pytest
 from harness.contracts.plan import Plan
 from harness.table.figures import draw, write_figures
 from harness.table.leaderboard import write_leaderboards
-from harness.table.scores import TaskScores, Value
+from harness.table.scores import LEAKING, TaskScores, Value
 from harness.table.sparsity import write_sparsity
 from harness.table.tables import COLUMNS, shown_value, write_tables
-from tests.unit.made_records import made_plan, made_records
+from tests.unit.made_records import LABELS, made_plan, made_records
 
 LEVELS = {"alpha": 2.5, "beta": 1.5, "gamma": 0.5, "zero": -1.0}
 HOLE = {("ner", "beta", "fi", 8, 1): "error", ("ner", "beta", "fi", 8, 2): "timeout"}
@@ -199,6 +199,55 @@ def test_overall_takes_no_mean_over_holes(plan: Plan) -> None:
     assert np.isnan(beta.mean_ner)
     assert beta.mean_lm > 0
     assert (beta.coverage, beta.coverage_ner) == ("22/24", "10/12")
+
+
+def with_leak(tmp_path: Path) -> tuple[Plan, pd.DataFrame]:
+    """A plan with the best method leaking, and its records."""
+    plan = made_plan(str(tmp_path), methods={"leaky": "Leaky", **LABELS})
+    return plan, made_records(plan, LEVELS | {"leaky": 9.0}, noise=0.2)
+
+
+def test_a_leaking_method_has_no_rank_where_the_future_is_the_answer(tmp_path: Path) -> None:
+    plan, records = with_leak(tmp_path)
+    write_leaderboards(plan, records)
+    for name, ranked in (("ner", 5), ("lm", 4)):
+        board = table(plan, f"leaderboard/{name}.csv").query("budget == 'all'").set_index("method")
+        assert sorted(board["rank"].dropna()) == list(range(1, ranked + 1))
+        assert board.loc["leaky", "mean"] > 0
+        assert board.loc["leaky", "leaks"] == (name == "lm")
+        assert np.isnan(board.loc["leaky", "rank"]) == (name == "lm")
+        assert np.isnan(board.loc["leaky", "tie_group"]) == (name == "lm")
+        assert list(board.index)[0 if name == "ner" else -1] == "leaky"
+        assert board.loc["alpha", "rank"] == (1 if name == "lm" else 2)
+        assert not board.drop("leaky").leaks.any()
+    without = made_plan(str(tmp_path / "without"))
+    write_leaderboards(without, records[records.method != "leaky"])
+    alone, beside = (table(its, "leaderboard/lm.csv").set_index(["method", "budget"]) for its in (without, plan))
+    # The others' ranks, ties and p-values do not know of it.
+    pd.testing.assert_frame_equal(beside.drop("leaky"), alone, check_dtype=False)
+    overall = table(plan, "leaderboard/overall.csv").set_index("method")
+    assert list(overall.index)[-1] == "leaky"
+    assert np.isnan(overall.loc["leaky", "mean_rank"])
+    assert overall.loc["leaky", "leaks"]
+    assert overall.loc["alpha", "rank"] == 1
+
+
+def test_a_leaking_method_is_shown_apart_with_a_sentence(tmp_path: Path) -> None:
+    plan, records = with_leak(tmp_path)
+    write_tables(plan, records)
+    lines = text(plan, "tables/lm.md").splitlines()
+    begin = next(place for place, line in enumerate(lines) if line.startswith("| **sees the future**"))
+    assert lines[begin + 1].startswith("| Leaky ‡ |")
+    assert lines[begin + 2].startswith("| **control**")
+    assert lines[-1] == LEAKING
+    assert "‡" not in text(plan, "tables/ner.md")
+    for name in ("lm.csv", "lm.metrics.csv"):
+        found = table(plan, f"tables/{name}")
+        assert set(found[found.leaks].method) == {"leaky"}
+    assert not table(plan, "tables/ner.csv").leaks.any()
+    figure = draw(TaskScores(plan, records, "lm"))
+    names = [entry.get_text() for entry in figure.legends[0].get_texts()]
+    assert names[-2:] == ["Leaky (sees the future)", "Zero-shot (control)"]
 
 
 def test_a_finished_cell_without_a_score_is_a_hole(plan: Plan) -> None:
