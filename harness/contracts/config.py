@@ -79,6 +79,7 @@ class RunConfig(Strict):
     output: str
     seeds: Seeds
     methods: Literal["all"] | list[str] = "all"
+    leave_out: list[str] = Field([], description="of all methods, those that this run does without")
     tasks: dict[str, TaskRun]
     backbones: dict[str, BackboneSpec]
     match_parameters: Share | None = Field(

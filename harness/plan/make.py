@@ -84,7 +84,9 @@ class Planner:
 
     def _chosen_methods(self, names: Any, field: str) -> list[str]:
         if names == "all":
-            return list(self.methods)
+            for name in self.config.leave_out:
+                one_of(name, list(self.methods), self.where, "leave_out")
+            return [name for name in self.methods if name not in self.config.leave_out]
         for place, name in enumerate(names):
             one_of(name, list(self.methods), self.where, field)
             if name in names[:place]:
