@@ -208,9 +208,4 @@ class Course:
 
     def _features(self, domain: str) -> list[Features]:
         """A domain's examples as the model reads them."""
-        split = "train"
-        if self.workshop.task.kind == "causal-lm" and self.meta.documents == "unlabeled":
-            split = "unlabeled"
-        lengths = self.workshop.max_length, self.workshop.target_length
-        encoded = self.workshop.task.encode(self.workshop.examples(domain, split), self.tokenizer, *lengths)
-        return [window for windows in encoded for window in windows]
+        return self.workshop.features(domain, self.tokenizer, self.meta.documents)
