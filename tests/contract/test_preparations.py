@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest import mock
 
 import pytest
@@ -13,7 +13,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from harness.adaptations.adapter import Adapter
+from harness.adaptations.adapter_fusion import AdapterFusion
 from harness.backbone.load import Checkpoint
+from harness.base.errors import UserError
 from harness.base.files import write_lines
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.preparation import Preparation
@@ -21,6 +23,7 @@ from harness.learn.resume import Resume
 from harness.learn.save import ADAPTATION, attach, load_start
 from harness.meta import outer
 from harness.prepare.dapt import Dapt
+from harness.prepare.fusion import Fusion
 from harness.prepare.meta import Meta
 from harness.prepare.multitask import Multitask
 from harness.prepare.workshop import Workshop
@@ -68,7 +71,7 @@ def meta(**changes: Any) -> Meta:
 
 
 def prepared(
-    folder: Path, architecture: str, checkpoint: Path, preparation: Meta, adaptations: Any = None
+    folder: Path, architecture: str, checkpoint: Path, preparation: Preparation, adaptations: Any = None
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The model's tensors before and after, and the adaptation's start under the names that it has there."""
     adaptations = [Adapter(bottleneck=4)] if adaptations is None else adaptations
@@ -171,17 +174,20 @@ class Stopped(Exception):
 
 
 @pytest.mark.parametrize(
-    "preparation",
+    ("preparation", "adaptation", "stop_at"),
     [
-        meta(outer={"iterations": 7}, order=2, memory="recompute"),
-        meta(outer={"iterations": 7, "patience": 5, "check_every": 1}, head="fresh"),
-        Multitask(steps=7, batch_size=2, lr=0.01),
-        Dapt(steps=7, batch_size=2, lr=0.01),
+        (meta(outer={"iterations": 7}, order=2, memory="recompute"), Adapter(bottleneck=4), 3),
+        (meta(outer={"iterations": 7, "patience": 5, "check_every": 1}, head="fresh"), Adapter(bottleneck=4), 3),
+        (Multitask(steps=7, batch_size=2, lr=0.01), Adapter(bottleneck=4), 3),
+        (Dapt(steps=7, batch_size=2, lr=0.01), Adapter(bottleneck=4), 3),
+        (Fusion(steps=3, batch_size=2, lr=0.01), AdapterFusion(bottleneck=4), 2),
+        (Fusion(steps=3, batch_size=2, lr=0.01), AdapterFusion(bottleneck=4), 3),
+        (Fusion(steps=3, batch_size=2, lr=0.01, head="fresh"), AdapterFusion(bottleneck=4), 5),
     ],
-    ids=["second order", "patience", "multitask", "dapt"],
+    ids=["second order", "patience", "multitask", "dapt", "fusion 2", "fusion 3", "fusion 5"],
 )
 def test_a_stopped_preparation_goes_on_to_the_same_bytes(
-    preparation: Preparation, checkpoint_folder: Folder, tmp_path: Path
+    preparation: Preparation, adaptation: Adaptation, stop_at: int, checkpoint_folder: Folder, tmp_path: Path
 ) -> None:
 
     def run(folder: Path, stop_at: int | None = None) -> bytes:
@@ -191,7 +197,7 @@ def test_a_stopped_preparation_goes_on_to_the_same_bytes(
             "bert",
             checkpoint_folder("bert"),
             preparation,
-            [Adapter(bottleneck=4)],
+            [adaptation],
             "t" if preparation.per_domain else None,
         )
         kept = 0
@@ -211,9 +217,60 @@ def test_a_stopped_preparation_goes_on_to_the_same_bytes(
 
     whole = run(tmp_path / "whole")
     with pytest.raises(Stopped):
-        run(tmp_path / "stopped", stop_at=3)
+        run(tmp_path / "stopped", stop_at=stop_at)
     torch.manual_seed(99)
     assert run(tmp_path / "stopped") == whole
+
+
+@pytest.mark.parametrize("head", ["keep", "fresh"])
+@pytest.mark.parametrize("architecture", ["bert", "gpt2", "bart"])
+def test_fusion_leaves_the_body_and_gives_one_adapter_a_domain(
+    architecture: str, head: Literal["keep", "fresh"], checkpoint_folder: Folder, tmp_path: Path
+) -> None:
+    preparation = Fusion(steps=3, batch_size=2, lr=0.01, head=head)
+    adaptation = AdapterFusion(bottleneck=4, sources=5)
+    _, after = prepared(tmp_path, architecture, checkpoint_folder(architecture), preparation, [adaptation])
+    kind: Any = KINDS[architecture]
+    bare = dict(Checkpoint(checkpoint_folder(architecture), kind, labels_of(kind)).model.named_parameters())
+    for name, value in after.items():
+        if group(name) == "body":
+            assert torch.equal(value, bare[name.removeprefix("model.")]), "the body was frozen"
+    assert any(group(name) == "head" for name in after) == (head == "keep" and architecture == "bert")
+    ups = {name: value for name, value in after.items() if name.endswith(".up")}
+    places = {name.split(".")[1] for name in ups}
+    for place in places:
+        first, second = (ups[f"added.{place}.adapters.{source}.up"] for source in range(2))
+        assert first.abs().max() > 0
+        assert not torch.equal(first, second), "each domain has its own"
+    assert len(ups) == 2 * len(places), "two domains of meta_train, not the option's five"
+    read = Checkpoint(tmp_path / "saved", kind, labels_of(kind))
+    assert read.model.config.adapter_sources == ["a", "b"]
+    backbone = read.backbone(0)
+    attach(backbone, [adaptation], 0)
+    load_start(backbone, tmp_path / "saved")
+    now = dict(backbone.named_parameters())
+    assert all(torch.equal(now[name], value) for name, value in after.items())
+
+
+def test_fusion_trains_each_adapter_as_if_alone(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    """With a fresh head nothing passes from a domain to the next, so the second's adapter is that of a run without the first."""
+    adaptation = AdapterFusion(bottleneck=4)
+    preparation = Fusion(steps=3, batch_size=2, lr=0.01, head="fresh")
+    (tmp_path / "both").mkdir()
+    _, both = prepared(tmp_path / "both", "bert", checkpoint_folder("bert"), preparation, [adaptation])
+    (tmp_path / "one").mkdir()
+    workshop = workshop_for(tmp_path / "one", "bert", checkpoint_folder("bert"), preparation, [adaptation], None)
+    workshop.readable = ["b"]
+    preparation.prepare(workshop)
+    alone = load_file(workshop.saved_to / ADAPTATION)
+    for name, value in alone.items():
+        if ".adapters.0." in name:
+            assert torch.equal(value, both[f"added.{name.replace('.adapters.0.', '.adapters.1.')}"])
+
+
+def test_fusion_wants_its_adaptation(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="name that under `adapt`"):
+        prepared(tmp_path, "bert", checkpoint_folder("bert"), Fusion(steps=1), [Adapter()])
 
 
 def test_domains_that_are_kept_back_are_not_read(checkpoint_folder: Folder, tmp_path: Path) -> None:
