@@ -253,7 +253,7 @@ def test_fusion_leaves_the_body_and_gives_one_adapter_a_domain(
 
 
 def test_fusion_trains_each_adapter_as_if_alone(checkpoint_folder: Folder, tmp_path: Path) -> None:
-    """With a fresh head nothing passes from a domain to the next, so the second's adapter is that of a run without the first."""
+    """With a fresh head nothing passes from domain to domain: without the first, the second's adapter is the same."""
     adaptation = AdapterFusion(bottleneck=4)
     preparation = Fusion(steps=3, batch_size=2, lr=0.01, head="fresh")
     (tmp_path / "both").mkdir()
