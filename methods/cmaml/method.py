@@ -59,8 +59,8 @@ class Private(nn.Module):
 class Select(Strict):
     """How a domain's structure is selected: inner steps with an L1 penalty, then a threshold."""
 
-    steps: int = Field(5, ge=1)
-    lr: float = Field(0.03, gt=0)
+    steps: int = Field(10, ge=1)
+    lr: float = Field(0.1, gt=0)
     l1: float = Field(0.02, ge=0, description="weight of the sum of the private part's absolute values")
     threshold: float = Field(0.5, ge=0, description="a connection is kept above this share of its layer's norm")
 
