@@ -18,7 +18,7 @@ SPREAD = 0.02  # of new weights, as BERT's
 class FusedAdapters(nn.Module):
     """h -> h + V sum_n s_n a_n(h), s = softmax_n((Q h) . (K a_n(h))), over frozen adapters a_n, each without residual.
 
-    Equations 3 to 5 of section 3.2; V is the identity at the start, and s nearly even.
+    The fusion layer of section 3.2. At the start Q is zero and V the identity: h plus the mean of the adapters.
     """
 
     def __init__(self, width: int, bottleneck: int, sources: int) -> None:
@@ -27,7 +27,7 @@ class FusedAdapters(nn.Module):
         for adapter in adapters:
             nn.init.normal_(adapter.up, std=SPREAD)  # zeros would leave nothing to choose from
         self.adapters = nn.ModuleList(adapters).requires_grad_(False)
-        self.query = nn.Parameter(torch.randn(width, width) * SPREAD)
+        self.query = nn.Parameter(torch.zeros(width, width))
         self.key = nn.Parameter(torch.randn(width, width) * SPREAD)
         self.value = nn.Parameter(torch.eye(width))
 

@@ -9,6 +9,7 @@ from unittest import mock
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -18,10 +19,13 @@ from harness.backbone.load import Checkpoint
 from harness.base.errors import UserError
 from harness.base.files import write_lines
 from harness.contracts.adaptation import Adaptation
+from harness.contracts.discover import load_module, methods
 from harness.contracts.preparation import Preparation
 from harness.learn.resume import Resume
 from harness.learn.save import ADAPTATION, attach, load_start
 from harness.meta import outer
+from harness.prepare import meta as meta_module
+from harness.prepare.cmaml import Cmaml
 from harness.prepare.dapt import Dapt
 from harness.prepare.fusion import Fusion
 from harness.prepare.meta import Meta
@@ -68,6 +72,17 @@ def meta(**changes: Any) -> Meta:
     inner = {"steps": 2, "batch_size": 2, "lr": 0.1} | changes.pop("inner", {})
     outer_ = {"iterations": 2, "meta_batch": 2, "query": 2, "lr": 0.01} | changes.pop("outer", {})
     return Meta.model_validate({"inner": inner, "outer": outer_, **changes})
+
+
+def cmaml(**changes: Any) -> Cmaml:
+    """Meta-learning as `meta` has it here, two fifths of it before the structure is selected."""
+    plain = meta(**{"head": "meta", "inner": {"updates": "everything"}, **changes})
+    return Cmaml(meta=plain, unpruned=0.4, support=4)
+
+
+PRIVATE: Adaptation = load_module(methods()["cmaml"].folder / "method.py").Cmaml.model_validate(
+    {"hidden": [6, 5], "select": {"steps": 2}}
+)
 
 
 def prepared(
@@ -183,8 +198,10 @@ class Stopped(Exception):
         (Fusion(steps=3, batch_size=2, lr=0.01), AdapterFusion(bottleneck=4), 2),
         (Fusion(steps=3, batch_size=2, lr=0.01), AdapterFusion(bottleneck=4), 3),
         (Fusion(steps=3, batch_size=2, lr=0.01, head="fresh"), AdapterFusion(bottleneck=4), 5),
+        (cmaml(outer={"iterations": 5}), PRIVATE, 1),
+        (cmaml(outer={"iterations": 5}), PRIVATE, 3),
     ],
-    ids=["second order", "patience", "multitask", "dapt", "fusion 2", "fusion 3", "fusion 5"],
+    ids=["second order", "patience", "multitask", "dapt", "fusion 2", "fusion 3", "fusion 5", "unpruned", "selected"],
 )
 def test_a_stopped_preparation_goes_on_to_the_same_bytes(
     preparation: Preparation, adaptation: Adaptation, stop_at: int, checkpoint_folder: Folder, tmp_path: Path
@@ -271,6 +288,68 @@ def test_fusion_trains_each_adapter_as_if_alone(checkpoint_folder: Folder, tmp_p
 def test_fusion_wants_its_adaptation(checkpoint_folder: Folder, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="name that under `adapt`"):
         prepared(tmp_path, "bert", checkpoint_folder("bert"), Fusion(steps=1), [Adapter()])
+
+
+def masked_preparation(
+    preparation: Preparation, checkpoint: Path, folder: Path
+) -> tuple[dict[str, Tensor], list[dict[str, Tensor]], list[list[str]]]:
+    """What came out, the masks that each inner loop was given, and the domains of each meta-iteration."""
+    given: list[dict[str, Tensor]] = []
+    domains: list[list[str]] = []
+    real, real_draw = outer.meta_gradient, meta_module.draw
+
+    def watched(losses: Any, *rest: Any) -> Any:
+        given.append(losses.seen)
+        return real(losses, *rest)
+
+    def drawn(*arguments: Any) -> Any:
+        episodes = real_draw(*arguments)
+        domains.append([episode.domain for episode in episodes])
+        return episodes
+
+    folder.mkdir()
+    with mock.patch.object(outer, "meta_gradient", watched), mock.patch.object(meta_module, "draw", drawn):
+        _, after = prepared(folder, "bert", checkpoint, preparation, [PRIVATE])
+    return after, given, domains
+
+
+def test_cmaml_selects_once_for_each_domain(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    checkpoint = checkpoint_folder("bert")
+    _, given, domains = masked_preparation(cmaml(outer={"iterations": 5}), checkpoint, tmp_path / "cmaml")
+    assert [sorted(drawn) for drawn in domains] == [["a", "b"]] * 5
+    per_iteration = [given[2 * place : 2 * place + 2] for place in range(5)]
+    assert all(seen == {} for two in per_iteration[:2] for seen in two), "nothing is pruned at first"
+    first: dict[str, dict[str, Tensor]] = {}
+    for drawn, two in zip(domains[2:], per_iteration[2:], strict=True):
+        for domain, seen in zip(drawn, two, strict=True):
+            assert set(seen) == {f"added.final.mask_{layer}" for layer in range(3)}
+            kept = torch.cat([mask.flatten() for mask in seen.values()])
+            assert 0 < kept.sum() < len(kept), "something is pruned, and not all"
+            its = first.setdefault(domain, seen)
+            assert all(torch.equal(its[name], mask) for name, mask in seen.items()), "selected once"
+    assert set(first) == {"a", "b"}
+
+
+def test_cmaml_before_its_selection_is_maml(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    """With the selection out of the way the weights are those of `meta`, byte for byte; with it they are not."""
+    checkpoint = checkpoint_folder("bert")
+    settings: Any = {"outer": {"iterations": 3}}
+    selected, *_ = masked_preparation(cmaml(**settings), checkpoint, tmp_path / "selected")
+    late = Cmaml(meta=cmaml(**settings).meta, unpruned=0.99, support=4)
+    unpruned, given, _ = masked_preparation(late, checkpoint, tmp_path / "late")
+    assert given == [{}] * 6
+    with mock.patch.object(type(PRIVATE), "observe", Adaptation.observe):
+        plain, *_ = masked_preparation(late.meta, checkpoint, tmp_path / "meta")
+    assert all(torch.equal(plain[name], value) for name, value in unpruned.items())
+    assert moved(plain, selected)
+
+
+def test_cmaml_moves_everything_and_refuses_to_end_early(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    before, after = prepared(tmp_path, "gpt2", checkpoint_folder("gpt2"), cmaml(outer={"iterations": 4}), [PRIVATE])
+    assert {group(name) for name in moved(before, after)} == {"body", "adaptation"}
+    assert {name for name in after if name.startswith("added.")} <= moved(before, after)
+    with pytest.raises(ValidationError, match="fixed length"):
+        cmaml(outer={"patience": 1})
 
 
 def test_domains_that_are_kept_back_are_not_read(checkpoint_folder: Folder, tmp_path: Path) -> None:

@@ -13,7 +13,10 @@ from torch.nn import functional
 from harness.adaptations.adapter_fusion import AdapterFusion, FusedAdapters
 from harness.backbone.load import Checkpoint
 from harness.learn.save import attach
+from harness.meta.gradient import meta_gradient
+from harness.meta.tasks import TaskLosses
 from tests.contract.probes import logits
+from tests.parity.test_meta import SGD, TASKS, batch_of, largest, prepared, rows_of
 
 WIDTH, BOTTLENECK, SOURCES = 6, 3, 4
 
@@ -47,14 +50,33 @@ def test_attention_over_adapters_equals_its_equations() -> None:
 
 
 def test_it_starts_at_the_mean_of_the_adapters() -> None:
-    """Exactly where nothing is asked, and nearly so from the start that is drawn."""
     torch.manual_seed(0)
     module, h = FusedAdapters(WIDTH, BOTTLENECK, SOURCES), torch.randn(5, WIDTH)
-    mean = h + torch.stack([adapter(h) for adapter in module.adapters]).mean(0)
-    torch.testing.assert_close(module(h), mean, rtol=0, atol=1e-5)
     with torch.no_grad():
-        module.query.zero_()
-    torch.testing.assert_close(module(h), mean, rtol=0, atol=1e-7)
+        for value in module.adapters.parameters():
+            value.copy_(torch.randn_like(value))
+    mean = torch.stack([adapter(h) for adapter in module.adapters]).mean(0)
+    assert mean.abs().max() > 0.1
+    torch.testing.assert_close(module(h), h + mean)
+    module(h).sum().backward()
+    assert module.query.grad is not None
+    assert module.query.grad.abs().max() > 1e-3, "it can leave the start"
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_several_tasks_in_one_pass_equal_each_alone(order: Any, checkpoint: Callable[..., Checkpoint]) -> None:
+    """Frozen adapters are shared, attention over them is each task's own."""
+    kind = "token-classification"
+    backbone, body, start = prepared(checkpoint, "bert", kind, "adapter_fusion")
+    assert any(".adapters." in name for name in body)
+    assert not any(".adapters." in name for name in start)
+    support, query = [batch_of(kind, 2)], batch_of(kind, 4)
+    found = meta_gradient(TaskLosses(backbone, TASKS), body, start, support, query, SGD, order=order)
+    for task in range(TASKS):
+        own = {name: value[task : task + 1] for name, value in start.items()}
+        rows = [rows_of(batch, task) for batch in support]
+        alone = meta_gradient(TaskLosses(backbone, 1), body, own, rows, rows_of(query, task), SGD, order=order)
+        assert largest({name: value[task : task + 1] for name, value in found.start.items()}, alone.start) < 1e-12
 
 
 def test_the_penalty_is_the_distance_of_the_value_matrices_from_the_identity(
