@@ -23,7 +23,7 @@ wildcard_constraints:
     method="[^/]+",
 
 
-TABLES = expand(f"{OUT}/tables/{{task}}.{{kind}}", task=PLAN.tasks, kind=["csv", "md"])
+TABLES = expand(f"{OUT}/tables/{{name}}.{{kind}}", name=[*PLAN.tasks, "sparsity"], kind=["csv", "md"])
 BOARDS = expand(f"{OUT}/leaderboard/{{task}}.csv", task=[*PLAN.tasks, "overall"])
 FIGURES = expand(f"{OUT}/figures/{{task}}.{{kind}}", task=PLAN.tasks, kind=["png", "svg"])
 

@@ -41,8 +41,14 @@ def run_cell(
     with measured() as training, bar(bench.train.steps, f"{domain} k={budget} seed {seed}") as progress:
         for adaptation in adaptations:
             adaptation.observe(backbone, list(in_order(features, size, pad, backbone.device)))
-        penalties = [adaptation.penalty for adaptation in adaptations]
-        done = train(backbone, batches, bench.train, watcher(progress), penalties)
+        done = train(
+            backbone,
+            batches,
+            bench.train,
+            watcher(progress),
+            penalties=[adaptation.penalty for adaptation in adaptations],
+            after_step=[adaptation.after_step for adaptation in adaptations],
+        )
         for adaptation in adaptations:
             adaptation.finish(backbone)
     with measured() as predicting:

@@ -34,10 +34,14 @@ class FeedForwardPaths(BaseModel):
 
 
 class Stack(BaseModel):
-    """A run of equal layers; `layers` and `final`, a norm after the last of them, are relative to the body."""
+    """A run of equal layers. Paths are relative to the body.
+
+    `final` is a norm after the last layer; `masked_at` is the module that is given the attention mask.
+    """
 
     layers: str
     final: str | None = None
+    masked_at: str | None = None
     attention: dict[Literal["self", "cross"], AttentionPaths]
     ffn: FeedForwardPaths
 

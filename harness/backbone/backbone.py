@@ -151,6 +151,8 @@ class Backbone(nn.Module):
     sees the backbone its body is frozen and the head trains.
     """
 
+    several: Several | None = None  # set for a pass that serves several tasks
+
     def __init__(self, model: PreTrainedModel, anatomy: Anatomy, kind: Kind, head: frozenset[str]) -> None:
         super().__init__()
         self.model = model
@@ -158,7 +160,6 @@ class Backbone(nn.Module):
         self.anatomy = anatomy
         self.kind = kind
         self.head = head
-        self.several: Several | None = None  # set for a pass that serves several tasks
         self.width: int = getattr(model.config, anatomy.width)
         self.heads: int = getattr(model.config, anatomy.heads)
         for name, parameter in model.named_parameters():
@@ -238,6 +239,20 @@ class Backbone(nn.Module):
         stack = list(self.anatomy.stacks.values())[-1]
         last = stack.final or f"{stack.layers}.{len(list(self.body.get_submodule(stack.layers).children())) - 1}"
         return Final(self, self.body.get_submodule(last), self.width)
+
+    def padding_of(self, stack: str) -> list[Tensor]:
+        """A list that holds the attention mask of the present pass through a stack, [batch, tokens], or nothing."""
+        held: list[Tensor] = []
+        where = self.anatomy.stacks[stack].masked_at  # type: ignore[index]
+        if where is None:
+            raise Unsupported(f"anatomy.yaml does not say where the {stack} of this architecture is given its mask")
+
+        def keep(_: nn.Module, __: tuple[Any, ...], named: dict[str, Any]) -> None:
+            mask = named.get("attention_mask")
+            held[:] = [mask] if isinstance(mask, Tensor) and mask.ndim == 2 else []
+
+        self.body.get_submodule(where).register_forward_pre_hook(keep, with_kwargs=True)
+        return held
 
     def attentions(self) -> list[Attention]:
         """Every attention: self-attention of all stacks, and cross-attention where there is one."""

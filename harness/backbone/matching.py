@@ -76,7 +76,7 @@ def resized(adaptations: Sequence[Adaptation], size: int) -> list[Adaptation]:
     for part in adaptations:
         if part.sized_by:
             its = max(1, round(getattr(part, part.sized_by) * size / largest))
-            part = type(part).model_validate(part.model_dump() | {part.sized_by: its})
+            part = type(part).model_validate(part.model_dump(exclude_unset=True) | {part.sized_by: its})
         parts.append(part)
     return parts
 

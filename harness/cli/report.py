@@ -14,12 +14,13 @@ from harness.contracts.plan import Plan
 from harness.record.collect import records_file, write_records
 from harness.table.figures import write_figures
 from harness.table.leaderboard import write_leaderboards
+from harness.table.sparsity import write_sparsity
 from harness.table.tables import write_tables
 
-WRITERS: dict[str, Callable[[Plan, pd.DataFrame], None]] = {
-    "tables": write_tables,
-    "leaderboard": write_leaderboards,
-    "figures": write_figures,
+WRITERS: dict[str, list[Callable[[Plan, pd.DataFrame], None]]] = {
+    "tables": [write_tables, write_sparsity],
+    "leaderboard": [write_leaderboards],
+    "figures": [write_figures],
 }
 
 
@@ -44,5 +45,6 @@ def report(plan: Plan, what: str) -> int:
     records = pd.read_parquet(records_file(plan))
     if what == "outcome":
         return outcome(plan, records)
-    WRITERS[what](plan, records)
+    for write in WRITERS[what]:
+        write(plan, records)
     return 0

@@ -102,7 +102,7 @@ def trial_plan(options: Namespace, method: Method, task: str, trial: dict[str, f
     changes: dict[str, Any] = {
         "tasks": config["tasks"] | {task: run},
         "seeds": list(range(options.seeds)),
-        "output": str(Path(config["output"]) / "tune"),
+        "output": str(Path(config["output"]) / "tune" / task),  # so that tasks can be tuned side by side
         "backbones": config["backbones"] | {backbone: stands_in(whole, backbone)},
     }
     return make_plan(options.configfile, changes, only={"task": [task], "method": [method.id]})

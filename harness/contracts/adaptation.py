@@ -40,6 +40,9 @@ class Adaptation(Strict):
         """What is added to the loss of each training step."""
         return None
 
+    def after_step(self, backbone: Backbone, step: int, steps: int) -> None:
+        """Called after each training step, `step` of `steps` being done: for training in more than one phase."""
+
     def finish(self, backbone: Backbone) -> None:
         """Called once, after training and before predicting."""
 

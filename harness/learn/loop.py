@@ -36,11 +36,13 @@ def train(
     penalties: Sequence[Callable[[Backbone], Tensor | None]] = (),
     resume: Resume | None = None,
     flops: Flops | None = None,
+    after_step: Sequence[Callable[[Backbone, int, int], None]] = (),
 ) -> Trained:
     """Train what `backbone` says trains for `settings.steps` steps; raises Diverged on a loss that is no number.
 
-    `penalties` are added to the loss of the examples, where they give anything. With `resume`, a training
-    that was stopped goes on where its state was last kept; with `flops`, its operations are counted.
+    `penalties` are added to the loss of the examples, where they give anything; `after_step` are called with
+    the steps done and the steps in all. With `resume`, a training that was stopped goes on where its state was
+    last kept; with `flops`, its operations are counted.
     """
     if settings.steps == 0:
         return Trained(None, 0)
@@ -74,6 +76,8 @@ def train(
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
+        for act in after_step:
+            act(backbone, step + 1, settings.steps)
         tokens += read
         if watch:
             watch(step + 1, value)

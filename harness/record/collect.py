@@ -17,7 +17,7 @@ COLUMNS = (
     "primary", "direction", "fingerprint", "adaptation_seconds", "prediction_seconds", "preparation_seconds",
     "peak_rss_mib", "peak_device_mib", "trained_parameters", "model_parameters", "stored_bytes", "trained_tokens",
     "trained_share", "wanted_share", "sized",
-    "arithmetic_cpu_seconds", "error", "statistics", "train", "provenance",
+    "arithmetic_cpu_seconds", "error", "report", "statistics", "train", "provenance",
 )  # fmt: skip
 
 
@@ -44,6 +44,7 @@ def records_file(plan: Plan) -> Path:
 def _rows(plan: Plan, cell: Cell, preparation: dict[str, float]) -> list[dict[str, Any]]:
     task = plan.tasks[cell.task]
     record = read_record(Path(cell.folder), cell.fingerprint) or {"status": "missing"}
+    costs = record.get("costs", {})
     row = {
         "task": cell.task,
         "method": cell.method,
@@ -61,7 +62,8 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, float]) -> list[dict[st
         "preparation_seconds": preparation.get(cell.checkpoint or "", 0.0),
         "train": json.dumps(record.get("train"), sort_keys=True),
         "provenance": json.dumps(record.get("provenance"), sort_keys=True),
-    } | {name: value for name, value in record.get("costs", {}).items() if name in COLUMNS}
+    } | {name: value for name, value in costs.items() if name in COLUMNS}
+    row["report"] = json.dumps(costs.get("report", {}), sort_keys=True)
     scores = Path(cell.folder) / SCORES
     if record["status"] != "done" or not scores.is_file():
         return [row]

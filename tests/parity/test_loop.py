@@ -55,6 +55,18 @@ def closed_form(step: int, steps: int, warmup: int) -> float:
     return (step + 1) / (warmup + 1) if step < warmup else (steps - step) / (steps - warmup)
 
 
+def test_adaptations_hear_of_every_step_after_it_is_taken() -> None:
+    model: Any = Slope()
+    heard: list[tuple[int, int, bool]] = []
+
+    def listen(backbone: Any, step: int, steps: int) -> None:
+        heard.append((step, steps, float(backbone.weight[0].detach()) == pytest.approx(-step)))
+
+    train(model, ones(), Train(steps=3, lr=1.0, optimizer="sgd", schedule="constant", warmup=0.0, clip=9.0),
+          after_step=[listen])  # fmt: skip
+    assert heard == [(1, 3, True), (2, 3, True), (3, 3, True)]
+
+
 @pytest.mark.parametrize(
     ("steps", "share", "warmup"), [(10, 0.0, 0), (10, 0.3, 3), (60, 0.06, 4), (1, 0.06, 0), (7, 0.9, 6)]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from harness.contracts.plan import Plan
 from harness.table.figures import draw, write_figures
 from harness.table.leaderboard import write_leaderboards
 from harness.table.scores import TaskScores, Value
+from harness.table.sparsity import write_sparsity
 from harness.table.tables import COLUMNS, shown_value, write_tables
 from tests.unit.made_records import made_plan, made_records
 
@@ -280,3 +282,43 @@ def test_a_wanted_share_and_how_near_it_came_are_shown(plan: Plan) -> None:
 def test_a_run_without_a_wanted_share_shows_none(plan: Plan) -> None:
     write_tables(plan, made_records(plan, LEVELS))
     assert "trained share" not in (Path(plan.output) / "tables" / "ner.md").read_text()
+
+
+def reporting(records: pd.DataFrame, masks: dict[tuple[str, str, int], list[str]]) -> pd.DataFrame:
+    """Records of which `masks` (method, domain, budget) report a mask a seed and a kept share of (seed + 1) / 10."""
+    records = records.astype({"report": object})
+    for (method, domain, budget), names in masks.items():
+        for seed, name in enumerate(names):
+            place = (records.method == method) & (records.domain == domain) & (records.budget == budget)
+            facts = json.dumps({"kept_share": (seed + 1) / 10, "mask": name})
+            records.loc[place & (records.seed == seed) & (records.status == "done"), "report"] = facts
+    return records
+
+
+def test_sparsity_is_shown_of_what_reports_one(plan: Plan) -> None:
+    hole = {("ner", "beta", "nl", 8, 1): "error"}
+    masks = {("alpha", "nl", 8): ["a", "a", "a"], ("alpha", "nl", 32): ["a", "b", "a"], ("beta", "nl", 8): ["a"] * 3}
+    write_sparsity(plan, reporting(made_records(plan, LEVELS, hole), masks).query("task == 'ner'"))
+    found = table(plan, "tables/sparsity.csv").set_index(["task", "method", "domain", "budget"])
+    assert len(found) == 3
+    whole = found.loc[("ner", "alpha", "nl", 8)]
+    assert list(whole[["kept_share", "stored_bytes", "same_mask", "n", "planned"]]) == [0.2, 400, "yes", 3, 3]
+    assert found.loc[("ner", "alpha", "nl", 32), "same_mask"] == "no"
+    hollow = found.loc[("ner", "beta", "nl", 8)]
+    assert np.isnan(hollow.kept_share)
+    assert (hollow.same_mask, hollow.n, hollow.planned) == ("yes", 2, 3)
+    lines = text(plan, "tables/sparsity.md").splitlines()
+    assert "| ner | `alpha` | nl | 8 | 20% | 400 | yes | 3/3 |" in lines
+    assert "| ner | `beta` | nl | 8 | – | – | yes | 2/3 |" in lines
+
+
+def test_of_one_seed_it_is_not_known_whether_masks_agree(tmp_path: Path) -> None:
+    plan = made_plan(str(tmp_path), seeds=[0])
+    write_sparsity(plan, reporting(made_records(plan, LEVELS), {("alpha", "nl", 8): ["a"]}))
+    assert set(table(plan, "tables/sparsity.csv").same_mask) == {"not known"}
+
+
+def test_a_run_without_sparse_methods_has_an_empty_table_that_says_so(plan: Plan) -> None:
+    write_sparsity(plan, made_records(plan, LEVELS))
+    assert table(plan, "tables/sparsity.csv").empty
+    assert "No method of this run" in text(plan, "tables/sparsity.md")
