@@ -76,12 +76,20 @@ class Learner:
         # Embeddings of positions are read once for all rows, so a pass cannot give each task its own.
         self.together = not any(id(self.parameters[name]) in embeddings for name in self.updates.inner)
 
-    def gradient(self, support: list[Batch], query: Batch, tasks: int) -> MetaGradient:
-        """The tasks' summed meta-gradient, in one pass where they share what does not adapt."""
+    def gradient(self, support: list[Batch], query: Batch, tasks: int, seen: Values | None = None) -> MetaGradient:
+        """The tasks' summed meta-gradient, in one pass where they share what does not adapt.
+
+        `seen` are the tasks' buffers, [tasks, ...], in the place of what the adaptations observe of `support`.
+        """
         if self.together or tasks == 1:
-            return self._gradient(support, query, tasks)
+            return self._gradient(support, query, tasks, seen)
         parts = [
-            self._gradient([_rows(batch, task, tasks) for batch in support], _rows(query, task, tasks), 1)
+            self._gradient(
+                [_rows(batch, task, tasks) for batch in support],
+                _rows(query, task, tasks),
+                1,
+                None if seen is None else {name: value[task : task + 1] for name, value in seen.items()},
+            )
             for task in range(tasks)
         ]
         return MetaGradient(
@@ -96,18 +104,19 @@ class Learner:
         found = []
         for task in range(tasks):
             own, asked = [_rows(batch, task, tasks) for batch in support], _rows(query, task, tasks)
-            losses, body, start = self._parts(own, 1)
+            losses, body, start = self._parts(own, 1, None)
             values = adapted(losses, body, start, own, self.inner)
             with torch.no_grad():
                 found.append(float(losses(body, values, asked)))
         return sum(found) / tasks
 
-    def _gradient(self, support: list[Batch], query: Batch, tasks: int) -> MetaGradient:
-        losses, body, start = self._parts(support, tasks)
+    def _gradient(self, support: list[Batch], query: Batch, tasks: int, seen: Values | None) -> MetaGradient:
+        losses, body, start = self._parts(support, tasks, seen)
         return meta_gradient(losses, body, start, support, query, self.inner, self.order, self.memory)
 
-    def _parts(self, support: list[Batch], tasks: int) -> tuple[TaskLosses, Values, Values]:
-        losses = TaskLosses(self.backbone, tasks, self._seen(support, tasks), noise=torch.initial_seed())
+    def _parts(self, support: list[Batch], tasks: int, seen: Values | None) -> tuple[TaskLosses, Values, Values]:
+        seen = self.observed(support, tasks) if seen is None else seen
+        losses = TaskLosses(self.backbone, tasks, seen, noise=torch.initial_seed())
         start = {
             name: self.parameters[name].detach().expand(tasks, *self.parameters[name].shape)
             for name in sorted(self.updates.inner)
@@ -115,8 +124,8 @@ class Learner:
         body = {name: self.parameters[name].detach() for name in sorted(self.updates.outer - self.updates.inner)}
         return losses, body, start
 
-    def _seen(self, support: list[Batch], tasks: int) -> Values:
-        """What the adaptations observe of each task's support set, as they keep it in their buffers."""
+    def observed(self, support: list[Batch], tasks: int) -> Values:
+        """What the adaptations observe of each task's support set, as they keep it in their buffers, [tasks, ...]."""
         watching = [it for it in self.adaptations if type(it).observe is not Adaptation.observe]
         if not watching or not support:
             return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import Field
@@ -16,8 +17,9 @@ from harness.contracts.task import Role
 from harness.data.task import Features
 from harness.learn.flops import Flops
 from harness.learn.loop import rate
-from harness.meta.episodes import batches_of, check_size, draw, tokens_in
+from harness.meta.episodes import Episode, batches_of, check_size, draw, tokens_in
 from harness.meta.gradient import Memory
+from harness.meta.inner import Values
 from harness.meta.outer import HeadHandling, Learner, Updates
 from harness.prepare.workshop import Workshop
 
@@ -99,6 +101,10 @@ class Meta(Preparation):
         ]
 
     def prepare(self, workshop: Workshop) -> None:
+        self.learn(workshop, Course)
+
+    def learn(self, workshop: Workshop, course_of: Callable[..., Course]) -> None:
+        """Run the course that `course_of` makes of these settings, and save what it learned."""
         backbone, tokenizer = workshop.attached(random_start=self.random_start)
         learner = Learner(
             backbone=backbone,
@@ -112,14 +118,17 @@ class Meta(Preparation):
         learned_from = [name for name in workshop.readable if workshop.roles[name] != "meta_dev"]
         if self.domains != "meta_train":
             learned_from = list(workshop.readable)
-        course = Course(self, workshop, learner, tokenizer, learned_from)
+        course = course_of(self, workshop, learner, tokenizer, learned_from)
         course.run()
         workshop.save(backbone.model, tokenizer, course.tokens, course.flops.of(course.tokens), learner.head_to_drop())
         workshop.save_adaptation(backbone)
 
 
 class Course:
-    """One run of the outer loop, which can be stopped and taken up again."""
+    """One run of the outer loop, which can be stopped and taken up again.
+
+    `selected` is of each domain what the adaptations observed of it, where a course settles that for good.
+    """
 
     def __init__(self, meta: Meta, workshop: Workshop, learner: Learner, tokenizer: Any, domains: list[str]) -> None:
         self.meta, self.workshop, self.learner, self.tokenizer = meta, workshop, learner, tokenizer
@@ -135,6 +144,7 @@ class Course:
         self.flops = Flops()
         self.best: tuple[float, dict[str, Any]] | None = None
         self.since_best = 0
+        self.selected: dict[str, Values] = {}
 
     def run(self) -> None:
         """Every meta-iteration from where an earlier process stopped."""
@@ -155,7 +165,7 @@ class Course:
                     break
                 resume.keep(
                     iteration=iteration + 1, values=learner.values(), optimizer=optimizer.state_dict(),
-                    tokens=self.tokens, best=self.best, since_best=self.since_best,
+                    tokens=self.tokens, best=self.best, since_best=self.since_best, selected=self.selected,
                 )  # fmt: skip
         if self.best is not None:
             learner.put_back(self.best[1])
@@ -168,6 +178,7 @@ class Course:
         self.learner.put_back(state["values"])
         optimizer.load_state_dict(state["optimizer"])
         self.tokens, self.best, self.since_best = state["tokens"], state["best"], state["since_best"]
+        self.selected = state["selected"]
         return int(state["iteration"])
 
     def _iterate(self, iteration: int, optimizer: Any) -> float:
@@ -187,9 +198,13 @@ class Course:
         read = tokens_in([*support, query])
         self.tokens += read
         with self.flops.step(read):
-            found = learner.gradient(support, query, len(episodes))
+            found = learner.gradient(support, query, len(episodes), self.seen(iteration, episodes))
         learner.step(found, optimizer, outer.clip)
         return float(found.losses.mean())
+
+    def seen(self, iteration: int, episodes: list[Episode]) -> Values | None:
+        """What the adaptations have observed of the episodes' domains; None where they look at the support sets."""
+        return None
 
     def _checked(self, iteration: int) -> bool:
         """Look at meta_dev now and then; True where patience is at its end."""
@@ -208,9 +223,4 @@ class Course:
 
     def _features(self, domain: str) -> list[Features]:
         """A domain's examples as the model reads them."""
-        split = "train"
-        if self.workshop.task.kind == "causal-lm" and self.meta.documents == "unlabeled":
-            split = "unlabeled"
-        lengths = self.workshop.max_length, self.workshop.target_length
-        encoded = self.workshop.task.encode(self.workshop.examples(domain, split), self.tokenizer, *lengths)
-        return [window for windows in encoded for window in windows]
+        return self.workshop.features(domain, self.tokenizer, self.meta.documents)

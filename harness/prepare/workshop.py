@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import save_file
@@ -20,7 +20,7 @@ from harness.contracts.adaptation import Adaptation
 from harness.contracts.method import Train
 from harness.contracts.task import Role
 from harness.data.kinds import TokenClassification
-from harness.data.task import Example, Task
+from harness.data.task import Example, Features, Task
 from harness.learn.resume import Resume
 from harness.learn.save import ADAPTATION, attach
 
@@ -85,11 +85,21 @@ class Workshop:
             torch.manual_seed(self.init())
             drawn = CLASSES[self.task.kind].from_config(checkpoint.model.config)
             checkpoint.model.load_state_dict(drawn.state_dict())
+        return self.attached_to(checkpoint), checkpoint.tokenizer
+
+    def attached_to(self, checkpoint: Checkpoint) -> Backbone:
+        """A backbone from a checkpoint that was read, with the method's adaptations."""
         backbone = checkpoint.backbone(self.init())
         if self.match_parameters is not None:
             self.adaptations = match(self.adaptations, self.match_parameters, checkpoint.outline).adaptations
         attach(backbone, self.adaptations, self.init())
-        return backbone, checkpoint.tokenizer
+        return backbone
+
+    def features(self, domain: str, tokenizer: Any, documents: Literal["unlabeled", "train"]) -> list[Features]:
+        """A domain's examples as the model reads them; of language modelling those that `documents` names."""
+        split = documents if self.task.kind == "causal-lm" else "train"
+        encoded = self.task.encode(self.examples(domain, split), tokenizer, self.max_length, self.target_length)
+        return [window for windows in encoded for window in windows]
 
     def resume(self) -> Resume:
         """Where the state of the training is kept until it ends."""

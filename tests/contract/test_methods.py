@@ -47,8 +47,10 @@ NOTICED = 1e-6  # a gradient below this may be rounding: a key's bias has none i
 # Of the parameters below the head, by name: which the project's own methods train.
 TRAINS: dict[str, Callable[[str], bool]] = {
     "adapter": lambda name: name.startswith("added."),
+    "adapter_fusion": lambda name: name.startswith("added.") and ".adapters." not in name,
     "adapter_last": lambda name: name.startswith("added."),
     "bitfit": lambda name: name.endswith("bias"),
+    "cmaml": lambda name: True,
     "diff_pruning": lambda name: name.startswith("added."),
     "finetune": lambda name: True,
     "head": lambda name: False,

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest import mock
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from harness.adaptations.adapter import Adapter
+from harness.adaptations.adapter_fusion import AdapterFusion
 from harness.backbone.load import Checkpoint
+from harness.base.errors import UserError
 from harness.base.files import write_lines
 from harness.contracts.adaptation import Adaptation
+from harness.contracts.discover import load_module, methods
 from harness.contracts.preparation import Preparation
 from harness.learn.resume import Resume
 from harness.learn.save import ADAPTATION, attach, load_start
 from harness.meta import outer
+from harness.prepare import meta as meta_module
+from harness.prepare.cmaml import Cmaml
 from harness.prepare.dapt import Dapt
+from harness.prepare.fusion import Fusion
 from harness.prepare.meta import Meta
 from harness.prepare.multitask import Multitask
 from harness.prepare.workshop import Workshop
@@ -67,8 +74,19 @@ def meta(**changes: Any) -> Meta:
     return Meta.model_validate({"inner": inner, "outer": outer_, **changes})
 
 
+def cmaml(**changes: Any) -> Cmaml:
+    """Meta-learning as `meta` has it here, two fifths of it before the structure is selected."""
+    plain = meta(**{"head": "meta", "inner": {"updates": "everything"}, **changes})
+    return Cmaml(meta=plain, unpruned=0.4, support=4)
+
+
+PRIVATE: Adaptation = load_module(methods()["cmaml"].folder / "method.py").Cmaml.model_validate(
+    {"hidden": [6, 5], "select": {"steps": 2}}
+)
+
+
 def prepared(
-    folder: Path, architecture: str, checkpoint: Path, preparation: Meta, adaptations: Any = None
+    folder: Path, architecture: str, checkpoint: Path, preparation: Preparation, adaptations: Any = None
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The model's tensors before and after, and the adaptation's start under the names that it has there."""
     adaptations = [Adapter(bottleneck=4)] if adaptations is None else adaptations
@@ -171,17 +189,22 @@ class Stopped(Exception):
 
 
 @pytest.mark.parametrize(
-    "preparation",
+    ("preparation", "adaptation", "stop_at"),
     [
-        meta(outer={"iterations": 7}, order=2, memory="recompute"),
-        meta(outer={"iterations": 7, "patience": 5, "check_every": 1}, head="fresh"),
-        Multitask(steps=7, batch_size=2, lr=0.01),
-        Dapt(steps=7, batch_size=2, lr=0.01),
+        (meta(outer={"iterations": 7}, order=2, memory="recompute"), Adapter(bottleneck=4), 3),
+        (meta(outer={"iterations": 7, "patience": 5, "check_every": 1}, head="fresh"), Adapter(bottleneck=4), 3),
+        (Multitask(steps=7, batch_size=2, lr=0.01), Adapter(bottleneck=4), 3),
+        (Dapt(steps=7, batch_size=2, lr=0.01), Adapter(bottleneck=4), 3),
+        (Fusion(steps=3, batch_size=2, lr=0.01), AdapterFusion(bottleneck=4), 2),
+        (Fusion(steps=3, batch_size=2, lr=0.01), AdapterFusion(bottleneck=4), 3),
+        (Fusion(steps=3, batch_size=2, lr=0.01, head="fresh"), AdapterFusion(bottleneck=4), 5),
+        (cmaml(outer={"iterations": 5}), PRIVATE, 1),
+        (cmaml(outer={"iterations": 5}), PRIVATE, 3),
     ],
-    ids=["second order", "patience", "multitask", "dapt"],
+    ids=["second order", "patience", "multitask", "dapt", "fusion 2", "fusion 3", "fusion 5", "unpruned", "selected"],
 )
 def test_a_stopped_preparation_goes_on_to_the_same_bytes(
-    preparation: Preparation, checkpoint_folder: Folder, tmp_path: Path
+    preparation: Preparation, adaptation: Adaptation, stop_at: int, checkpoint_folder: Folder, tmp_path: Path
 ) -> None:
 
     def run(folder: Path, stop_at: int | None = None) -> bytes:
@@ -191,7 +214,7 @@ def test_a_stopped_preparation_goes_on_to_the_same_bytes(
             "bert",
             checkpoint_folder("bert"),
             preparation,
-            [Adapter(bottleneck=4)],
+            [adaptation],
             "t" if preparation.per_domain else None,
         )
         kept = 0
@@ -211,9 +234,122 @@ def test_a_stopped_preparation_goes_on_to_the_same_bytes(
 
     whole = run(tmp_path / "whole")
     with pytest.raises(Stopped):
-        run(tmp_path / "stopped", stop_at=3)
+        run(tmp_path / "stopped", stop_at=stop_at)
     torch.manual_seed(99)
     assert run(tmp_path / "stopped") == whole
+
+
+@pytest.mark.parametrize("head", ["keep", "fresh"])
+@pytest.mark.parametrize("architecture", ["bert", "gpt2", "bart"])
+def test_fusion_leaves_the_body_and_gives_one_adapter_a_domain(
+    architecture: str, head: Literal["keep", "fresh"], checkpoint_folder: Folder, tmp_path: Path
+) -> None:
+    preparation = Fusion(steps=3, batch_size=2, lr=0.01, head=head)
+    adaptation = AdapterFusion(bottleneck=4, sources=5)
+    _, after = prepared(tmp_path, architecture, checkpoint_folder(architecture), preparation, [adaptation])
+    kind: Any = KINDS[architecture]
+    bare = dict(Checkpoint(checkpoint_folder(architecture), kind, labels_of(kind)).model.named_parameters())
+    for name, value in after.items():
+        if group(name) == "body":
+            assert torch.equal(value, bare[name.removeprefix("model.")]), "the body was frozen"
+    assert any(group(name) == "head" for name in after) == (head == "keep" and architecture == "bert")
+    ups = {name: value for name, value in after.items() if name.endswith(".up")}
+    places = {name.split(".")[1] for name in ups}
+    for place in places:
+        first, second = (ups[f"added.{place}.adapters.{source}.up"] for source in range(2))
+        assert first.abs().max() > 0
+        assert not torch.equal(first, second), "each domain has its own"
+    assert len(ups) == 2 * len(places), "two domains of meta_train, not the option's five"
+    read = Checkpoint(tmp_path / "saved", kind, labels_of(kind))
+    assert read.model.config.adapter_sources == ["a", "b"]
+    backbone = read.backbone(0)
+    attach(backbone, [adaptation], 0)
+    load_start(backbone, tmp_path / "saved")
+    now = dict(backbone.named_parameters())
+    assert all(torch.equal(now[name], value) for name, value in after.items())
+
+
+def test_fusion_trains_each_adapter_as_if_alone(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    """With a fresh head nothing passes from domain to domain: without the first, the second's adapter is the same."""
+    adaptation = AdapterFusion(bottleneck=4)
+    preparation = Fusion(steps=3, batch_size=2, lr=0.01, head="fresh")
+    (tmp_path / "both").mkdir()
+    _, both = prepared(tmp_path / "both", "bert", checkpoint_folder("bert"), preparation, [adaptation])
+    (tmp_path / "one").mkdir()
+    workshop = workshop_for(tmp_path / "one", "bert", checkpoint_folder("bert"), preparation, [adaptation], None)
+    workshop.readable = ["b"]
+    preparation.prepare(workshop)
+    alone = load_file(workshop.saved_to / ADAPTATION)
+    for name, value in alone.items():
+        if ".adapters.0." in name:
+            assert torch.equal(value, both[f"added.{name.replace('.adapters.0.', '.adapters.1.')}"])
+
+
+def test_fusion_wants_its_adaptation(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="name that under `adapt`"):
+        prepared(tmp_path, "bert", checkpoint_folder("bert"), Fusion(steps=1), [Adapter()])
+
+
+def masked_preparation(
+    preparation: Preparation, checkpoint: Path, folder: Path
+) -> tuple[dict[str, Tensor], list[dict[str, Tensor]], list[list[str]]]:
+    """What came out, the masks that each inner loop was given, and the domains of each meta-iteration."""
+    given: list[dict[str, Tensor]] = []
+    domains: list[list[str]] = []
+    real, real_draw = outer.meta_gradient, meta_module.draw
+
+    def watched(losses: Any, *rest: Any) -> Any:
+        given.append(losses.seen)
+        return real(losses, *rest)
+
+    def drawn(*arguments: Any) -> Any:
+        episodes = real_draw(*arguments)
+        domains.append([episode.domain for episode in episodes])
+        return episodes
+
+    folder.mkdir()
+    with mock.patch.object(outer, "meta_gradient", watched), mock.patch.object(meta_module, "draw", drawn):
+        _, after = prepared(folder, "bert", checkpoint, preparation, [PRIVATE])
+    return after, given, domains
+
+
+def test_cmaml_selects_once_for_each_domain(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    checkpoint = checkpoint_folder("bert")
+    _, given, domains = masked_preparation(cmaml(outer={"iterations": 5}), checkpoint, tmp_path / "cmaml")
+    assert [sorted(drawn) for drawn in domains] == [["a", "b"]] * 5
+    per_iteration = [given[2 * place : 2 * place + 2] for place in range(5)]
+    assert all(seen == {} for two in per_iteration[:2] for seen in two), "nothing is pruned at first"
+    first: dict[str, dict[str, Tensor]] = {}
+    for drawn, two in zip(domains[2:], per_iteration[2:], strict=True):
+        for domain, seen in zip(drawn, two, strict=True):
+            assert set(seen) == {f"added.final.mask_{layer}" for layer in range(3)}
+            kept = torch.cat([mask.flatten() for mask in seen.values()])
+            assert 0 < kept.sum() < len(kept), "something is pruned, and not all"
+            its = first.setdefault(domain, seen)
+            assert all(torch.equal(its[name], mask) for name, mask in seen.items()), "selected once"
+    assert set(first) == {"a", "b"}
+
+
+def test_cmaml_before_its_selection_is_maml(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    """With the selection out of the way the weights are those of `meta`, byte for byte; with it they are not."""
+    checkpoint = checkpoint_folder("bert")
+    settings: Any = {"outer": {"iterations": 3}}
+    selected, *_ = masked_preparation(cmaml(**settings), checkpoint, tmp_path / "selected")
+    late = Cmaml(meta=cmaml(**settings).meta, unpruned=0.99, support=4)
+    unpruned, given, _ = masked_preparation(late, checkpoint, tmp_path / "late")
+    assert given == [{}] * 6
+    with mock.patch.object(type(PRIVATE), "observe", Adaptation.observe):
+        plain, *_ = masked_preparation(late.meta, checkpoint, tmp_path / "meta")
+    assert all(torch.equal(plain[name], value) for name, value in unpruned.items())
+    assert moved(plain, selected)
+
+
+def test_cmaml_moves_everything_and_refuses_to_end_early(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    before, after = prepared(tmp_path, "gpt2", checkpoint_folder("gpt2"), cmaml(outer={"iterations": 4}), [PRIVATE])
+    assert {group(name) for name in moved(before, after)} == {"body", "adaptation"}
+    assert {name for name in after if name.startswith("added.")} <= moved(before, after)
+    with pytest.raises(ValidationError, match="fixed length"):
+        cmaml(outer={"patience": 1})
 
 
 def test_domains_that_are_kept_back_are_not_read(checkpoint_folder: Folder, tmp_path: Path) -> None:
