@@ -16,7 +16,8 @@ from harness.table.statistics import Rank, rank_methods
 
 ALL = "all"  # the budget's name in rows that are means over the budgets
 COLUMNS = (
-    "rank", "tie_group", "method", "label", "control", "leaks", "reads_targets", "budget", "mean", "low", "high", "coverage", "statuses",
+    "rank", "tie_group", "method", "label", "control", "leaks", "reads_targets", "budget",
+    "mean", "low", "high", "coverage", "statuses",
     "tied_with", "p_value", "pairs", "trained_parameters", "trained_share", "wanted_share", "sized", "stored_bytes",
     "adaptation_seconds", "prediction_seconds", "preparation_seconds", "preparation_seconds_spread", "peak_rss_mib",
     "peak_device_mib", "seeds", "metric", "direction", "source",
