@@ -36,6 +36,7 @@ IMPORTS = {
     "figures": REPORTING,
     "outcome": REPORTING,
 }
+_served: list[str] = []  # the rules of the jobs that were forked
 
 
 def main() -> None:
@@ -52,6 +53,7 @@ def main() -> None:
         request, streams = receive(caller)
         for module in IMPORTS.get(request["words"][0], ()):
             importlib.import_module(module)
+        _served.append(request["words"][0])
         gc.freeze()  # what stands is never looked at again, so its memory stays shared
         if os.fork() == 0:
             listener.close()
@@ -62,8 +64,9 @@ def main() -> None:
 
 
 def last() -> None:
-    """Done when the run has ended."""
-    note_cpu("server")
+    """Done when the run has ended; a run that had nothing to do leaves no note."""
+    if _served:
+        note_cpu("server")
     os.unlink(sys.argv[1])
 
 
