@@ -103,3 +103,15 @@ def test_both_keep_to_the_past(case: Case, first: bool, checkpoint: Read) -> Non
     together = both(case, first)
     backbone = moved(attached(case, checkpoint, together), together)
     assert (future_seen(backbone) > ROUNDING) == case.folder.leaks
+
+
+@pytest.mark.parametrize("names", [("masking", "tarp_bilinear"), ("tarp_bilinear", "masking")], ids=" then ".join)
+def test_two_that_weigh_a_layer_both_count(names: tuple[str, str], checkpoint: Read) -> None:
+    parts = [part for name in names for part in parts_of(Case(name, "gpt2", "causal-lm"))]
+    backbone = attached(Case(names[0], "gpt2", "causal-lm"), checkpoint, parts)
+    found = gradients(moved(backbone, parts), parts)
+    weighers = [dense.module.__dict__["weighers"] for dense in backbone.dense_layers("all")]
+    assert all(len(its) == 2 for its in weighers)
+    assert len(backbone.added) >= 2 * len(weighers)
+    for module in backbone.added:
+        assert max(value for name, value in found.items() if name.startswith(f"added.{module}.")) > NOTICED
