@@ -16,7 +16,7 @@ smoke: environment
 	$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
 
 test: environment
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: environment
 	$(BIN)/ruff check .

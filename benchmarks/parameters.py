@@ -84,7 +84,8 @@ def adaptations_of(method: Method, options: dict[str, Any]) -> list[Adaptation]:
     return [
         validate(
             type(part),
-            part.model_dump() | {name: value for name, value in options.items() if name in type(part).model_fields},
+            part.model_dump(exclude_unset=True)
+            | {name: value for name, value in options.items() if name in type(part).model_fields},
             SIZES.name,
             method.id,
         )

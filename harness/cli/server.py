@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ IMPORTS = {
 
 def main() -> None:
     """Serve jobs at the address given until the run ends."""
-    end_with_parent(lambda: os.unlink(sys.argv[1]))
+    end_with_parent(last)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Snakemake, which then ends its jobs
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a job here: its caller hears from it
     listener = socket.socket(socket.AF_UNIX)
@@ -58,6 +59,20 @@ def main() -> None:
         caller.close()
         for stream in streams:
             os.close(stream)
+
+
+def last() -> None:
+    """Done when the run has ended."""
+    note_cpu("server")
+    os.unlink(sys.argv[1])
+
+
+def note_cpu(what: str) -> None:
+    """Add a line to the run's logs/cpu.csv: what this process did, and its CPU seconds."""
+    file = Path(sys.argv[1]).parent / "logs" / "cpu.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with open(file, "a") as lines:  # one short write, which other jobs cannot come in between
+        lines.write(f"{what},{time.process_time():.3f}\n")
 
 
 def receive(caller: socket.socket) -> tuple[dict[str, Any], list[int]]:
@@ -79,6 +94,7 @@ def serve(caller: socket.socket, request: dict[str, Any], streams: list[int]) ->
         from harness.cli.work import work
 
         status = work(*request["words"])
+        note_cpu(request["words"][0])
     except BaseException:
         traceback.print_exc()
     sys.stdout.flush()

@@ -69,7 +69,9 @@ class TaskRun(Strict):
     max_length: int | None = Field(None, ge=8)
     target_length: int | None = Field(None, ge=4)
     train: dict[str, Any] = Field({}, description="replaces fields of every method's `train`")
-    prepare: dict[str, dict[str, Any]] = Field({}, description="replaces options of preparations, by name")
+    prepare: dict[str, dict[str, Any]] = Field(
+        {}, description="replaces options of preparations, by their name or a method's"
+    )
     match_parameters: Share | None = Field(None, description="the run's where absent")
 
 

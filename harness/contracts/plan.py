@@ -72,6 +72,7 @@ class PrepareJob:
     options: dict[str, Any]
     method: str | None  # whose adaptation takes part, where one does
     match_parameters: float | None  # the share that it shall train
+    reads_targets: bool  # whether it reads labelled examples of the scored domains
     parts: list[Prepared]
     done: str
 
@@ -107,6 +108,7 @@ class Block:
     backbone: str
     cells: list[Cell]
     done: str
+    reads_targets: bool = False  # whether the preparation reads labelled examples of the scored domains
     match_parameters: float | None = None  # the share of the backbone that was asked for
     sized_by: list[str] = field(default_factory=list)  # the options that are solved for it; none: not matched
 

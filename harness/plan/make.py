@@ -97,9 +97,12 @@ class Planner:
         """Refuse options of preparations that do not exist, used by a chosen method or not."""
         known = shared("prepare", Preparation)
         for name, options in run.prepare.items():
-            one_of(name, list(known), self.where, f"tasks.{task}.prepare")
+            one_of(name, [*known, *self.methods], self.where, f"tasks.{task}.prepare")
+            its = name if name in known else self.methods[name].spec.preparation[0]
+            if its not in known:
+                raise bad(self.where, f"tasks.{task}.prepare", name, "the method has no preparation; remove it")
             for option in options:
-                one_of(option, list(known[name].model_fields), self.where, f"tasks.{task}.prepare.{name}")
+                one_of(option, list(known[its].model_fields), self.where, f"tasks.{task}.prepare.{name}")
 
     def _summary(self, name: str) -> dict[str, Any]:
         spec = self.methods[name].spec
@@ -254,6 +257,7 @@ class Planner:
             backbone=plan.backbone,
             cells=cells,
             done=str(self.output / "blocks" / task / f"{method.id}-{key}.json"),
+            reads_targets=bool(job and job.reads_targets),
             match_parameters=wanted,
             sized_by=sized_by,
         )
@@ -263,9 +267,10 @@ class Planner:
         preparation = method.preparation()
         if preparation is None:
             return None
-        if name in run.prepare:
-            options = _merged(preparation.model_dump(), run.prepare[name])
-            preparation = validate(type(preparation), options, self.where, f"tasks.{task}.prepare.{name}")
+        for key in (name, method.id):  # for all methods with the preparation, then for one
+            if key in run.prepare:
+                options = _merged(preparation.model_dump(), run.prepare[key])
+                preparation = validate(type(preparation), options, self.where, f"tasks.{task}.prepare.{key}")
         base, data = self.backbones[plan.backbone], self.data[task]
         own = preparation.uses_adaptation
         wanted = _wanted_share(method, run, self.config) if own and sizes_of(method.adaptations()) else None
@@ -292,7 +297,8 @@ class Planner:
         key = fingerprint([part.fingerprint for part in parts])[:SHORT]
         done = str(self.output / "prepared" / task / f"{name}-{key}.json")
         whose = method.id if own else None
-        job = PrepareJob(name, task, plan.backbone, preparation.model_dump(), whose, wanted, parts, done)
+        reads = preparation.reads_targets(self.tasks[task].spec.kind)
+        job = PrepareJob(name, task, plan.backbone, preparation.model_dump(), whose, wanted, reads, parts, done)
         return self.prepares.setdefault(done, job)
 
 

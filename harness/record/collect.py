@@ -12,9 +12,14 @@ from harness.adapt.record import SCORES, read_record
 from harness.base.files import read_json, whole_file
 from harness.contracts.plan import Cell, Plan
 
+# What a prepared checkpoint cost: the columns, and the keys of its prepared.json. Memory is that of the process.
+PREPARATION = {
+    "preparation_seconds": "seconds", "preparation_tokens": "tokens", "preparation_flops": "flops",
+    "preparation_peak_rss_mib": "peak_rss_mib",
+}  # fmt: skip
 COLUMNS = (
     "task", "method", "domain", "budget", "seed", "source", "backbone", "status", "metric", "score", "n",
-    "primary", "direction", "fingerprint", "adaptation_seconds", "prediction_seconds", "preparation_seconds",
+    "primary", "direction", "fingerprint", "adaptation_seconds", "prediction_seconds", *PREPARATION,
     "peak_rss_mib", "peak_device_mib", "trained_parameters", "model_parameters", "stored_bytes", "trained_tokens",
     "trained_share", "wanted_share", "sized",
     "arithmetic_cpu_seconds", "leaks", "error", "report", "statistics", "train", "provenance",
@@ -23,7 +28,7 @@ COLUMNS = (
 
 def collect(plan: Plan) -> pd.DataFrame:
     """Every cell of the plan, in its order; a cell without a score has one row with a status."""
-    preparation = _preparation_seconds(plan)
+    preparation = _preparation_costs(plan)
     rows: list[dict[str, Any]] = []
     for cell in plan.cells():
         rows += _rows(plan, cell, preparation)
@@ -41,7 +46,7 @@ def records_file(plan: Plan) -> Path:
     return Path(plan.output) / "records.parquet"
 
 
-def _rows(plan: Plan, cell: Cell, preparation: dict[str, float]) -> list[dict[str, Any]]:
+def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     task = plan.tasks[cell.task]
     record = read_record(Path(cell.folder), cell.fingerprint) or {"status": "missing"}
     costs = record.get("costs", {})
@@ -60,7 +65,7 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, float]) -> list[dict[st
         "fingerprint": cell.fingerprint,
         "leaks": bool(record.get("leaks")),  # a cell without a record shows no score that could mislead
         "error": record.get("error"),
-        "preparation_seconds": preparation.get(cell.checkpoint or "", 0.0),
+        **preparation.get(cell.checkpoint or "", dict.fromkeys(PREPARATION, 0.0)),
         "train": json.dumps(record.get("train"), sort_keys=True),
         "provenance": json.dumps(record.get("provenance"), sort_keys=True),
     } | {name: value for name, value in costs.items() if name in COLUMNS}
@@ -82,12 +87,13 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, float]) -> list[dict[st
     ]
 
 
-def _preparation_seconds(plan: Plan) -> dict[str, float]:
-    """Seconds by prepared folder, for those that stand."""
-    seconds = {}
+def _preparation_costs(plan: Plan) -> dict[str, dict[str, Any]]:
+    """Costs by prepared folder, for those that stand; None where a preparation did not say."""
+    costs = {}
     for job in plan.prepares:
         for part in job.parts:
             file = Path(part.folder) / "prepared.json"
             if file.is_file():
-                seconds[part.folder] = float(read_json(file)["cost"]["seconds"])
-    return seconds
+                found = read_json(file)["cost"]
+                costs[part.folder] = {column: found.get(key) for column, key in PREPARATION.items()}
+    return costs

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.contracts.plan import Cell, Plan
+from harness.record.collect import PREPARATION
 from harness.table.rows import write_rows
 from harness.table.scores import TaskScores
 from harness.table.shares import share_columns
@@ -16,9 +17,11 @@ from harness.table.statistics import Rank, rank_methods
 
 ALL = "all"  # the budget's name in rows that are means over the budgets
 COLUMNS = (
-    "rank", "tie_group", "method", "label", "control", "leaks", "budget", "mean", "low", "high", "coverage", "statuses",
+    "rank", "tie_group", "method", "label", "control", "leaks", "reads_targets", "budget",
+    "mean", "low", "high", "coverage", "statuses",
     "tied_with", "p_value", "pairs", "trained_parameters", "trained_share", "wanted_share", "sized", "stored_bytes",
-    "adaptation_seconds", "prediction_seconds", "preparation_seconds", "preparation_seconds_spread", "peak_rss_mib",
+    "adaptation_seconds", "prediction_seconds", "preparation_seconds", "preparation_seconds_spread",
+    "preparation_flops", "preparation_flops_spread", "preparation_tokens", "preparation_peak_rss_mib", "peak_rss_mib",
     "peak_device_mib", "seeds", "metric", "direction", "source",
 )  # fmt: skip
 Row = dict[str, object]
@@ -79,6 +82,7 @@ def _result(scores: TaskScores, method: str, budgets: Sequence[int], rank: Rank 
         "label": scores.label(method),
         "control": scores.control(method),
         "leaks": scores.leaks(method),
+        "reads_targets": scores.reads_targets(method),
         "mean": value.mean,
         "low": value.low,
         "high": value.high,
@@ -125,19 +129,20 @@ def _preparation(cells: pd.DataFrame, planned: Sequence[Cell]) -> Row:
     """Preparation raw, summed over distinct prepared checkpoints, and spread over the (domain, seed) it serves.
 
     A cell's record says what its checkpoint cost; the plan says which cells share one. So a checkpoint that
-    three domains and three budgets share counts once, and each domain bears a third of it.
+    three domains and three budgets share counts once, and each domain bears a third of it. Memory is the
+    largest of the checkpoints'.
     """
-    names = ["domain", "budget", "seed", "preparation_seconds"]
-    cost = {
-        (str(domain), int(budget), int(seed)): float(seconds or 0.0)
-        for domain, budget, seed, seconds in cells[names].itertuples(index=False)
-    }
-    checkpoints = {
-        cell.checkpoint: cost.get((cell.domain, cell.budget, cell.seed), 0.0) for cell in planned if cell.checkpoint
-    }
-    raw = sum(checkpoints.values())
+    checkpoints = {(cell.domain, cell.budget, cell.seed): cell.checkpoint for cell in planned if cell.checkpoint}
+    places = zip(cells.domain, cells.budget, cells.seed, strict=True)
+    found_in = [checkpoints.get((str(domain), int(budget), int(seed))) for domain, budget, seed in places]
+    owners = pd.Series(found_in, index=cells.index, dtype=object)
+    one_each = cells[list(PREPARATION)].apply(pd.to_numeric, errors="coerce").groupby(owners).first()
     serves = len({(cell.domain, cell.seed) for cell in planned})
-    return {"preparation_seconds": raw, "preparation_seconds_spread": raw / serves if serves else None}
+    found: Row = {name: float(one_each[name].sum()) for name in PREPARATION}
+    found["preparation_peak_rss_mib"] = float(one_each["preparation_peak_rss_mib"].max()) if len(one_each) else 0.0
+    for name in ("preparation_seconds", "preparation_flops"):
+        found[f"{name}_spread"] = float(one_each[name].sum()) / serves if serves else None
+    return found
 
 
 def overall_board(plan: Plan, boards: dict[str, list[Row]]) -> tuple[list[str], list[Row]]:

@@ -54,6 +54,7 @@ class TaskScores:
         mine = records[records.task == task]
         leaking = set(mine[mine.leaks.astype(bool)].method) if self.run.kind in CAUSAL else set()
         self.leaking: set[str] = leaking & set(self.methods)
+        self.reading_targets = {block.method for block in plan.blocks if block.task == task and block.reads_targets}
         self.scores: dict[Place, dict[int, float]] = defaultdict(dict)
         self.examples: dict[str, int] = {}
         self._statistics: dict[Place, dict[int, Any]] = defaultdict(dict)
@@ -80,6 +81,10 @@ class TaskScores:
     def leaks(self, method: str) -> bool:
         """Whether the method's tokens see later ones where that gives the answer away."""
         return method in self.leaking
+
+    def reads_targets(self, method: str) -> bool:
+        """Whether the method's preparation reads labelled examples of the domains that are scored."""
+        return method in self.reading_targets
 
     def group(self, method: str) -> Group:
         """What the method is on a board: a contender, a leaking method that is shown apart, or a control."""

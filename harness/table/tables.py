@@ -32,6 +32,11 @@ MATCHED = (
     "Methods with a size are solved to be nearest to the share that the run asked for; the others are not matched."
 )
 GROUPS: dict[Group, str] = {"contender": "", "leaking": f"**sees the future** {LEAK_MARK}", "control": "**control**"}
+TARGETS_MARK = "§"
+TARGETS = (
+    f"{TARGETS_MARK} Its preparation reads labelled examples of the domains that are scored, more than the budget "
+    "allows the others; it is not comparable with them at a budget."
+)
 OVERLAP = "† This task allows `meta_train` and `meta_test` to share examples."
 
 
@@ -114,6 +119,8 @@ def _markdown(scores: TaskScores, shares: dict[str, str]) -> str:
         parts.append(OVERLAP)
     if scores.leaking:
         parts.append(LEAKING)
+    if scores.reading_targets:
+        parts.append(TARGETS)
     return "\n\n".join(parts) + "\n"
 
 
@@ -160,6 +167,7 @@ def _method_line(scores: TaskScores, method: str, budget: int, shares: dict[str,
     digits = 1 if scores.run.direction == "max" else 2
     shown = [shown_value(value, digits) for value in [*values, mean]]
     mark = f" {LEAK_MARK}" if scores.leaks(method) else ""
+    mark += f" {TARGETS_MARK}" if scores.reads_targets(method) else ""
     its_share = [shares[method]] if shares else []
     return _line([scores.label(method) + mark, f"`{method}`", *shown, str(mean.seeds), *its_share])
 

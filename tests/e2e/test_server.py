@@ -20,7 +20,7 @@ def address() -> Iterator[Path]:
     """A place for a socket; its path must be short."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder) / "server"
-        wait_until(lambda: not os.listdir(folder))
+        wait_until(lambda: not (Path(folder) / "server").exists())
 
 
 @pytest.fixture

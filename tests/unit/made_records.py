@@ -108,6 +108,8 @@ def _cell_row(plan: Plan, cell: Cell) -> dict[str, Any]:
         "fingerprint": cell.fingerprint,
         "leaks": cell.method in LEAKY,
         "preparation_seconds": 12.0 if cell.checkpoint else 0.0,
+        "preparation_flops": 1e9 if cell.checkpoint else 0.0,
+        "preparation_peak_rss_mib": 300.0 if cell.checkpoint else 0.0,
     }
 
 

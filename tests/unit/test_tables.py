@@ -184,6 +184,8 @@ def test_leaderboard_costs(plan: Plan) -> None:
     assert alpha.peak_rss_mib == 102
     assert alpha.preparation_seconds == 36  # three checkpoints, each shared by two domains and two budgets
     assert alpha.preparation_seconds_spread == 6
+    assert (alpha.preparation_flops, alpha.preparation_flops_spread) == (3e9, 5e8)
+    assert alpha.preparation_peak_rss_mib == 300
     assert zero.preparation_seconds == 0
     assert np.isnan(zero.trained_parameters)
 

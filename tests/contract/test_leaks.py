@@ -1,0 +1,68 @@
+"""A method that sees the future is marked all the way from its folder to the leaderboard."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from harness.cli.main import main
+from harness.plan.entry import make_plan, release_locks
+from harness.record.collect import write_records
+from harness.table.leaderboard import write_leaderboards
+
+ROOT = Path(__file__).parents[2]
+TINY = {"source": "pretrain", "architecture": "gpt2", "corpora": {"adaptsum_lm": ["meta_train"]}} | {
+    "layers": 1, "width": 16, "heads": 2, "vocabulary": 300, "steps": 1
+}  # fmt: skip
+
+
+def test_the_mark_goes_from_the_folder_to_the_board(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("methods", "tasks", "papers"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    spec = yaml.safe_load((tmp_path / "methods" / "tams" / "method.yaml").read_text())
+    (tmp_path / "methods" / "tams_symmetric").mkdir()
+    spec["adapt"]["tams"]["padding"] = "symmetric"
+    (tmp_path / "methods" / "tams_symmetric" / "method.yaml").write_text(yaml.safe_dump(spec))
+    monkeypatch.chdir(tmp_path)
+    config: dict[str, Any] = {
+        "output": "results",
+        "seeds": [0],
+        "methods": ["tams", "tams_symmetric"],
+        "tasks": {
+            "adaptsum_lm": {
+                "train": {"steps": 1},
+                "budgets": [4],
+                "test_examples": 3,
+                "max_length": 48,
+                "backbone": "tiny",
+            }
+        },
+        "backbones": {"tiny": TINY},
+    }
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(config))
+    for method in config["methods"]:
+        assert main(["run", "--configfile", "run.yaml", "--task", "adaptsum_lm", "--method", method]) == 0
+        release_locks()  # as the end of the process would
+    capsys.readouterr()
+    assert main(["list", "methods"]) == 0
+    marked = [line.split()[0] for line in capsys.readouterr().out.splitlines() if "sees the future" in line]
+    assert marked == ["tams_symmetric"]
+    for file in Path("results/cells").glob("*/*/*/record.json"):
+        assert json.loads(file.read_text())["leaks"] == (file.parents[1].name == "tams_symmetric")
+
+    plan = make_plan("run.yaml")
+    write_records(plan)
+    records = pd.read_parquet("results/records.parquet")
+    assert set(records[records.leaks].method) == {"tams_symmetric"}
+    write_leaderboards(plan, records)
+    board = pd.read_csv("results/leaderboard/adaptsum_lm.csv").query("budget == 'all'").set_index("method")
+    assert board["mean"].notna().all()
+    assert board["rank"].to_dict() == pytest.approx({"tams": 1, "tams_symmetric": float("nan")}, nan_ok=True)
