@@ -1,5 +1,6 @@
 """Adapters: a small bottleneck network after sublayers, beside them, or after the last layer."""
 
+import math
 from typing import ClassVar, Literal
 
 import torch
@@ -25,19 +26,37 @@ class Bottleneck(nn.Module):
         self.scale = scale
         self.residual = residual
 
+    def activation(self, inner: Tensor) -> Tensor:
+        return functional.gelu(inner)
+
     def forward(self, x: Tensor) -> Tensor:
-        inner = functional.gelu(functional.linear(x, self.down, self.down_bias))
-        y = functional.linear(inner if self.scale == 1.0 else self.scale * inner, self.up, self.up_bias)
+        inner = self.activation(functional.linear(x, self.down, self.down_bias))
+        y = functional.linear(inner, self.up, self.up_bias)
+        if self.scale != 1.0:
+            y = self.scale * y
         return x + y if self.residual else y
+
+
+class Parallel(Bottleneck):
+    """x -> scale * up(relu(down(x))) (He et al., 2022, table 1), which starts at zero as LoRA does."""
+
+    def __init__(self, width: int, bottleneck: int, scale: float) -> None:
+        super().__init__(width, bottleneck, scale, residual=False)
+        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
+
+    def activation(self, inner: Tensor) -> Tensor:
+        return functional.relu(inner)
 
 
 class Adapter(Adaptation):
     """A bottleneck at one of four placements.
 
     `houlsby`: after every sublayer, before its residual is added (Houlsby et al., 2019, section 2.1).
-    `pfeiffer`: after the FFN alone (Pfeiffer et al., 2021). `parallel`: beside the FFN, on what it reads,
-    times `scale` (He et al., 2022, section 4.6). `last`: one, on the body's output, as h(g(f(x))) has it in
-    priming (Gheini et al., 2022); behind the final norm of a model that has one.
+    `pfeiffer`: after the FFN alone (Pfeiffer et al., 2021). `parallel`: beside the FFN, on what it reads
+    (He et al., 2022, section 4). `last`: one, on the body's output, as h(g(f(x))) has it in priming (Gheini
+    et al., 2022). Where a norm follows the last layer, as in GPT-2, it belongs to f: the head was pretrained
+    to read what is normed, and the adapter changes just that.
+    What the bottleneck adds is multiplied by `scale`.
     """
 
     sized_by: ClassVar[str | None] = "bottleneck"
@@ -53,7 +72,7 @@ class Adapter(Adaptation):
             final.after(Bottleneck(final.width, size, scale))
         elif self.placement == "parallel":
             for sublayer in backbone.sublayers("ffn"):
-                sublayer.beside(Bottleneck(sublayer.width, size, scale, residual=False))
+                sublayer.beside(Parallel(sublayer.width, size, scale))
         else:
             for sublayer in backbone.sublayers("all" if self.placement == "houlsby" else "ffn"):
                 sublayer.after(Bottleneck(sublayer.width, size, scale))

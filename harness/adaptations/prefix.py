@@ -1,7 +1,5 @@
 """Prefix tuning (Li and Liang, 2021)."""
 
-from typing import ClassVar
-
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -22,26 +20,37 @@ class KeysAndValues(nn.Module):
         return self.keys, self.values
 
 
-class Reparameterized(nn.Module):
-    """Keys and values from an embedding a position through an MLP (Li and Liang, 2021, section 4.3).
+class Trunk(nn.Module):
+    """An embedding of each position and the first layer of the MLP: tanh(embedding W), [length, hidden]."""
 
-    [length, width] -> tanh of [length, hidden] -> [length, 2 * heads * head width]. The values begin at
-    zero, as those that are trained directly do.
-    """
-
-    def __init__(self, heads: int, length: int, head_width: int, hidden: int) -> None:
+    def __init__(self, width: int, length: int, hidden: int) -> None:
         super().__init__()
-        self.shape = length, 2, heads, head_width
-        width = heads * head_width
         self.embedding = nn.Parameter(torch.randn(length, width))
         self.down = nn.Parameter(torch.randn(hidden, width) / width**0.5)
         self.down_bias = nn.Parameter(torch.zeros(hidden))
+
+    def forward(self) -> Tensor:
+        return torch.tanh(self.embedding @ self.down.T + self.down_bias)
+
+
+class Reparameterized(nn.Module):
+    """Keys and values from the MLP's second layer, of which every attention has its own rows.
+
+    [length, hidden] -> [length, 2 * heads * head width] (Li and Liang, 2021, section 4.3). The trunk is one
+    for all attentions of a backbone. The values begin at zero, as those that are trained directly do.
+    """
+
+    def __init__(self, trunk: Trunk, heads: int, head_width: int) -> None:
+        super().__init__()
+        length, hidden, width = len(trunk.embedding), len(trunk.down), heads * head_width
+        self.shape = length, 2, heads, head_width
+        self.trunk = trunk
         self.up = nn.Parameter(torch.cat([torch.randn(width, hidden) * 0.02, torch.zeros(width, hidden)]))
         self.up_bias = nn.Parameter(torch.zeros(2 * width))
 
     def forward(self) -> tuple[Tensor, Tensor]:
-        inner = torch.tanh(self.embedding @ self.down.T + self.down_bias)
-        both = (inner @ self.up.T + self.up_bias).reshape(self.shape)
+        # The trunk runs once an attention: a few rows, and every module stays a function of its own parameters.
+        both = (self.trunk() @ self.up.T + self.up_bias).reshape(self.shape)
         keys, values = both.permute(1, 2, 0, 3)
         return keys, values
 
@@ -49,19 +58,23 @@ class Reparameterized(nn.Module):
 class Prefix(Adaptation):
     """Keys and values before those of every attention (Li and Liang, 2021, section 4).
 
-    They are trained directly, or, with `hidden`, through an MLP of that width for each attention.
+    They are trained directly, or, with `hidden`, through an MLP with a hidden layer of that width.
     """
-
-    sized_by: ClassVar[str | None] = "length"
 
     length: int = Field(8, ge=1)
     hidden: int | None = Field(None, ge=1)
 
-    def attach(self, backbone: Backbone) -> None:
-        for attention in backbone.attentions():
-            attention.prefix(self._module(attention))
+    @property
+    def sized_by(self) -> str:  # type: ignore[override]
+        """With an MLP its width, which sets nearly all that trains; else the length."""
+        return "hidden" if self.hidden else "length"
 
-    def _module(self, attention: Attention) -> nn.Module:
-        if self.hidden is None:
+    def attach(self, backbone: Backbone) -> None:
+        trunk = Trunk(backbone.width, self.length, self.hidden) if self.hidden else None
+        for attention in backbone.attentions():
+            attention.prefix(self._module(attention, trunk))
+
+    def _module(self, attention: Attention, trunk: Trunk | None) -> nn.Module:
+        if trunk is None:
             return KeysAndValues(attention.heads, self.length, attention.head_width)
-        return Reparameterized(attention.heads, self.length, attention.head_width, self.hidden)
+        return Reparameterized(trunk, attention.heads, attention.head_width)

@@ -177,8 +177,11 @@ class Backbone(nn.Module):
 
     @property
     def body(self) -> nn.Module:
-        """The model below its head."""
-        return self.model.base_model
+        """The model below its head, also where PEFT has taken the model into its own."""
+        model: Any = self.model
+        own = model.get_base_model() if hasattr(model, "get_base_model") else model
+        body: nn.Module = own.base_model
+        return body
 
     @property
     def device(self) -> torch.device:
@@ -225,7 +228,7 @@ class Backbone(nn.Module):
                 for role in ("query", "key", "value", "output")
             } | {"ffn.up": paths.ffn.up, "ffn.down": paths.ffn.down}
             for place, path in places.items():
-                module = layer.get_submodule(path)
+                module = _without_peft(layer.get_submodule(path))
                 if place.split(".")[1] in ROLES[targets] and id(module) not in found:
                     found[id(module)] = Dense(self, f"{name}.{place}", module, *_features(module))
         return list(found.values())
@@ -285,6 +288,13 @@ def check_something_trains(backbone: Backbone) -> None:
     """Raise Unsupported where an adaptation leaves nothing to train."""
     if not backbone.trained():
         raise Unsupported("the adaptation trains no parameter on this backbone")
+
+
+def _without_peft(module: nn.Module) -> nn.Module:
+    """The model's own layer, which PEFT may have put into one of its own."""
+    while isinstance(inner := getattr(module, "base_layer", None), nn.Module):
+        module = inner
+    return module
 
 
 def _features(module: nn.Module) -> tuple[int, int]:

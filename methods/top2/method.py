@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from harness.backbone.backbone import Backbone
+from harness.base.errors import Unsupported
 from harness.contracts.adaptation import Adaptation
 
 
@@ -14,5 +15,7 @@ class Top(Adaptation):
     def attach(self, backbone: Backbone) -> None:
         stack = list(backbone.anatomy.stacks)[-1]
         own = [layer for which, _, layer in backbone.layers() if which == stack]
+        if self.layers > len(own):
+            raise Unsupported(f"the last {self.layers} layers cannot train: the {stack} has {len(own)}")
         for layer in own[-self.layers :]:
             layer.requires_grad_(True)

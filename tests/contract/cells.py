@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,16 +19,19 @@ from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.base.files import write_lines
 from harness.base.seeds import derive
+from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.method import Kind
 from harness.contracts.task import Sizes
 from harness.data.kinds import TokenClassification
 from harness.data.splits import few
 from harness.data.task import Example, Splits, Task, load_task
+from harness.learn.save import attach
 from tests.models import ARCHITECTURES
 
 SIZES = Sizes(train=8, dev=1, test=3)
 BUDGET, STEPS, MAX_LENGTH, TARGET_LENGTH = 4, 3, 32, 8
+Read = Callable[..., Checkpoint]
 GOLD: dict[Kind, str] = {"token-classification": "tags", "summarization": "summary", "causal-lm": "id"}
 
 
@@ -78,6 +82,24 @@ def uses_model(method: Method) -> bool:
     from harness.contracts.adaptation import Control
 
     return not isinstance(method.adaptations()[0], Control)
+
+
+def read_for(case: Case, checkpoint: Read) -> Checkpoint:
+    """The tiny checkpoint of a case, with the head that its kind of task needs."""
+    return checkpoint(case.architecture, case.kind, labels_of(case.kind))
+
+
+def attached(case: Case, checkpoint: Read, adaptations: Sequence[Adaptation] | None = None) -> Backbone:
+    """A fresh backbone with the method's adaptations, or others, as a cell has it before the first step."""
+    backbone = read_for(case, checkpoint).backbone(init_seed(case.kind))
+    attach(backbone, parts_of(case) if adaptations is None else adaptations, init_seed(case.kind))
+    return backbone
+
+
+def parts_of(case: Case) -> list[Adaptation]:
+    """The method's adaptations."""
+    parts = case.folder.adaptations()
+    return [part for part in parts if isinstance(part, Adaptation)]
 
 
 @cache

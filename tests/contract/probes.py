@@ -26,6 +26,16 @@ def batch_for(backbone: Backbone) -> Batch:
     return batch | ({"decoder_input_ids": tokens(2, LENGTH, 1)} if backbone.kind == "summarization" else {})
 
 
+def labelled(backbone: Backbone) -> Batch:
+    """A batch with labels, those of padding ignored."""
+    batch = batch_for(backbone)
+    ids = batch.get("decoder_input_ids", batch["input_ids"])
+    labels = ids % 7 if backbone.kind == "token-classification" else ids.clone()
+    if backbone.kind != "summarization":
+        labels = labels.masked_fill(batch["attention_mask"] == 0, -100)
+    return batch | {"labels": labels}
+
+
 @torch.no_grad()
 def logits(backbone: Backbone, batch: Batch | None = None) -> Tensor:
     """The logits of a batch."""

@@ -23,10 +23,12 @@ from tests.contract.cells import (
     GOLD,
     Case,
     Ran,
+    Read,
+    attached,
     cases,
     init_seed,
     is_head,
-    labels_of,
+    read_for,
     run,
     same,
     seen_examples,
@@ -77,20 +79,6 @@ causal = pytest.mark.parametrize("case", [case for case in cases() if case.archi
 controls = pytest.mark.parametrize(
     "case", [case for case in cases(control=True) if case.architecture != "roberta"], ids=str
 )
-
-Read = Callable[..., Checkpoint]
-
-
-def read_for(case: Case, checkpoint: Read) -> Checkpoint:
-    return checkpoint(case.architecture, case.kind, labels_of(case.kind))
-
-
-def attached(case: Case, checkpoint: Read) -> Backbone:
-    """A fresh backbone with the method's adaptations, as a cell has it before the first step."""
-    adaptations: Any = case.folder.adaptations()
-    backbone = read_for(case, checkpoint).backbone(init_seed(case.kind))
-    attach(backbone, adaptations, init_seed(case.kind))
-    return backbone
 
 
 def ran(case: Case, checkpoint: Read, folder: Path, **options: Any) -> Ran:

@@ -111,7 +111,7 @@ def largest(one: Values, other: Values) -> float:
     return max(float((one[name] - other[name]).abs().max()) for name in one)
 
 
-@pytest.mark.parametrize("method", ["lora", "adapter", "prefix", "bitfit", "head"])
+@pytest.mark.parametrize("method", ["lora", "adapter", "adapter_last", "prefix", "mam", "bitfit", "head"])
 @pytest.mark.parametrize(("architecture", "kind"), [*PAIRS, ("roberta", "token-classification")])
 def test_several_tasks_in_one_pass_equal_each_alone(
     architecture: str, kind: str, method: str, checkpoint: Read

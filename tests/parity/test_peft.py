@@ -17,7 +17,7 @@ from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.learn.batches import Batch
 from tests.contract.cells import shake
-from tests.contract.probes import batch_for
+from tests.contract.probes import labelled
 from tests.models import HEADS, LAYERS, WIDTH
 
 RANK, SCALE, LENGTH = 4, 2.5, 5
@@ -37,16 +37,6 @@ everywhere = pytest.mark.parametrize(
         ("bart", "summarization", None),
     ],
 )
-
-
-def labelled(backbone: Backbone) -> Batch:
-    """A batch with labels, those of padding ignored."""
-    batch = batch_for(backbone)
-    ids = batch.get("decoder_input_ids", batch["input_ids"])
-    labels = ids % 7 if backbone.kind == "token-classification" else ids.clone()
-    if backbone.kind != "summarization":
-        labels = labels.masked_fill(batch["attention_mask"] == 0, -100)
-    return batch | {"labels": labels}
 
 
 def grown(function: Any, batch: Batch, parameters: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
