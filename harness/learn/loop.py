@@ -64,10 +64,7 @@ def train(
         batch = next(batches)
         read = int(batch["attention_mask"].sum())
         with flops.step(read) if flops else nullcontext():
-            loss = backbone(**batch).loss
-            for penalty in penalties:
-                more = penalty(backbone)
-                loss = loss if more is None else loss + more
+            loss = _loss(backbone, batch, penalties)
             value = loss.item()
             if not math.isfinite(value):
                 raise Diverged(f"the loss is {value} at step {step + 1} of {settings.steps}")
@@ -91,6 +88,15 @@ def train(
             )
     backbone.eval()
     return Trained(value, tokens, flops.of(tokens) if flops else None)
+
+
+def _loss(backbone: Backbone, batch: Batch, penalties: Sequence[Callable[[Backbone], Tensor | None]]) -> Tensor:
+    """The examples' loss and what is added to it."""
+    loss: Tensor = backbone(**batch).loss
+    for penalty in penalties:
+        more = penalty(backbone)
+        loss = loss if more is None else loss + more
+    return loss
 
 
 def _put_back(state: dict[str, Any], parameters: list[torch.nn.Parameter], optimizer: Any, schedule: Any) -> None:
