@@ -68,7 +68,7 @@ def train(
             value = loss.item()
             if not math.isfinite(value):
                 raise Diverged(f"the loss is {value} at step {step + 1} of {settings.steps}")
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
         optimizer.step()
         optimizer.zero_grad()
