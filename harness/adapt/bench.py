@@ -10,7 +10,6 @@ from harness.base.files import read_lines
 from harness.base.measure import measured
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.method import Train
-from harness.data.kinds import TokenClassification
 from harness.data.splits import few
 from harness.data.task import Example, Features, Task
 
@@ -48,8 +47,7 @@ class Bench:
             from harness.backbone.load import Checkpoint
 
             self.checkpoints.clear()
-            labels = len(self.task.labels) if isinstance(self.task, TokenClassification) else None
-            self.checkpoints[folder] = Checkpoint(Path(folder), self.task.kind, labels)
+            self.checkpoints[folder] = Checkpoint(Path(folder), self.task.kind, self.task.label_count)
         return self.checkpoints[folder]
 
     def features(self, examples: list[Example], tokenizer: Any) -> list[list[Features]]:

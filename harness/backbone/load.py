@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
@@ -58,6 +60,16 @@ def outline(config: PreTrainedConfig, kind: Kind) -> Backbone:
     return Backbone(model.eval(), anatomies()[config.model_type], kind, head)
 
 
+@torch.no_grad()
+def draw_fresh(model: PreTrainedModel, parameters: Iterable[Tensor], seed: int) -> None:
+    """Set the model's `parameters` as in a new model: biases zero, weights normal with its configuration's spread."""
+    generator = torch.Generator().manual_seed(seed)
+    spread = getattr(model.config, "initializer_range", 0.02)
+    for parameter in parameters:
+        drawn = torch.zeros(parameter.shape)  # drawn on the CPU, so that every device begins alike
+        parameter.copy_(drawn if parameter.ndim == 1 else drawn.normal_(0.0, spread, generator=generator))
+
+
 class Checkpoint:
     """A checkpoint directory read once, from which any number of fresh backbones come."""
 
@@ -95,12 +107,6 @@ class Checkpoint:
     def backbone(self, seed: int) -> Backbone:
         """A copy whose new parameters, if any, are drawn from `seed`."""
         model = copy.deepcopy(self.model)
-        if self.fresh:
-            torch.manual_seed(seed)
-            std = getattr(model.config, "initializer_range", 0.02)
-            for name, parameter in model.named_parameters():
-                if name in self.fresh:
-                    with torch.no_grad():
-                        parameter.zero_() if parameter.ndim == 1 else parameter.normal_(0.0, std)
+        draw_fresh(model, [parameter for name, parameter in model.named_parameters() if name in self.fresh], seed)
         model.eval()
         return Backbone(model.to(best_device()), self.anatomy, self.kind, self.head)

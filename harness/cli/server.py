@@ -47,11 +47,10 @@ def main() -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(sys.argv[1])
     listener.listen(64)
-    importlib.import_module("harness.cli.work")
     while True:
         caller, _ = listener.accept()
         request, streams = receive(caller)
-        for module in IMPORTS.get(request["words"][0], ()):
+        for module in ("harness.cli.work", *IMPORTS.get(request["words"][0], ())):
             importlib.import_module(module)
         _served.append(request["words"][0])
         gc.freeze()  # what stands is never looked at again, so its memory stays shared

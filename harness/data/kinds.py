@@ -21,6 +21,10 @@ class TokenClassification(Task):
         """O, then B- and I- of each type."""
         return ["O", *(f"{side}-{name}" for name in self.types for side in "BI")]
 
+    @property
+    def label_count(self) -> int:
+        return len(self.labels)
+
     def text(self, example: Example) -> str:
         return " ".join(example["tokens"])
 

@@ -50,6 +50,11 @@ class Task:
         """The fields of an example from a row of the hub, whose columns have our names already."""
         raise bad(self.folder / "task.py", "the source", "hub", "the task cannot read it; define from_hub")
 
+    @property
+    def label_count(self) -> int | None:
+        """The size of the head that a model needs for the task; None where the model's own serves."""
+        return None
+
     def encode(
         self, examples: list[Example], tokenizer: Any, max_length: int, target_length: int
     ) -> list[list[Features]]:

@@ -11,7 +11,6 @@ import torch
 from harness.base.errors import UserError
 from harness.data.task import Features
 from harness.learn.batches import Batch, collate
-from harness.meta.tasks import joined_batches
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,9 @@ def check_size(name: str, examples: Sequence[Features], queried: int, size: int)
 def batches_of(episodes: Sequence[Episode], pad: int, device: torch.device) -> tuple[list[Batch], Batch]:
     """The support batches, one an inner step, and the query batch, each with all episodes' rows in order."""
     steps = len(episodes[0].support)
-    support = [
-        joined_batches([collate(episode.support[step], pad, device) for episode in episodes], pad)
-        for step in range(steps)
-    ]
-    query = joined_batches([collate(episode.query, pad, device) for episode in episodes], pad)
-    return support, query
+    support = [[row for episode in episodes for row in episode.support[step]] for step in range(steps)]
+    query = [row for episode in episodes for row in episode.query]
+    return [collate(rows, pad, device) for rows in support], collate(query, pad, device)
 
 
 def tokens_in(batches: Sequence[Batch]) -> int:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.backbone.backbone import Backbone
+from harness.backbone.load import draw_fresh
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.method import Train
 from harness.learn.batches import Batch
@@ -163,13 +164,7 @@ class Learner:
 
     def renew_head(self, seed: int) -> None:
         """Draw the head anew, as a checkpoint without one has it."""
-        spread = getattr(self.backbone.model.config, "initializer_range", 0.02)
-        generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            for name in sorted(self.updates.head):
-                parameter = self.parameters[name]
-                drawn = torch.randn(parameter.shape, generator=generator) if parameter.ndim > 1 else 0.0 * parameter
-                parameter.copy_(spread * drawn)
+        draw_fresh(self.backbone.model, [self.parameters[name] for name in sorted(self.updates.head)], seed)
 
     def head_to_drop(self) -> list[str]:
         """The model's names of a head that is drawn anew for every task, and so is not saved."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 from torch.func import functional_call
@@ -59,14 +57,3 @@ def task_means(kind: Kind, logits: Tensor, labels: Tensor, tasks: int) -> Tensor
     losses = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
     counted = (labels != IGNORED).reshape(tasks, -1).sum(1)
     return losses.reshape(tasks, -1).sum(1) / counted.clamp_min(1)
-
-
-def joined_batches(batches: Sequence[Batch], pad: int) -> Batch:
-    """The tasks' batches as one, their rows one task after another, padded to the longest."""
-    fillers = {"input_ids": pad, "attention_mask": 0, "labels": IGNORED}
-    joined = {}
-    for name, filler in fillers.items():
-        longest = max(batch[name].shape[1] for batch in batches)
-        parts = [functional.pad(batch[name], (0, longest - batch[name].shape[1]), value=filler) for batch in batches]
-        joined[name] = torch.cat(parts)
-    return joined

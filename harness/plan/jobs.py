@@ -46,6 +46,7 @@ def build_backbone(plan: Plan, job: BackboneJob) -> None:
 
 
 def _pretrain(job: BackboneJob) -> None:
+    from harness.learn.resume import Resume
     from harness.prepare.pretraining import pretrain
 
     texts = []
@@ -54,8 +55,6 @@ def _pretrain(job: BackboneJob) -> None:
         for folder in folders:
             texts += [task.text(example) for example in read_lines(Path(folder) / "unlabeled.jsonl")]
     spec = Pretrained(**job.spec)
-    from harness.learn.resume import Resume
-
     resume = Resume(Path(f"{job.folder}.resume"))
     with whole_folder(Path(job.folder)) as beside:
         pretrain(spec, texts, beside, f"backbone {job.name}", resume)

@@ -48,7 +48,7 @@ class Fusion(Preparation):
         return [domain for domain, role in roles.items() if role == "meta_train"]
 
     def prepare(self, workshop: Workshop) -> None:
-        checkpoint = Checkpoint(workshop.backbone, workshop.task.kind, workshop.labels)
+        checkpoint = Checkpoint(workshop.backbone, workshop.task.kind, workshop.task.label_count)
         flops, stages = Flops(), _Stages(workshop.resumed_from)
         for domain in workshop.readable[len(stages.finished) :]:
             backbone, done = self._adapter(workshop, checkpoint, domain, stages, flops)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+import torch
 from pydantic import Field
 
 from harness.base.errors import UserError
@@ -183,8 +184,6 @@ class Course:
 
     def _iterate(self, iteration: int, optimizer: Any) -> float:
         """One meta-iteration; every draw depends on its number alone, so a stop in between changes nothing."""
-        import torch
-
         meta, learner = self.meta, self.learner
         axes = "meta", self.workshop.name, self.workshop.target or "all", self.workshop.seed, iteration
         torch.manual_seed(derive("noise", *axes))

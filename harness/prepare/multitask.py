@@ -40,9 +40,8 @@ class Multitask(Preparation):
 
     def prepare(self, workshop: Workshop) -> None:
         backbone, tokenizer = self._backbone(workshop)
-        examples = [example for domain in workshop.readable for example in workshop.examples(domain, "train")]
-        encoded = workshop.task.encode(examples, tokenizer, workshop.max_length, workshop.target_length)
-        features = [window for windows in encoded for window in windows]
+        domains = workshop.readable
+        features = [it for domain in domains for it in workshop.features(domain, tokenizer, "train")]
         rows = shuffled(features, self.batch_size, workshop.order())
         batches = (collate(row, tokenizer.pad_token_id, backbone.device) for row in rows)
         settings = workshop.train_settings(self.steps, self.batch_size, self.lr)
@@ -54,7 +53,7 @@ class Multitask(Preparation):
 
     def _backbone(self, workshop: Workshop) -> tuple[Backbone, Any]:
         if self.updates == "backbone":
-            checkpoint = Checkpoint(workshop.backbone, workshop.task.kind, workshop.labels)
+            checkpoint = Checkpoint(workshop.backbone, workshop.task.kind, workshop.task.label_count)
             backbone, tokenizer = checkpoint.backbone(workshop.init()), checkpoint.tokenizer
         else:
             backbone, tokenizer = workshop.attached()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +18,6 @@ from harness.base.seeds import derive, generator
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.method import Train
 from harness.contracts.task import Role
-from harness.data.kinds import TokenClassification
 from harness.data.task import Example, Features, Task
 from harness.learn.resume import Resume
 from harness.learn.save import ADAPTATION, attach
@@ -61,11 +59,6 @@ class Workshop:
         """The task's domains with `role`."""
         return [domain for domain, its in self.roles.items() if its == role]
 
-    @cached_property
-    def labels(self) -> int | None:
-        """The number of labels, where the task has a head of its own."""
-        return len(self.task.labels) if isinstance(self.task, TokenClassification) else None
-
     def order(self) -> Any:
         """The random generator of the order of examples."""
         return generator("preparation", self.name, self.target or "all", self.seed)
@@ -80,7 +73,7 @@ class Workshop:
 
     def attached(self, random_start: bool = False) -> tuple[Backbone, Any]:
         """The backbone with the method's adaptations, and its tokenizer; with random weights if asked for."""
-        checkpoint = Checkpoint(self.backbone, self.task.kind, self.labels)
+        checkpoint = Checkpoint(self.backbone, self.task.kind, self.task.label_count)
         if random_start:
             torch.manual_seed(self.init())
             drawn = CLASSES[self.task.kind].from_config(checkpoint.model.config)

@@ -15,6 +15,7 @@ from harness.table.scores import TaskScores
 from harness.table.shares import share_columns
 from harness.table.statistics import Rank, rank_methods
 
+PEAK = "preparation_peak_rss_mib"
 ALL = "all"  # the budget's name in rows that are means over the budgets
 COLUMNS = (
     "rank", "tie_group", "method", "label", "control", "leaks", "reads_targets", "budget",
@@ -138,11 +139,12 @@ def _preparation(cells: pd.DataFrame, planned: Sequence[Cell]) -> Row:
     owners = pd.Series(found_in, index=cells.index, dtype=object)
     one_each = cells[list(PREPARATION)].apply(pd.to_numeric, errors="coerce").groupby(owners).first()
     serves = len({(cell.domain, cell.seed) for cell in planned})
-    found: Row = {name: float(one_each[name].sum()) for name in PREPARATION}
-    found["preparation_peak_rss_mib"] = float(one_each["preparation_peak_rss_mib"].max()) if len(one_each) else 0.0
-    for name in ("preparation_seconds", "preparation_flops"):
-        found[f"{name}_spread"] = float(one_each[name].sum()) / serves if serves else None
-    return found
+    sums = {name: float(one_each[name].sum()) for name in PREPARATION if name != PEAK}
+    spread = {
+        f"{name}_spread": sums[name] / serves if serves else None
+        for name in ("preparation_seconds", "preparation_flops")
+    }
+    return sums | spread | {PEAK: float(one_each[PEAK].max()) if len(one_each) else 0.0}
 
 
 def overall_board(plan: Plan, boards: dict[str, list[Row]]) -> tuple[list[str], list[Row]]:

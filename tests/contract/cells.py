@@ -23,7 +23,6 @@ from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.method import Kind
 from harness.contracts.task import Sizes
-from harness.data.kinds import TokenClassification
 from harness.data.splits import few
 from harness.data.task import Example, Splits, Task, load_task
 from harness.learn.save import attach
@@ -115,8 +114,7 @@ def task_of(kind: Kind) -> tuple[Task, str, Splits]:
 
 def labels_of(kind: Kind) -> int | None:
     """The size of the head that the kind's task needs."""
-    task = task_of(kind)[0]
-    return len(task.labels) if isinstance(task, TokenClassification) else None
+    return task_of(kind)[0].label_count
 
 
 def seen_examples(kind: Kind, budget: int, seed: int) -> list[str]:
