@@ -140,7 +140,7 @@ def _preparation(cells: pd.DataFrame, planned: Sequence[Cell]) -> Row:
     one_each = cells[list(PREPARATION)].apply(pd.to_numeric, errors="coerce").groupby(owners).first()
     serves = len({(cell.domain, cell.seed) for cell in planned})
     sums = {name: float(one_each[name].sum()) for name in PREPARATION if name != PEAK}
-    spread = {
+    spread: Row = {
         f"{name}_spread": sums[name] / serves if serves else None
         for name in ("preparation_seconds", "preparation_flops")
     }
