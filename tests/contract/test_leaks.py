@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,15 @@ from harness.cli.main import main
 from harness.plan.entry import make_plan, release_locks
 from harness.record.collect import write_records
 from harness.table.leaderboard import write_leaderboards
+from tests.project import backbone, copy_project
 
-ROOT = Path(__file__).parents[2]
-TINY = {"source": "pretrain", "architecture": "gpt2", "corpora": {"adaptsum_lm": ["meta_train"]}} | {
-    "layers": 1, "width": 16, "heads": 2, "vocabulary": 300, "steps": 1
-}  # fmt: skip
+TINY = backbone("gpt2", "adaptsum_lm")
 
 
 def test_the_mark_goes_from_the_folder_to_the_board(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("methods", "tasks", "papers"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_project(tmp_path)
     spec = yaml.safe_load((tmp_path / "methods" / "tams" / "method.yaml").read_text())
     (tmp_path / "methods" / "tams_symmetric").mkdir()
     spec["adapt"]["tams"]["padding"] = "symmetric"

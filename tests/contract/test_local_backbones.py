@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import yaml
 
 from harness.cli.main import main
 from tests.models import write_checkpoint
+from tests.project import copy_project
 
-ROOT = Path(__file__).parents[2]
 CASES = [
     ("bert", "wikiann", "nl"),
     ("roberta", "wikiann", "nl"),
@@ -25,8 +24,7 @@ CASES = [
 def test_a_local_checkpoint_runs_a_cell(
     architecture: str, task: str, domain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    for name in ("methods", "tasks", "papers"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_project(tmp_path)
     write_checkpoint(tmp_path / "checkpoint", architecture)
     config = {
         "output": "results",

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from harness.backbone.load import Checkpoint
 from harness.backbone.matching import body_parameters, match, resized, sizes, trained_in_body
 from harness.base.errors import Unsupported
 from harness.contracts.adaptation import sizes_of
 from harness.learn.save import attach
-from tests.contract.cells import Case, cases, init_seed, labels_of, run, task_of
+from tests.contract.cells import Case, Read, cases, init_seed, labels_of, run, task_of
 
 WANTED = 0.05
 sized = pytest.mark.parametrize("case", [case for case in cases() if sizes_of(case.folder.adaptations())], ids=str)
-
-Read = Callable[..., Checkpoint]
 
 
 @sized

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +9,15 @@ import pytest
 import yaml
 
 from harness.cli.main import main
+from tests.project import backbone, copy_project
 
-ROOT = Path(__file__).parents[2]
-TINY = {"source": "pretrain", "architecture": "gpt2", "corpora": {"notes": ["meta_train"]}} | {
-    "layers": 1, "width": 16, "heads": 2, "vocabulary": 300, "steps": 1
-}  # fmt: skip
+TINY = backbone("gpt2", "notes")
 
 
 def test_a_new_task_and_a_new_method_run_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("methods", "tasks", "papers"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert main(["new", "task", "notes"]) == 0
     assert main(["new", "method", "mine"]) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.project import ROOT, copy_project
+
 CONFIG: dict[str, Any] = {
     "output": "results",
     "seeds": [0, 1],
@@ -49,9 +49,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("methods", "tasks", "papers", "profiles"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "tuned.yaml"))
-        shutil.copy(ROOT / "Snakefile", folder / "Snakefile")
+        copy_project(folder)
         self.configure()
 
     def configure(self, **changes: Any) -> None:

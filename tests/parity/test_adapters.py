@@ -22,27 +22,16 @@ from harness.base.errors import Unsupported
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import methods
 from harness.learn.save import attach
-from tests.contract.cells import shake
+from tests.contract.cells import Read, shake
 from tests.contract.probes import batch_for
 from tests.models import HEADS, LAYERS, WIDTH
+from tests.parity.everywhere import every_pairing
 from tests.parity.plain import KeysAndValues, Unchanged, plain_logits
 
 EXACT: dict[str, Any] = {"rtol": 1e-8, "atol": 1e-9}  # only the order of sums differs
 BOTTLENECK, SCALE, LENGTH, HIDDEN = 5, 2.5, 3, 6
 SUBLAYERS = {"bert": 4, "roberta": 4, "gpt2": 4, "bart": 10}
 FFNS = {"bert": 2, "roberta": 2, "gpt2": 2, "bart": 4}
-
-Read = Callable[..., Checkpoint]
-everywhere = pytest.mark.parametrize(
-    ("architecture", "kind", "labels"),
-    [
-        ("bert", "token-classification", 7),
-        ("roberta", "token-classification", 7),
-        ("gpt2", "causal-lm", None),
-        ("gpt2", "token-classification", 7),
-        ("bart", "summarization", None),
-    ],
-)
 
 
 def gelu(z: Tensor) -> Tensor:
@@ -151,14 +140,14 @@ def compare(backbone: Backbone, bare: Any, added: dict[str, Tensor], change: Unc
             assert other.abs().max() > 1e-6, f"{name} has no gradient to compare"
 
 
-@everywhere
+@every_pairing
 def test_the_plain_model_is_the_model(architecture: str, kind: Any, labels: int | None, checkpoint: Read) -> None:
     backbone, bare, added = prepared(checkpoint(architecture, kind, labels), [])
     assert not added
     compare(backbone, bare, added, Unchanged())
 
 
-@everywhere
+@every_pairing
 @pytest.mark.parametrize("placement", get_args(Placement))
 def test_adapter(architecture: str, kind: Any, labels: int | None, placement: Placement, checkpoint: Read) -> None:
     adapter = Adapter(bottleneck=BOTTLENECK, placement=placement, scale=SCALE)
@@ -169,7 +158,7 @@ def test_adapter(architecture: str, kind: Any, labels: int | None, placement: Pl
     assert len(change.used) == len(backbone.added) == number
 
 
-@everywhere
+@every_pairing
 @pytest.mark.parametrize("hidden", [None, HIDDEN])
 def test_prefix(architecture: str, kind: Any, labels: int | None, hidden: int | None, checkpoint: Read) -> None:
     prefix = Prefix(length=LENGTH, hidden=hidden)
@@ -183,7 +172,7 @@ def test_prefix(architecture: str, kind: Any, labels: int | None, hidden: int | 
     assert sum(value.numel() for value in added.values()) == attentions * one + shared
 
 
-@everywhere
+@every_pairing
 def test_mam(architecture: str, kind: Any, labels: int | None, checkpoint: Read) -> None:
     adaptations: Any = methods()["mam"].adaptations()
     backbone, bare, added = prepared(checkpoint(architecture, kind, labels), adaptations)

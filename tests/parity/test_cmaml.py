@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness.backbone.backbone import Backbone
-from harness.backbone.load import Checkpoint
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import load_module, methods
 from harness.learn.batches import Batch
 from harness.learn.save import attach
 from harness.meta.gradient import meta_gradient
 from harness.meta.tasks import TaskLosses
-from tests.contract.cells import labels_of
+from tests.contract.cells import Read, labels_of
 from tests.contract.probes import logits
 from tests.parity.test_meta import PAIRS, SGD, TASKS, batch_of, largest, rows_of
 
-Read = Callable[..., Checkpoint]
 METHOD: Any = load_module(Path(methods()["cmaml"].folder) / "method.py")
 OPTIONS = {"hidden": (7, 6, 5), "select": {"steps": 3, "lr": 0.05, "l1": 0.02, "threshold": 0.6}}
 

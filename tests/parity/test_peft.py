@@ -14,29 +14,17 @@ from torch import Tensor
 from harness.adaptations.lora import LoRA
 from harness.adaptations.prefix import Prefix
 from harness.backbone.backbone import Backbone
-from harness.backbone.load import Checkpoint
 from harness.learn.batches import Batch
-from tests.contract.cells import shake
+from tests.contract.cells import Read, shake
 from tests.contract.probes import labelled
 from tests.models import HEADS, LAYERS, WIDTH
+from tests.parity.everywhere import every_pairing
 
 RANK, SCALE, LENGTH = 4, 2.5, 5
 CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
 EXACT: dict[str, Any] = {"rtol": 1e-8, "atol": 1e-9}  # in double precision, where only the order of sums differs
 TARGETS = {"bert": ["query", "value"], "roberta": ["query", "value"], "gpt2": ["c_attn"], "bart": ["q_proj", "v_proj"]}
 TYPES = {"token-classification": "TOKEN_CLS", "causal-lm": "CAUSAL_LM", "summarization": "SEQ_2_SEQ_LM"}
-
-Read = Callable[..., Checkpoint]
-everywhere = pytest.mark.parametrize(
-    ("architecture", "kind", "labels"),
-    [
-        ("bert", "token-classification", 7),
-        ("roberta", "token-classification", 7),
-        ("gpt2", "causal-lm", None),
-        ("gpt2", "token-classification", 7),
-        ("bart", "summarization", None),
-    ],
-)
 
 
 def grown(function: Any, batch: Batch, parameters: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -60,7 +48,7 @@ def compare(
         torch.testing.assert_close(gradient, theirs[1][name], **close, msg=named(name))
 
 
-@everywhere
+@every_pairing
 def test_lora(architecture: str, kind: Any, labels: int | None, checkpoint: Read) -> None:
     ours = checkpoint(architecture, kind, labels).backbone(0)
     bare = copy.deepcopy(ours.model)

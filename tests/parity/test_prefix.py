@@ -14,22 +14,13 @@ from torch import Tensor
 from harness.adaptations.prefix import Prefix
 from harness.backbone.backbone import Attention, Backbone
 from harness.backbone.load import Checkpoint
-from tests.contract.cells import shake
+from tests.contract.cells import Read, shake
 from tests.contract.probes import batch_for, generated, logits
 from tests.models import HEADS, WIDTH
+from tests.parity.everywhere import everywhere
 
 LENGTH = 5
 CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
-Read = Callable[..., Checkpoint]
-everywhere = pytest.mark.parametrize(
-    ("architecture", "kind", "labels"),
-    [
-        ("bert", "token-classification", 7),
-        ("roberta", "token-classification", 7),
-        ("gpt2", "causal-lm", None),
-        ("bart", "summarization", None),
-    ],
-)
 
 
 def prefixed(read: Checkpoint, spread: float = 0.5) -> Backbone:

@@ -11,8 +11,8 @@ from harness.cli.main import main
 from harness.contracts.plan import Cell, Plan, load_plan
 from harness.plan import make
 from harness.plan.entry import make_plan
-from tests.unit import project as use
-from tests.unit.project import CONFIG
+from tests import project as use
+from tests.project import CONFIG
 
 Key = tuple[str, str, str, int, int]
 METHODS = ["finetune", "lora", "bitfit", "dapt"]

@@ -13,8 +13,8 @@ import pytest
 from harness.base.errors import UserError, bad
 from harness.cli.main import main
 from harness.plan import entry
-from tests.unit import project as use
-from tests.unit.project import CONFIG, Spoil
+from tests import project as use
+from tests.project import CONFIG, Spoil
 
 METHOD = "methods/lora/method.yaml"
 TUNED = "methods/lora/tuned.yaml"

@@ -13,7 +13,7 @@ from harness.cli import tune
 from harness.cli.main import parser
 from harness.contracts.discover import Method, methods
 from harness.contracts.plan import Plan
-from tests.unit import project as use
+from tests import project as use
 
 CONFIG = use.CONFIG
 DOMAINS = {"en": "meta_train", "it": "meta_dev", "nl": "meta_test"}

@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 from safetensors.numpy import save_file
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 CONFIG = "run.yaml"
 Spoil = Callable[[Path], Any]
 
