@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from harness.contracts.method import Kind
 from harness.contracts.model import Strict
@@ -36,3 +36,29 @@ class Preparation(Strict):
     def prepare(self, workshop: Workshop) -> None:
         """Train what `workshop` gives and save it with `workshop.save`."""
         raise NotImplementedError(f"{type(self).__name__} must define prepare")
+
+
+class DomainPreparation(Preparation):
+    """A preparation that learns from the labelled examples of several domains.
+
+    `domains` says which: those with the role meta_train; all, the target among them, as the released code of
+    Hou et al. (2022) has it; or all but the target.
+    """
+
+    domains: Literal["meta_train", "overlap", "leave_one_out"] = "meta_train"
+
+    @property
+    def per_domain(self) -> bool:
+        return self.domains == "leave_one_out"
+
+    def reads_targets(self, kind: Kind) -> bool:
+        return self.domains == "overlap"
+
+    def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
+        return self.learned(roles, target)
+
+    def learned(self, roles: dict[str, Role], target: str | None) -> list[str]:
+        """The domains that are learned from; `target` is the one that is left out, if any is."""
+        if self.domains == "meta_train":
+            return [domain for domain, role in roles.items() if role == "meta_train"]
+        return [domain for domain in roles if domain != target]

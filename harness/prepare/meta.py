@@ -11,9 +11,9 @@ from pydantic import Field
 from harness.base.errors import UserError
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
-from harness.contracts.method import Kind, Train
+from harness.contracts.method import Train
 from harness.contracts.model import Strict
-from harness.contracts.preparation import Preparation
+from harness.contracts.preparation import DomainPreparation
 from harness.contracts.task import Role
 from harness.data.task import Features
 from harness.learn.flops import Flops
@@ -66,12 +66,10 @@ class Outer(Strict):
         return Train(steps=self.iterations, lr=self.lr, schedule=self.schedule, warmup=self.warmup)
 
 
-class Meta(Preparation):
+class Meta(DomainPreparation):
     """Initial values from which few steps on few examples suffice (Finn et al., 2017; Hou et al., 2022, algorithm 1).
 
-    `domains` says which domains are learned from: those with the role meta_train; all, the target among
-    them, as the paper's released code has it; or all but the target. `documents` of a language modelling
-    task are the domains' unlabeled text or their train documents.
+    `documents` of a language modelling task are the domains' unlabeled text or their train documents.
     """
 
     inner: Inner = Inner()
@@ -79,27 +77,16 @@ class Meta(Preparation):
     order: Literal[1, 2] = 1
     memory: Memory = "store"
     head: HeadHandling = "carry"
-    domains: Literal["meta_train", "overlap", "leave_one_out"] = "meta_train"
     documents: Literal["unlabeled", "train"] = "unlabeled"
     random_start: bool = Field(False, description="begin from random weights, as plain MAML does")
-
-    @property
-    def per_domain(self) -> bool:
-        return self.domains == "leave_one_out"
 
     @property
     def uses_adaptation(self) -> bool:
         return True
 
-    def reads_targets(self, kind: Kind) -> bool:
-        return self.domains == "overlap"
-
     def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
-        return [
-            domain
-            for domain, role in roles.items()
-            if (role != "meta_test" or self.domains != "meta_train") and domain != target
-        ]
+        learned = self.learned(roles, target)
+        return [domain for domain, role in roles.items() if domain in learned or role == "meta_dev"]  # for `patience`
 
     def prepare(self, workshop: Workshop) -> None:
         self.learn(workshop, Course)
@@ -116,9 +103,7 @@ class Meta(Preparation):
             memory=self.memory,
             head=self.head,
         )
-        learned_from = [name for name in workshop.readable if workshop.roles[name] != "meta_dev"]
-        if self.domains != "meta_train":
-            learned_from = list(workshop.readable)
+        learned_from = self.learned(workshop.roles, workshop.target)
         course = course_of(self, workshop, learner, tokenizer, learned_from)
         course.run()
         workshop.save(backbone.model, tokenizer, course.tokens, course.flops.of(course.tokens), learner.head_to_drop())

@@ -10,7 +10,7 @@ from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.base.errors import bad
 from harness.base.progress import bar, watcher
-from harness.contracts.preparation import Preparation
+from harness.contracts.preparation import DomainPreparation
 from harness.contracts.task import Role
 from harness.learn.batches import collate, shuffled
 from harness.learn.flops import Flops
@@ -18,8 +18,8 @@ from harness.learn.loop import train
 from harness.prepare.workshop import Workshop
 
 
-class Multitask(Preparation):
-    """The labelled train splits of all meta_train domains, mixed.
+class Multitask(DomainPreparation):
+    """The labelled train splits of the domains, mixed.
 
     `updates` says what learns: the backbone without the method's adaptation; or, with the adaptation in its
     place, everything; or only what the adaptation trains. `head: fresh` leaves the trained head behind.
@@ -34,9 +34,6 @@ class Multitask(Preparation):
     @property
     def uses_adaptation(self) -> bool:
         return self.updates != "backbone"
-
-    def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
-        return [domain for domain, role in roles.items() if role == "meta_train"]
 
     def prepare(self, workshop: Workshop) -> None:
         backbone, tokenizer = self._backbone(workshop)
