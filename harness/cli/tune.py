@@ -97,6 +97,7 @@ def trial_plan(options: Namespace, method: Method, task: str, trial: dict[str, f
     run = dict(config["tasks"][task])
     run["domains"] = {name: "meta_test" if role == "meta_dev" else role for name, role in roles.items()}
     run["budgets"] = options.budget
+    run["methods"] = [method.id]  # which the run itself may leave out
     run["train"] = {**run["train"], **trial}
     backbone = whole.tasks[task].backbone
     changes: dict[str, Any] = {
@@ -105,7 +106,7 @@ def trial_plan(options: Namespace, method: Method, task: str, trial: dict[str, f
         "output": str(Path(config["output"]) / "tune" / task),  # so that tasks can be tuned side by side
         "backbones": config["backbones"] | {backbone: stands_in(whole, backbone)},
     }
-    return make_plan(options.configfile, changes, only={"task": [task], "method": [method.id]})
+    return make_plan(options.configfile, changes, only={"task": [task]})
 
 
 def stands_in(whole: Plan, backbone: str) -> dict[str, Any]:

@@ -57,6 +57,12 @@ def test_budgets_are_tried_and_recorded(project: Path, monkeypatch: pytest.Monke
     assert plan.blocks[0].train["lr"] == 0.5
 
 
+def test_a_method_that_the_run_leaves_out_is_tuned(project: Path) -> None:
+    use.text("more.yaml", f"extends: {CONFIG}\nmethods: all\nleave_out: [lora]\n")(project)
+    plan = tune.trial_plan(options("--configfile", "more.yaml"), methods()["lora"], "wikiann", {"lr": 0.5})
+    assert {cell.method for cell in plan.cells()} == {"lora"}
+
+
 @pytest.mark.parametrize(("best", "warned"), [(0, True), (1, False), (3, False), (4, True)])
 def test_the_edge_of_the_grid_is_told(
     best: int, warned: bool, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
