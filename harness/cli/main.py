@@ -1,4 +1,4 @@
-"""`headstart`: list, check, new, plan, run, status, retry, tune, predictions."""
+"""`headstart`: list, check, new, plan, run, status, retry, tune, compare, predictions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from harness.base.errors import UserError
-from harness.cli import check, look, make, new, run, tune
+from harness.cli import check, compare, look, make, new, run, tune
 from harness.plan.entry import DEFAULT
 
 
@@ -54,6 +54,11 @@ def parser() -> argparse.ArgumentParser:
     tuning.add_argument("--method", nargs="+")
     tuning.add_argument("--budget", type=int, nargs="+", default=[32], help="the score is the mean over them")
     tuning.add_argument("--seeds", type=int, default=2)
+
+    comparing = command("compare", compare.compare, "one method against every other: paired differences, tests, costs")
+    _config(comparing)
+    comparing.add_argument("--task", required=True)
+    comparing.add_argument("--method", required=True)
 
     reading = command("predictions", look.show_predictions, "show input, gold and predicted of a few examples")
     _config(reading)

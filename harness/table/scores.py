@@ -116,6 +116,16 @@ class TaskScores:
         means = [[np.mean([self.scores[place][seed] for place in row]) for seed in self.seeds] for row in places]
         return np.asarray(means, dtype=np.float64).reshape(-1)
 
+    def difference_interval(self, method: str, other: str, budgets: Sequence[int]) -> tuple[float, float] | None:
+        """The interval of what `method` scores more than `other`, by the same replicates for both."""
+        parts: list[Floats] = []
+        for place in [(domain, budget) for domain in self.domains for budget in budgets]:
+            mine, its = self._replicated((method, *place)), self._replicated((other, *place))
+            if mine is None or its is None:
+                return None
+            parts.append(mine - its)
+        return interval(parts)
+
     def _interval(self, places: list[Place]) -> tuple[float, float] | None:
         parts = [self._replicated(place) for place in places]
         found = [part for part in parts if part is not None]

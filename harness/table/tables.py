@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.base.files import write_text
 from harness.contracts.plan import Plan
+from harness.table.markdown import table, with_interval
 from harness.table.rows import write_rows
 from harness.table.scores import LEAK_MARK, LEAKING, Group, TaskScores, Value
 from harness.table.shares import share_in_words
@@ -152,16 +153,16 @@ def _headline(scores: TaskScores) -> Iterator[str]:
 def _pipe_table(scores: TaskScores, budget: int, shares: dict[str, str]) -> str:
     """Methods by domains at one budget; leaking methods and controls are groups of their own, in this order."""
     columns = ["method", "id", *scores.domains, "mean over domains", "seeds", *(["trained share"] if shares else [])]
-    lines = [_line(columns), _line(["---", "---", *["---:"] * (len(columns) - 2)])]
+    lines: list[list[str]] = []
     for group, title in GROUPS.items():
         its = [method for method in scores.methods if scores.group(method) == group]
         if its and title:
-            lines.append(_line([title, *[""] * (len(columns) - 1)]))
+            lines.append([title, *[""] * (len(columns) - 1)])
         lines += [_method_line(scores, method, budget, shares) for method in its]
-    return "\n".join(lines)
+    return table(columns, 2, lines)
 
 
-def _method_line(scores: TaskScores, method: str, budget: int, shares: dict[str, str]) -> str:
+def _method_line(scores: TaskScores, method: str, budget: int, shares: dict[str, str]) -> list[str]:
     values = [scores.value(method, [domain], [budget]) for domain in scores.domains]
     mean = scores.value(method, scores.domains, [budget])
     digits = 1 if scores.run.direction == "max" else 2
@@ -169,21 +170,11 @@ def _method_line(scores: TaskScores, method: str, budget: int, shares: dict[str,
     mark = f" {LEAK_MARK}" if scores.leaks(method) else ""
     mark += f" {TARGETS_MARK}" if scores.reads_targets(method) else ""
     its_share = [shares[method]] if shares else []
-    return _line([scores.label(method) + mark, f"`{method}`", *shown, str(mean.seeds), *its_share])
+    return [scores.label(method) + mark, f"`{method}`", *shown, str(mean.seeds), *its_share]
 
 
 def shown_value(value: Value, digits: int) -> str:
     """A value for readers: "mean [low, high]", or a hole with its coverage."""
     if value.mean is None:
         return f"– ({value.done}/{value.planned})"
-    if value.low is None or value.high is None:
-        return _number(value.mean, digits)
-    return f"{_number(value.mean, digits)} [{_number(value.low, digits)}, {_number(value.high, digits)}]"
-
-
-def _number(number: float, digits: int) -> str:
-    return f"{number:.{digits}f}" if abs(number) < 1e5 else f"{number:.3g}"  # a perplexity can be astronomic
-
-
-def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return with_interval(value.mean, value.low, value.high, digits)
