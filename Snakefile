@@ -25,7 +25,7 @@ wildcard_constraints:
 
 TABLES = expand(f"{OUT}/tables/{{name}}.{{kind}}", name=[*PLAN.tasks, "sparsity"], kind=["csv", "md"])
 BOARDS = expand(f"{OUT}/leaderboard/{{task}}.csv", task=[*PLAN.tasks, "overall"])
-FIGURES = expand(f"{OUT}/figures/{{task}}.{{kind}}", task=PLAN.tasks, kind=["png", "svg"])
+FIGURES = expand(f"{OUT}/figures/{{name}}.{{kind}}", name=PLAN.figures, kind=["png", "svg"])
 
 
 rule all:

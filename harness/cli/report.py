@@ -15,12 +15,13 @@ from harness.record.collect import records_file, write_records
 from harness.table.figures import write_figures
 from harness.table.leaderboard import write_leaderboards
 from harness.table.sparsity import write_sparsity
+from harness.table.structures import write_structures
 from harness.table.tables import write_tables
 
 WRITERS: dict[str, list[Callable[[Plan, pd.DataFrame], None]]] = {
     "tables": [write_tables, write_sparsity],
     "leaderboard": [write_leaderboards],
-    "figures": [write_figures],
+    "figures": [write_figures, write_structures],
 }
 
 

@@ -160,6 +160,17 @@ class Plan:
         for block in self.blocks:
             yield from block.cells
 
+    @property
+    def structured(self) -> list[str]:
+        """The tasks on which a method learns a structure with TAMS."""
+        learned = {block.task for block in self.blocks if "tams" in self.methods[block.method].get("adapt", [])}
+        return [task for task in self.tasks if task in learned]
+
+    @property
+    def figures(self) -> list[str]:
+        """The names of the run's figures."""
+        return [*self.tasks, *(f"{task}.structures" for task in self.structured)]
+
     def data_of(self, task: str) -> DataJob:
         """The data job of a task."""
         return next(job for job in self.data if job.task == task)

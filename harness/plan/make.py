@@ -106,7 +106,8 @@ class Planner:
 
     def _summary(self, name: str) -> dict[str, Any]:
         spec = self.methods[name].spec
-        return {"label": spec.label, "control": spec.control, "paper": spec.paper, "kinds": spec.kinds}
+        about = {"label": spec.label, "control": spec.control, "paper": spec.paper, "kinds": spec.kinds}
+        return about | {"adapt": list(spec.adapt)}
 
     def _source(self, task: str, run: TaskRun) -> tuple[Source, dict[str, Role]]:
         known = self.tasks[task].spec.sources

@@ -35,11 +35,15 @@ LOG_FROM = 3.0  # a perplexity that spans more than this ratio is drawn on a log
 def write_figures(plan: Plan, records: pd.DataFrame) -> None:
     """Write `<output>/figures/<task>.png` and `.svg` of every task."""
     for task in plan.tasks:
-        figure = draw(TaskScores(plan, records, task))
-        for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
-            with whole_file(Path(plan.output) / "figures" / f"{task}.{kind}") as beside:
-                figure.savefig(beside, format=kind, metadata=metadata, dpi=150)
-        pyplot.close(figure)
+        save(draw(TaskScores(plan, records, task)), plan, task)
+
+
+def save(figure: Any, plan: Plan, name: str) -> None:
+    """Write a figure as `<output>/figures/<name>.png` and `.svg`, the same bytes for the same numbers."""
+    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
+        with whole_file(Path(plan.output) / "figures" / f"{name}.{kind}") as beside:
+            figure.savefig(beside, format=kind, metadata=metadata, dpi=150)
+    pyplot.close(figure)
 
 
 def draw(scores: TaskScores) -> Any:
