@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.method import Kind
 from harness.contracts.model import Strict
 from harness.contracts.task import Role
@@ -32,6 +34,14 @@ class Preparation(Strict):
     def reads_targets(self, kind: Kind) -> bool:
         """Whether it reads labelled examples of the domains that are scored; tables then carry a mark."""
         return False
+
+    def refuses(self, adaptations: Sequence[Adaptation | Control]) -> str | None:
+        """Why it cannot work with the method's adaptations, with the mend; None where it can."""
+        for part in adaptations if self.uses_adaptation else ():
+            for hook in ("penalty", "after_step"):
+                if isinstance(part, Adaptation) and getattr(type(part), hook) is not getattr(Adaptation, hook):
+                    return f"it would leave out {type(part).__name__}.{hook}; use a preparation of the backbone alone"
+        return None
 
     def prepare(self, workshop: Workshop) -> None:
         """Train what `workshop` gives and save it with `workshop.save`."""

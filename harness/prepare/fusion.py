@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,9 +12,9 @@ from torch import Tensor
 from harness.adaptations.adapter_fusion import AdapterFusion, FusedAdapters
 from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
-from harness.base.errors import UserError
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
+from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.preparation import Preparation
 from harness.contracts.task import Role
 from harness.learn.batches import collate, shuffled
@@ -43,6 +44,12 @@ class Fusion(Preparation):
     @property
     def uses_adaptation(self) -> bool:
         return True
+
+    def refuses(self, adaptations: Sequence[Adaptation | Control]) -> str | None:
+        # The penalty of AdapterFusion is about the fusion, which is not trained here.
+        if not any(isinstance(part, AdapterFusion) for part in adaptations):
+            return "it trains adapters for the adaptation adapter_fusion; name that under `adapt`"
+        return None
 
     def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
         return [domain for domain, role in roles.items() if role == "meta_train"]
@@ -106,10 +113,7 @@ class _Stages(Resume):
 
 def _fusion(workshop: Workshop) -> AdapterFusion:
     """The method's adaptation, for whose places the adapters are."""
-    for adaptation in workshop.adaptations:
-        if isinstance(adaptation, AdapterFusion):
-            return adaptation
-    raise UserError("the preparation `fusion` trains adapters for `adapter_fusion`; name that under `adapt`")
+    return next(part for part in workshop.adaptations if isinstance(part, AdapterFusion))
 
 
 def _put_head(backbone: Backbone, finished: list[Values]) -> None:

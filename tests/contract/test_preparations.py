@@ -16,7 +16,6 @@ from torch import Tensor
 from harness.adaptations.adapter import Adapter
 from harness.adaptations.adapter_fusion import AdapterFusion
 from harness.backbone.load import Checkpoint
-from harness.base.errors import UserError
 from harness.base.files import write_lines
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import load_module, methods
@@ -285,9 +284,12 @@ def test_fusion_trains_each_adapter_as_if_alone(checkpoint_folder: Folder, tmp_p
             assert torch.equal(value, both[f"added.{name.replace('.adapters.0.', '.adapters.1.')}"])
 
 
-def test_fusion_wants_its_adaptation(checkpoint_folder: Folder, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="name that under `adapt`"):
-        prepared(tmp_path, "bert", checkpoint_folder("bert"), Fusion(steps=1), [Adapter()])
+def test_a_preparation_refuses_what_it_cannot_train() -> None:
+    assert "name that under `adapt`" in str(Fusion().refuses([Adapter()]))
+    assert Fusion().refuses([AdapterFusion()]) is None
+    assert "AdapterFusion.penalty" in str(meta().refuses([Adapter(), AdapterFusion()]))
+    assert meta().refuses([Adapter()]) is None
+    assert Multitask().refuses([AdapterFusion()]) is None, "the adaptation takes no part"
 
 
 def masked_preparation(

@@ -32,6 +32,11 @@ class Bad(NamedTuple):
     mend: str
 
 
+def matched_multitask(old: str, new: str) -> Spoil:
+    spoil = use.edit("methods/multitask_adapter/method.yaml", old, new)
+    return use.both(use.config(methods=["multitask_adapter"]), spoil)
+
+
 def tuned(body: str) -> Spoil:
     return use.text(TUNED, body)
 
@@ -120,6 +125,12 @@ FOLDERS = [
         "methods/dapt/method.yaml", "prepare.dapt.stesp", "100", "'steps'"),
     Bad("unknown preparation", use.edit("methods/dapt/method.yaml", "{dapt: {", "{multitsak: {"),
         "methods/dapt/method.yaml", "prepare", "'multitsak'", "did you mean 'multitask'"),
+    Bad("a hook that a preparation leaves out", matched_multitask("adapt: {adapter: {bottleneck: 32, placement: last}}",
+        "adapt: {adapter_fusion: {}}"), "methods/multitask_adapter/method.yaml", "prepare", "'multitask'",
+        "would leave out AdapterFusion.penalty"),
+    Bad("a preparation for another adaptation", matched_multitask(
+        "multitask: {updates: everything, steps: 100, batch_size: 112, lr: 2.0e-3}", "fusion: {}"),
+        "methods/multitask_adapter/method.yaml", "prepare", "'fusion'", "name that under `adapt`"),
     Bad("method key twice", use.edit(METHOD, "label:", "label: a\nlabel:"), METHOD, "'label'", "'LoRA'", "remove one"),
     Bad("broken YAML", use.edit(METHOD, "adapt: {", "adapt: {{"), METHOD, "the YAML", "expected", "mend this line"),
     Bad("code does not import", use.text("methods/lora/method.py", "import nowhere\n"),
