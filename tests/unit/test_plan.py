@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import main
+from harness.contracts.adaptation import sizes_of
 from harness.contracts.discover import methods
 from harness.contracts.plan import Cell, Plan, load_plan
 from harness.plan import make
@@ -244,13 +245,14 @@ def test_a_configuration_extends_the_file_beside_it(project: Path) -> None:
     assert {cell.fingerprint for cell in before.values()} < {cell.fingerprint for cell in plan.cells()}
 
 
-def test_matched_is_every_unprepared_method_of_the_default_at_one_percent() -> None:
+def test_matched_is_every_unprepared_method_with_a_size_at_one_percent() -> None:
     plan, default = make_plan("config/matched.yaml"), make_plan("config/default.yaml").config
     changed = {"output", "match_parameters", "leave_out"}
     assert {key for key in plan.config if plan.config[key] != default[key]} == changed
     assert plan.config["match_parameters"] == 0.01
-    prepared = {name for name, method in methods().items() if "none" not in method.spec.prepare}
-    assert set(plan.config["leave_out"]) == prepared == set(methods()) - set(plan.methods)
+    unprepared = [method for method in methods().values() if "none" in method.spec.prepare]
+    beside = {method.id for method in unprepared if method.spec.control} | {"finetune"}
+    assert set(plan.methods) == beside | {method.id for method in unprepared if sizes_of(method.adaptations())}
 
 
 def test_the_plan_shows_what_is_matched(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
