@@ -358,6 +358,11 @@ def test_domains_that_are_kept_back_are_not_read(checkpoint_folder: Folder, tmp_
     assert meta().reads(ROLES, None) == ["a", "b", "d"]
     assert meta(domains="overlap").reads(ROLES, None) == ["a", "b", "d", "t"]
     assert meta(domains="leave_one_out").reads({**ROLES, "u": "meta_test"}, "t") == ["a", "b", "d", "u"]
+    assert Multitask().reads(ROLES, None) == ["a", "b"]
+    assert Multitask(domains="overlap").reads(ROLES, None) == ["a", "b", "d", "t"]
+    held_out = Multitask(domains="leave_one_out")
+    assert held_out.per_domain
+    assert held_out.reads(ROLES, "t") == ["a", "b", "d"]
     workshop = workshop_for(tmp_path, "bert", checkpoint_folder("bert"), meta(), [], None)
     with pytest.raises(ValueError, match="did not say"):
         workshop.examples("t", "train")
