@@ -13,18 +13,19 @@ from harness.table.leaderboard import ALL, Row, task_board
 from harness.table.markdown import number, table, with_interval
 from harness.table.rows import write_rows
 from harness.table.scores import TaskScores
-from harness.table.statistics import holm, paired_permutation
+from harness.table.statistics import Floats, paired_permutations
 
 COLUMNS = (
     "budget", "method", "label", "mean", "low", "high", "difference", "difference_low", "difference_high", "p_value",
     "pairs", "coverage", "trained_parameters", "adaptation_seconds", "preparation_seconds",
     "preparation_seconds_spread", "preparation_flops", "preparation_tokens", "metric", "direction", "source",
 )  # fmt: skip
+DIFFERENCE = ("difference", "difference_low", "difference_high", "p_value", "pairs")
 MEANING = (
     "Difference: by how much `{method}` is better than the row, so that more than 0 speaks for it, with its 95% "
     "interval (the same replicates for both: seeds, and independently test examples). p: the two-sided paired "
-    "permutation test over (domain, seed), corrected over the rows of a budget (Holm). Preparation is spread over the "
-    "(domain, seed) that share it; adaptation is the mean of a cell."
+    "permutation test over (domain, seed), corrected over the rows of a budget (step-down, by the largest difference "
+    "of each flip). Preparation is spread over the (domain, seed) that share it; adaptation is the mean of a cell."
 )
 
 
@@ -47,28 +48,31 @@ def compare(scores: TaskScores, board: Sequence[Row], method: str) -> list[Row]:
     for budget, budgets in [*((budget, [budget]) for budget in scores.budgets), (ALL, scores.budgets)]:
         its = [dict(row) for row in board if row["budget"] == budget]
         its.sort(key=lambda row: row["method"] != method)
+        paired = {
+            name: values for row in its if (values := scores.paired(name := str(row["method"]), budgets)) is not None
+        }
+        mine = paired.pop(method, None)
+        p_values = (
+            {} if mine is None else dict(zip(paired, paired_permutations(mine, list(paired.values())), strict=True))
+        )
         for row in its:
-            row |= _difference(scores, method, str(row["method"]), budgets)
-        tested = [row for row in its if isinstance(row["p_value"], float)]
-        for row, p_value in zip(tested, holm([float(str(row["p_value"])) for row in tested]), strict=True):
-            row["p_value"] = p_value
+            name = str(row["method"])
+            row |= dict.fromkeys(DIFFERENCE)
+            if mine is not None and name in paired:
+                row |= _difference(scores, (method, name), budgets, mine - paired[name]) | {"p_value": p_values[name]}
         rows += its
     return rows
 
 
-def _difference(scores: TaskScores, method: str, other: str, budgets: list[int]) -> Row:
-    mine, its = scores.paired(method, budgets), scores.paired(other, budgets)
-    if method == other or mine is None or its is None:
-        return dict.fromkeys(("difference", "difference_low", "difference_high", "p_value", "pairs"))
+def _difference(scores: TaskScores, methods: tuple[str, str], budgets: list[int], differences: Floats) -> Row:
     sign = 1 if scores.run.direction == "max" else -1
-    found = scores.difference_interval(method, other, budgets)
+    found = scores.difference_interval(*methods, budgets)
     low, high = sorted(sign * end for end in found) if found else (None, None)
     return {
-        "difference": sign * float((mine - its).mean()),
+        "difference": sign * float(differences.mean()),
         "difference_low": low,
         "difference_high": high,
-        "p_value": paired_permutation(mine, its),
-        "pairs": len(mine),
+        "pairs": len(differences),
     }
 
 

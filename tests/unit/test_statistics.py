@@ -9,17 +9,22 @@ import pytest
 
 from harness.table.statistics import (
     REPLICATES,
+    Floats,
     aggregator,
     example_weights,
-    holm,
     interval,
-    paired_permutation,
+    paired_permutations,
     rank_methods,
     replicates,
     seed_weights,
 )
 
 NORMAL = 1.959964  # the 97.5% quantile of the standard normal
+
+
+def paired_permutation(a: Floats, b: Floats) -> float:
+    """The plain test of one against another."""
+    return paired_permutations(a, [b])[0]
 
 
 def test_aggregators_are_the_metrics() -> None:
@@ -157,10 +162,43 @@ def test_random_permutation_is_near_the_exact_one_and_repeats() -> None:
     assert paired_permutation(np.arange(30) + 1.0, np.zeros(30)) == 1 / 10_001  # never zero
 
 
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.7]) == [1.0, 1.0]
-    assert holm([]) == []
+def test_the_correction_by_loops() -> None:
+    draw = np.random.default_rng(7)
+    differences = draw.normal(size=(5, 7)) * draw.uniform(0.1, 10, size=(5, 1)) + draw.uniform(0, 2, size=(5, 1))
+    sizes = [np.sqrt(sum(value**2 for value in row)) for row in differences]
+    observed = [abs(sum(row)) / size for row, size in zip(differences, sizes, strict=True)]
+    expected, before = {}, 0.0
+    for place in sorted(range(5), key=lambda place: -observed[place]):
+        left = [other for other in range(5) if other not in expected]
+        count = 0
+        for signs in product((-1, 1), repeat=7):
+            largest = max(abs(np.dot(signs, differences[other])) / sizes[other] for other in left)
+            count += largest >= observed[place] - 1e-12
+        expected[place] = before = max(before, count / 2**7)
+    found = paired_permutations(np.zeros(7), [-row for row in differences])
+    assert found == pytest.approx([expected[place] for place in range(5)])
+
+
+def test_the_correction_knows_what_goes_together() -> None:
+    draw = np.random.default_rng(8)
+    a, b = draw.normal(0.8, 1, size=9), np.zeros(9)
+    alone = paired_permutation(a, b)
+    assert paired_permutations(a, [b] * 20) == pytest.approx([alone] * 20), "one question asked twenty times"
+    strong = paired_permutations(np.full(9, 5.0) + draw.normal(size=9), [draw.normal(size=9) for _ in range(20)])
+    assert max(strong) < 0.05, "nine pairs suffice for twenty rows"
+    assert paired_permutations(a, []) == []
+
+
+def test_the_correction_keeps_its_level() -> None:
+    """Of twelve methods that are alike, some is told from the first in about one of twenty tables."""
+    draw = np.random.default_rng(9)
+    tables = 400
+    wrong = 0
+    for _ in range(tables):
+        scores = draw.normal(size=(12, 9)) + draw.normal(size=9)
+        wrong += min(paired_permutations(scores[0], list(scores[1:]))) <= 0.05
+    assert wrong / tables < 0.05 + 3 * np.sqrt(0.05 * 0.95 / tables)
+    assert wrong / tables > 0.01, "a correction that never rejects is none"
 
 
 def test_ranks_follow_the_direction() -> None:

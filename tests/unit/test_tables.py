@@ -146,7 +146,8 @@ def test_leaderboard_ranks_the_best_first(plan: Plan, task: str) -> None:
         assert list(rows["rank"]) == [1, 2, 3, 4]
         assert rows["mean"].is_monotonic_decreasing == (task == "ner")
         assert list(rows.control) == [False, False, False, True]
-        assert (rows.tie_group == 1).all()  # six pairs cannot tell four methods apart after Holm
+        assert rows.tie_group.iloc[0] == 1
+        assert rows.tie_group.iloc[-1] > 1  # six pairs suffice, whatever the number of methods
         assert (rows.pairs == 6).all()
     overall = board[board.budget == "all"].set_index("method")["mean"]
     assert overall["alpha"] == pytest.approx(board[board.method == "alpha"]["mean"][:2].mean(), rel=1e-4)
