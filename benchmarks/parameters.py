@@ -25,6 +25,7 @@ from harness.contracts.discover import Method, methods
 from harness.contracts.method import Kind
 from harness.contracts.model import read_yaml, validate
 from harness.learn.save import stored_bytes
+from harness.table.markdown import line
 
 PAGE, SIZES = Path("docs/parameters.md"), Path(__file__).with_name("paper_sizes.yaml")
 HEAD = """# How many parameters train
@@ -127,16 +128,16 @@ def paper_row(row: dict[str, Any], known: dict[str, Model]) -> str:
         f"{row['claimed']} [{row['source']}]",
     ]
     if row["method"] not in known_methods():
-        return _line([*start, f"missing: there is no method `{row['method']}`", "", row.get("why", "")])
+        return line([*start, f"missing: there is no method `{row['method']}`", "", row.get("why", "")])
     try:
         parts = adaptations_of(known_methods()[row["method"]], options)
         backbone = attach_outline(parts, model.outline())
     except (UserError, Unsupported) as refused:
-        return _line([*start, f"missing: {refused}", "", row.get("why", "")])
+        return line([*start, f"missing: {refused}", "", row.get("why", "")])
     trained = trained_in_body(backbone)
     if row.get("count_head"):
         trained = sum(value.numel() for value in backbone.trained().values())
-    return _line([*start, _percent(trained / model.body), _reaching(row["claimed"], parts, model), row.get("why", "")])
+    return line([*start, _percent(trained / model.body), _reaching(row["claimed"], parts, model), row.get("why", "")])
 
 
 def _reaching(claimed: str, parts: list[Adaptation], model: Model) -> str:
@@ -155,7 +156,7 @@ def page() -> str:
     for model in known.values():
         parts += method_table(model)
     columns = ["source", "row", "backbone", "our setting", "claimed", "our share", "reaches it at", "what explains it"]
-    parts += [ROWS, _line(columns), _line(["---"] * 4 + ["---:"] * 2 + ["---"] * 2)]
+    parts += [ROWS, line(columns), line(["---"] * 4 + ["---:"] * 2 + ["---"] * 2)]
     parts += [paper_row(row, known) for row in content["rows"]]
     return "\n".join(parts) + "\n"
 
@@ -170,10 +171,6 @@ def _options(method: Method) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g}%" if share < 1 else f"{100 * share:.0f}%"
-
-
-def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def main() -> None:

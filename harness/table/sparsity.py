@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -13,6 +13,7 @@ import pandas as pd
 
 from harness.base.files import write_text
 from harness.contracts.plan import Plan
+from harness.table.markdown import line
 from harness.table.rows import write_rows
 
 Place = tuple[str, str, str, int]  # task, method, domain, budget
@@ -82,11 +83,11 @@ def _kept(seeds: list[Facts], planned: int) -> dict[str, object]:
 
 def _pipe_table(rows: list[dict[str, object]]) -> str:
     names = ("task", "method", "domain", "training examples", "kept", "stored bytes", "same mask over seeds", "n")
-    lines = [" | ".join(names), " | ".join(["---"] * 3 + ["---:"] * 3 + ["---", "---:"])]
+    lines: list[Sequence[str]] = [names, ["---"] * 3 + ["---:"] * 3 + ["---", "---:"]]
     for row in rows:
         share, stored = row["kept_share"], row["stored_bytes"]
         kept = f"{100 * share:.3g}%" if isinstance(share, float) else "–"
         shown = [row["task"], f"`{row['method']}`", row["domain"], row["budget"], kept]
         shown += ["–" if stored is None else f"{stored:,}", row["same_mask"], f"{row['n']}/{row['planned']}"]
-        lines.append(" | ".join(str(value) for value in shown))
-    return "".join(f"| {line} |\n" for line in lines)
+        lines.append([str(value) for value in shown])
+    return "".join(f"{line(cells)}\n" for cells in lines)
