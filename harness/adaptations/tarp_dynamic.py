@@ -25,16 +25,10 @@ class Factors(nn.Module):
         self.into = nn.Parameter(torch.empty(rank, in_features).uniform_(-spread, spread))
         self.out = nn.Parameter(torch.zeros(out_features, rank))
 
-    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Phi(x)^T x, [..., out]."""
-        return shifted(x, sigma, self.into, self.out)
 
-
-def shifted(x: Tensor, sigma: Tensor, into: Tensor, out: Tensor) -> Tensor:
-    """V Sigma(x)^T U^T x, [..., out]; x is [..., in], sigma [..., rank, rank], and U, V are `into`, `out`."""
-    narrow = functional.linear(x, into)
-    mixed = (narrow.unsqueeze(-2) @ sigma).squeeze(-2)
-    return functional.linear(mixed, out)
+def mixed(narrow: Tensor, sigma: Tensor) -> Tensor:
+    """Sigma^T n for each token, [..., r], of n [..., r] and Sigma [..., r, r]; so small a product is best a sum."""
+    return (narrow.unsqueeze(-1) * sigma).sum(-2)
 
 
 class Sigma(nn.Module):
@@ -54,11 +48,16 @@ class Sigma(nn.Module):
         if kind == "linear":
             self.first.data /= math.sqrt(rank)
 
-    def forward(self, x: Tensor) -> Tensor:
-        entries = functional.linear(x, self.first)
+    def forward(self, x: Tensor, *into: Tensor) -> tuple[Tensor, ...]:
+        """Sigma(x), and U^T x [..., rank] for each U of `into` [rank, in].
+
+        One product gives them all: such narrow ones take the time to read x, and once is enough.
+        """
+        sizes = [self.first.shape[0], *(factor.shape[0] for factor in into)]
+        entries, *narrow = torch.split(functional.linear(x, torch.cat((self.first, *into))), sizes, -1)
         if self.second is not None:
             entries = functional.linear(functional.gelu(entries), self.second)
-        return entries.reshape(*x.shape[:-1], self.rank, self.rank)
+        return entries.reshape(*x.shape[:-1], self.rank, self.rank), *narrow
 
 
 class DynamicShift(nn.Module):
@@ -70,8 +69,8 @@ class DynamicShift(nn.Module):
         self.shift = Factors(in_features, out_features, rank, 1 / math.sqrt(in_features))
 
     def forward(self, x: Tensor) -> Tensor:
-        moved: Tensor = self.shift(x, self.sigma(x))
-        return moved
+        sigma, narrow = self.sigma(x, self.shift.into)
+        return functional.linear(mixed(narrow, sigma), self.shift.out)
 
 
 class DynamicHadamard(DynamicShift):
@@ -90,10 +89,10 @@ class DynamicHadamard(DynamicShift):
         self.recompute = recompute
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:  # type: ignore[override]
-        sigma = self.sigma(x)
+        sigma, narrow = self.sigma(x, self.shift.into)
         product = Recomputed.apply if self.recompute else hadamard
         scaled: Tensor = product(x, sigma, self.scale.into, self.scale.out, weight)
-        return scaled + self.shift(x, sigma)
+        return scaled + functional.linear(mixed(narrow, sigma), self.shift.out)
 
 
 class DynamicProduct(DynamicShift):
@@ -108,10 +107,9 @@ class DynamicProduct(DynamicShift):
         self.scale = Factors(in_features, in_features, rank, 1 / math.sqrt(in_features))
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:  # type: ignore[override]
-        sigma = self.sigma(x)
-        multiplied = shifted(x, sigma, self.scale.into, weight @ self.scale.out)
-        moved: Tensor = self.shift(x, sigma)
-        return multiplied + moved
+        sigma, scaled, shifted = self.sigma(x, self.scale.into, self.shift.into)
+        both = torch.cat((mixed(scaled, sigma), mixed(shifted, sigma)), -1)
+        return functional.linear(both, torch.cat((weight @ self.scale.out, self.shift.out), 1))
 
 
 def hadamard(x: Tensor, sigma: Tensor, into: Tensor, out: Tensor, weight: Tensor) -> Tensor:
