@@ -36,7 +36,7 @@ class Preparation(Strict):
         return False
 
     def refuses(self, adaptations: Sequence[Adaptation | Control]) -> str | None:
-        """Why it cannot work with the method's adaptations, with the mend; None where it can."""
+        """Why it cannot work with the adaptations that take part, with the mend; None where it can."""
         for part in adaptations if self.uses_adaptation else ():
             for hook in ("penalty", "after_step"):
                 if isinstance(part, Adaptation) and getattr(type(part), hook) is not getattr(Adaptation, hook):

@@ -272,10 +272,11 @@ class Planner:
             if key in run.prepare:
                 options = _merged(preparation.model_dump(), run.prepare[key])
                 preparation = validate(type(preparation), options, self.where, f"tasks.{task}.prepare.{key}")
-        if mend := preparation.refuses(method.adaptations()):
-            raise bad(method.folder / "method.yaml", "prepare", name, mend)
         base, data = self.backbones[plan.backbone], self.data[task]
         own = preparation.uses_adaptation
+        # Building adaptations imports torch, which a preparation of the backbone alone does not need here.
+        if own and (mend := preparation.refuses(method.adaptations())):
+            raise bad(method.folder / "method.yaml", "prepare", name, mend)
         wanted = _wanted_share(method, run, self.config) if own and sizes_of(method.adaptations()) else None
         parts = []
         targets = self._kept("domain", plan.domains) if preparation.per_domain else [None]
