@@ -91,10 +91,13 @@ class Tarp(Adaptation):
                 self._attach_dynamic(dense)
 
     def _attach_static(self, dense: Dense) -> None:
-        # The additive factor reads x: r (C_in + C_out) multiplications a token, and no gradient of a whole W.
-        if self.multiplicative != "none":
-            dense.weigh(StaticScale(self._factor(dense, SCALE_SPREAD)))
-        dense.add(self._factor(dense, 1 / math.sqrt(dense.in_features)))
+        shift = self._factor(dense, 1 / math.sqrt(dense.in_features))
+        if self.multiplicative == "none":
+            # It reads x: r (C_in + C_out) multiplications a token, and no gradient of a whole W.
+            dense.add(shift)
+        else:
+            # The scale takes a whole W and its gradient anyway, so the shift costs nothing a token there.
+            dense.weigh(StaticScale(self._factor(dense, SCALE_SPREAD), shift))
 
     def _attach_dynamic(self, dense: Dense) -> None:
         sizes = dense.in_features, dense.out_features, self.rank

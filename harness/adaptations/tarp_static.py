@@ -60,18 +60,22 @@ class Kronecker(nn.Module):
 
 
 class StaticScale(nn.Module):
-    """W0 -> (1 + Phi_1) * W0, or softplus(Phi_1 + log(e - 1)) * W0 with `softplus`; one at the start either way.
+    """W0 -> (1 + Phi_1) * W0 + Phi_2, or softplus(Phi_1 + log(e - 1)) * W0 with `softplus`; W0 at the start.
 
-    The weight is made once a pass: about r C_in C_out multiplications more than the t C_in C_out that t tokens
-    cost anyway, where scaling x would take r products with W0, t r C_in C_out. From the second token on making
-    the weight is cheaper.
+    The weight is made once a pass: about r C_in C_out multiplications a factor more than the t C_in C_out that t
+    tokens cost anyway, where scaling x would take r products with W0, t r C_in C_out. From the second token on
+    making the weight is cheaper.
     """
 
-    def __init__(self, factor: Bilinear | Kronecker, softplus: bool = False) -> None:
+    def __init__(
+        self, factor: Bilinear | Kronecker, shift: Bilinear | Kronecker | None = None, softplus: bool = False
+    ) -> None:
         super().__init__()
         self.factor = factor
+        self.shift = shift
         self.softplus = softplus
 
     def forward(self, weight: Tensor) -> Tensor:
         phi = self.factor.matrix()
-        return weight * (functional.softplus(phi + SOFTPLUS_OF_ONE) if self.softplus else 1 + phi)
+        scaled = weight * (functional.softplus(phi + SOFTPLUS_OF_ONE) if self.softplus else 1 + phi)
+        return scaled if self.shift is None else scaled + self.shift.matrix()

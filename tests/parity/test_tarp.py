@@ -96,14 +96,15 @@ def by_the_equation(x: Tensor, named: dict[str, Tensor], options: dict[str, Any]
     weight = named["model.dense.weight"].T  # [C_in, C_out]
     parts = {name.removeprefix("added.").split(".", 1)[1]: value for name, value in named.items() if "added." in name}
     decomposition, multiplicative = options.get("decomposition", "dynamic"), options.get("multiplicative")
+    additive = "" if multiplicative == "none" else "shift."  # alone it is a module of its own
     rows = []
     for token in x.reshape(-1, x.shape[-1]):
         if decomposition == "bilinear":
             scale = 1 + parts["factor.into"].T @ parts["factor.out"].T if multiplicative != "none" else 1
-            whole = scale * weight + parts["into"].T @ parts["out"].T
+            whole = scale * weight + parts[f"{additive}into"].T @ parts[f"{additive}out"].T
         elif decomposition == "kronecker":
             scale = 1 + kronecker(parts, "factor.") if multiplicative != "none" else 1
-            whole = scale * weight + kronecker(parts, "")
+            whole = scale * weight + kronecker(parts, additive)
         else:
             sigma = sigma_of(token, parts)
             shift = parts["shift.into"].T @ sigma @ parts["shift.out"].T
