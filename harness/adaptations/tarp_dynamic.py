@@ -48,16 +48,16 @@ class Sigma(nn.Module):
         if kind == "linear":
             self.first.data /= math.sqrt(rank)
 
-    def forward(self, x: Tensor, *into: Tensor) -> tuple[Tensor, ...]:
-        """Sigma(x), and U^T x [..., rank] for each U of `into` [rank, in].
+    def forward(self, x: Tensor, into: Tensor) -> tuple[Tensor, Tensor]:
+        """Sigma(x), and U^T x [..., narrow] for U as `into` [narrow, in].
 
-        One product gives them all: such narrow ones take the time to read x, and once is enough.
+        One product gives both: such narrow ones take the time to read x, and once is enough.
         """
-        sizes = [self.first.shape[0], *(factor.shape[0] for factor in into)]
-        entries, *narrow = torch.split(functional.linear(x, torch.cat((self.first, *into))), sizes, -1)
+        sizes = [self.first.shape[0], into.shape[0]]
+        entries, narrow = torch.split(functional.linear(x, torch.cat((self.first, into))), sizes, -1)
         if self.second is not None:
             entries = functional.linear(functional.gelu(entries), self.second)
-        return entries.reshape(*x.shape[:-1], self.rank, self.rank), *narrow
+        return entries.reshape(*x.shape[:-1], self.rank, self.rank), narrow
 
 
 class DynamicShift(nn.Module):
@@ -107,8 +107,8 @@ class DynamicProduct(DynamicShift):
         self.scale = Factors(in_features, in_features, rank, 1 / math.sqrt(in_features))
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:  # type: ignore[override]
-        sigma, scaled, shifted = self.sigma(x, self.scale.into, self.shift.into)
-        both = torch.cat((mixed(scaled, sigma), mixed(shifted, sigma)), -1)
+        sigma, narrow = self.sigma(x, torch.cat((self.scale.into, self.shift.into)))
+        both = (narrow.unflatten(-1, (2, self.sigma.rank)) @ sigma).flatten(-2)
         return functional.linear(both, torch.cat((weight @ self.scale.out, self.shift.out), 1))
 
 
