@@ -13,7 +13,7 @@ from harness.data.task import Features
 from harness.learn.batches import similar_lengths
 
 MASKED = 0.15  # BERT's share of masked tokens (Devlin et al., 2019, section 3.1)
-INFILLED = 0.3  # BART's share of masked tokens (Lewis et al., 2020, section 3)
+INFILLED = 0.3  # BART's share of masked tokens (Lewis et al., 2020, section 3); here the largest
 SPAN = 3.0  # BART's mean span, Poisson distributed
 
 
@@ -61,10 +61,14 @@ def causal(ids: list[int], tokenizer: Any, rng: Random) -> Features:
 
 
 def denoised(ids: list[int], tokenizer: Any, rng: Random) -> Features:
-    """Rebuild a text of which 30% of the tokens, in spans, were each span replaced by one mask sign."""
+    """Rebuild a text of which up to 30% of the tokens, in spans, were each span replaced by one mask sign.
+
+    BART hides 30% of every text. A small model then learns how far a word moves forward on the average, and
+    cannot copy a text that nothing was taken from; so the share is drawn anew for each text.
+    """
     special = set(tokenizer.all_special_ids)
     ordinary = sum(token not in special for token in ids)
-    spans = _spans(round(INFILLED * ordinary), rng)
+    spans = _spans(round(rng.uniform(0, INFILLED) * ordinary), rng)
     kept = ordinary - sum(spans)
     hidden: set[int] = set()  # places among the ordinary tokens
     signs: Counter[int] = Counter()
@@ -90,6 +94,7 @@ def _spans(total: int, rng: Random) -> list[int]:
     spans: list[int] = []
     while sum(spans) < total:
         spans.append(min(_poisson(SPAN, rng), total - sum(spans)))
+    rng.shuffle(spans)  # or the one that was cut would always be the text's last
     return spans
 
 
