@@ -13,8 +13,9 @@ from harness.data.task import Features
 from harness.learn.batches import similar_lengths
 
 MASKED = 0.15  # BERT's share of masked tokens (Devlin et al., 2019, section 3.1)
-INFILLED = 0.3  # BART's share of masked tokens (Lewis et al., 2020, section 3); here the largest
+INFILLED = 0.3  # BART's share of masked tokens (Lewis et al., 2020, section 3)
 SPAN = 3.0  # BART's mean span, Poisson distributed
+SENTENCE_ENDS = [".", "!", "?"]
 
 
 def windows(texts: list[str], tokenizer: Any, max_length: int) -> list[list[int]]:
@@ -61,15 +62,15 @@ def causal(ids: list[int], tokenizer: Any, rng: Random) -> Features:
 
 
 def denoised(ids: list[int], tokenizer: Any, rng: Random) -> Features:
-    """Rebuild a text of which up to 30% of the tokens, in spans, were each span replaced by one mask sign.
+    """Rebuild a text from its sentences in another order, 30% of their tokens hidden.
 
-    BART hides 30% of every text. A small model then learns how far a word moves forward on the average, and
-    cannot copy a text that nothing was taken from; so the share is drawn anew for each text.
+    The two corruptions of BART (Lewis et al., 2020, section 2.2): sentence permutation, and spans that are each
+    replaced by one mask sign. Without the first a small model learns only where words move to, and copies by place.
     """
     special = set(tokenizer.all_special_ids)
-    ordinary = sum(token not in special for token in ids)
-    spans = _spans(round(rng.uniform(0, INFILLED) * ordinary), rng)
-    kept = ordinary - sum(spans)
+    text = _permuted([token for token in ids if token not in special], tokenizer, rng)
+    spans = _spans(round(INFILLED * len(text)), rng)
+    kept = len(text) - sum(spans)
     hidden: set[int] = set()  # places among the ordinary tokens
     signs: Counter[int] = Counter()
     for before, span in zip(sorted(rng.randrange(kept + 1) for _ in spans), spans, strict=True):
@@ -84,9 +85,21 @@ def denoised(ids: list[int], tokenizer: Any, rng: Random) -> Features:
             continue
         inputs += [tokenizer.mask_token_id] * signs[place]
         if place not in hidden:
-            inputs.append(token)
+            inputs.append(text[place])
         place += 1
     return {"input_ids": inputs, "labels": list(ids)}
+
+
+def _permuted(text: list[int], tokenizer: Any, rng: Random) -> list[int]:
+    """The sentences of a text without special tokens in a random order; a sentence ends with one of `. ! ?`."""
+    ends = set(tokenizer.convert_tokens_to_ids(SENTENCE_ENDS)) - {tokenizer.unk_token_id}
+    sentences: list[list[int]] = [[]]
+    for token in text:
+        sentences[-1].append(token)
+        if token in ends:
+            sentences.append([])
+    rng.shuffle(sentences)
+    return [token for sentence in sentences for token in sentence]
 
 
 def _spans(total: int, rng: Random) -> list[int]:

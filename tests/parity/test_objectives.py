@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from random import Random
 from typing import Any
 
 import pytest
 
 from harness.data.kinds import IGNORED
-from harness.learn.objectives import causal, corrupted, denoised, masked, windows
+from harness.learn.objectives import SENTENCE_ENDS, causal, corrupted, denoised, masked, windows
 from tests.models import sentences, tokenizer_for
 
 BOS, EOS = 0, 2
@@ -16,9 +17,11 @@ DRAWS = 2000
 
 
 def text(length: int, seed: int = 0) -> list[int]:
-    """Ordinary tokens between the signs of start and end."""
+    """Ordinary tokens of one sentence between the signs of start and end."""
     rng = Random(seed)
-    return [BOS, *(rng.randrange(10, 390) for _ in range(length)), EOS]
+    ends = tokenizer_for("bart").convert_tokens_to_ids(SENTENCE_ENDS)
+    ordinary = [token for token in range(10, 390) if token not in ends]
+    return [BOS, *(rng.choice(ordinary) for _ in range(length)), EOS]
 
 
 def is_subsequence(part: list[int], whole: list[int]) -> bool:
@@ -76,28 +79,43 @@ def test_denoised_keeps_labels_whole_and_inputs_in_order(length: int) -> None:
 
 
 @pytest.mark.parametrize("length", [30, 60, 120])
-def test_denoised_hides_up_to_three_in_ten_in_spans_of_three(length: int) -> None:
+def test_denoised_hides_three_in_ten_in_spans_of_three(length: int) -> None:
     ids, tokenizer, rng = text(length), tokenizer_for("bart"), Random(0)
-    hidden: list[float] = []
-    signs = 0
+    hidden = signs = 0
     places = [0] * len(ids)
     for _ in range(DRAWS):
         inputs = denoised(ids, tokenizer, rng)["input_ids"]
         signs += inputs.count(tokenizer.mask_token_id)
-        hidden.append((len(ids) - sum(token != tokenizer.mask_token_id for token in inputs)) / length)
+        hidden += len(ids) - sum(token != tokenizer.mask_token_id for token in inputs)
         held = set(inputs)
         for place, token in enumerate(ids):
             places[place] += token not in held
-    # Every share up to 0.3 is as likely: whole texts are among them, and texts that much is missing of.
-    for share in (0.05, 0.15, 0.25):
-        assert sum(value < share for value in hidden) / DRAWS == pytest.approx(share / 0.3, abs=0.08)
-    assert max(hidden) == round(0.3 * length) / length
-    assert min(hidden) == 0
-    assert 2.0 < sum(hidden) * length / signs < 3.2  # mean 3; the last span is cut to the share
+    assert hidden / DRAWS / length == pytest.approx(0.3, abs=0.015)
+    assert 2.3 < hidden / signs < 3.2  # mean 3; the last span is cut to the share
     shares = [count / DRAWS for count in places[1:-1]]
     # No part of the text is spared: its end is hidden as often as its beginning.
     third = length // 3
     assert sum(shares[:third]) == pytest.approx(sum(shares[-third:]), rel=0.15)
+
+
+def test_denoised_puts_sentences_in_every_order() -> None:
+    tokenizer, rng = tokenizer_for("bart"), Random(0)
+    ends = tokenizer.convert_tokens_to_ids(SENTENCE_ENDS)
+    sentences = [[*text(4, seed)[1:-1], end] for seed, end in enumerate(ends)] + [text(4, 9)[1:-1]]  # the last is cut
+    ids = [BOS, *(token for sentence in sentences for token in sentence), EOS]
+    orders: set[tuple[int, ...]] = set()
+    for _ in range(DRAWS):
+        features = denoised(ids, tokenizer, rng)
+        assert features["labels"] == ids
+        assert (features["input_ids"][0], features["input_ids"][-1]) == (BOS, EOS)
+        found = [token for token in features["input_ids"][1:-1] if token != tokenizer.mask_token_id]
+        order = [next(at for at, sentence in enumerate(sentences) if token in sentence) for token in found]
+        runs = [at for at, before in zip(order, [None, *order[:-1]], strict=True) if at != before]
+        assert len(runs) == len(set(runs)), "a sentence was torn apart"
+        for at in runs:
+            assert is_subsequence([token for token, of in zip(found, order, strict=True) if of == at], sentences[at])
+        orders.add(tuple(runs))
+    assert {order for order in orders if len(order) == 4} == set(permutations(range(4)))
 
 
 def test_causal_predicts_all_but_the_first() -> None:
