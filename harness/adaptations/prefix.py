@@ -9,11 +9,14 @@ from harness.contracts.adaptation import Adaptation
 
 
 class KeysAndValues(nn.Module):
-    """Keys and values, each [heads, length, head width], that do not depend on the input."""
+    """Keys and values, each [heads, length, head width], that do not depend on the input.
+
+    The keys begin apart, with a variance of one: keys that begin alike move alike, and serve as one.
+    """
 
     def __init__(self, heads: int, length: int, head_width: int) -> None:
         super().__init__()
-        self.keys = nn.Parameter(torch.randn(heads, length, head_width) * 0.02)
+        self.keys = nn.Parameter(torch.randn(heads, length, head_width))
         self.values = nn.Parameter(torch.zeros(heads, length, head_width))
 
     def forward(self) -> tuple[Tensor, Tensor]:
@@ -37,7 +40,8 @@ class Reparameterized(nn.Module):
     """Keys and values from the MLP's second layer, of which every attention has its own rows.
 
     [length, hidden] -> [length, 2 * heads * head width] (Li and Liang, 2021, section 4.3). The trunk is one
-    for all attentions of a backbone. The values begin at zero, as those that are trained directly do.
+    for all attentions of a backbone. The values begin at zero and the keys with a variance of about one, as those
+    that are trained directly do.
     """
 
     def __init__(self, trunk: Trunk, heads: int, head_width: int) -> None:
@@ -45,7 +49,7 @@ class Reparameterized(nn.Module):
         length, hidden, width = len(trunk.embedding), len(trunk.down), heads * head_width
         self.shape = length, 2, heads, head_width
         self.trunk = trunk
-        self.up = nn.Parameter(torch.cat([torch.randn(width, hidden) * 0.02, torch.zeros(width, hidden)]))
+        self.up = nn.Parameter(torch.cat([torch.randn(width, hidden) / hidden**0.5, torch.zeros(width, hidden)]))
         self.up_bias = nn.Parameter(torch.zeros(2 * width))
 
     def forward(self) -> tuple[Tensor, Tensor]:

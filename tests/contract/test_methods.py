@@ -268,7 +268,7 @@ def test_prefix_cannot_start_as_the_backbone(
     moved = float((logits(attached(case, checkpoint)) - bare).abs().mean() / bare.std())
     record_property("share_of_the_logits_spread", moved)
     assert starts_otherwise(case)
-    assert 0.02 < moved < 1.0
+    assert 0.02 < moved < 1.5
 
 
 @pytest.mark.parametrize("name", ["lora", "adapter", "ia3"])
