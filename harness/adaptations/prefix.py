@@ -40,8 +40,8 @@ class Reparameterized(nn.Module):
     """Keys and values from the MLP's second layer, of which every attention has its own rows.
 
     [length, hidden] -> [length, 2 * heads * head width] (Li and Liang, 2021, section 4.3). The trunk is one
-    for all attentions of a backbone. The values begin at zero and the keys with a variance of about one, as those
-    that are trained directly do.
+    for all attentions of a backbone. The values begin at zero, as those that are trained directly do, and the keys
+    apart, with the variance of a tanh of standard normal numbers, 0.4.
     """
 
     def __init__(self, trunk: Trunk, heads: int, head_width: int) -> None:
