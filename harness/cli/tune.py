@@ -104,16 +104,17 @@ def trial_plan(options: Namespace, method: Method, task: str, trial: dict[str, f
         "tasks": config["tasks"] | {task: run},
         "seeds": list(range(options.seeds)),
         "output": str(Path(config["output"]) / "tune" / task),  # so that tasks can be tuned side by side
-        "backbones": config["backbones"] | {backbone: stands_in(whole, backbone)},
+        "backbones": config["backbones"] | {backbone: stands_in(whole, backbone, options.configfile)},
     }
     return make_plan(options.configfile, changes, only={"task": [task]})
 
 
-def stands_in(whole: Plan, backbone: str) -> dict[str, Any]:
+def stands_in(whole: Plan, backbone: str, configfile: str) -> dict[str, Any]:
     """The run's own backbone as a local checkpoint, so that trials do not pretrain it again."""
     job = whole.backbone(backbone)
     if not Path(job.done).is_file():
-        raise UserError(f"backbone {backbone!r} is not made yet; run `snakemake --cores all {job.done}` first")
+        command = f"snakemake --cores all {job.done} --configfile {configfile}"
+        raise UserError(f"{configfile}: backbones.{backbone} is not made yet; run `{command}` first")
     return {"source": "local", "path": job.checkpoint}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from harness.cli import tune
 from harness.cli.main import parser
 from harness.contracts.discover import Method, methods
 from harness.contracts.plan import Plan
+from harness.plan.entry import make_plan
 from tests import project as use
 
 CONFIG = use.CONFIG
+STANDS_IN = tune.stands_in
 DOMAINS = {"en": "meta_train", "it": "meta_dev", "nl": "meta_test"}
 
 
@@ -27,7 +30,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     local = {"encoder": {"source": "local", "path": "model"}}
     use.write_config(tmp_path, {"tasks": {"wikiann": {"budgets": [4], "domains": DOMAINS}}, "backbones": local})
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tune, "stands_in", lambda plan, name: local["encoder"])
+    monkeypatch.setattr(tune, "stands_in", lambda *_: local["encoder"])
     return tmp_path
 
 
@@ -61,6 +64,13 @@ def test_a_method_that_the_run_leaves_out_is_tuned(project: Path) -> None:
     use.text("more.yaml", f"extends: {CONFIG}\nmethods: all\nleave_out: [lora]\n")(project)
     plan = tune.trial_plan(options("--configfile", "more.yaml"), methods()["lora"], "wikiann", {"lr": 0.5})
     assert {cell.method for cell in plan.cells()} == {"lora"}
+
+
+def test_a_missing_backbone_is_refused_with_the_command_that_makes_it(project: Path) -> None:
+    plan = make_plan(CONFIG)
+    command = f"snakemake --cores all {plan.backbone('encoder').done} --configfile {CONFIG}"
+    with pytest.raises(UserError, match=re.escape(f"{CONFIG}: backbones.encoder is not made yet; run `{command}`")):
+        STANDS_IN(plan, "encoder", CONFIG)
 
 
 @pytest.mark.parametrize(("best", "warned"), [(0, True), (1, False), (3, False), (4, True)])
