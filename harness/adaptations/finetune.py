@@ -13,6 +13,14 @@ class Finetune(Adaptation):
         backbone.train_all()
 
 
+class Norms(Adaptation):
+    """The norms' gains and biases train, beside another adaptation (the released code of Hou et al., 2022)."""
+
+    def attach(self, backbone: Backbone) -> None:
+        for parameter in backbone.norms().values():
+            parameter.requires_grad_(True)
+
+
 class Frozen(Adaptation):
     """No parameter trains, not even the head: the backbone as its preparation left it."""
 

@@ -22,7 +22,8 @@ class Tarp(Adaptation):
     `decomposition` says what the Phi are made of; `matmul` is `dynamic` with Phi_1 W0 in the place of Phi_1 * W0.
     `multiplicative` is about Phi_1: `dynamic` reads the token (equation 3), `static` does not, `none` leaves it
     out. The bilinear and kronecker Phi_1 are static: 1 + Phi_1. In the dynamic decomposition `static` is the
-    released code's softplus of a bilinear factor.
+    released code's softplus of a bilinear factor. Without `targets` the attention of a model that only encodes is
+    changed, which fits the size that the paper states for RoBERTa, and all dense layers of any other.
     """
 
     sized_by: ClassVar[str | None] = "rank"
@@ -33,7 +34,7 @@ class Tarp(Adaptation):
     multiplicative: Literal["dynamic", "static", "none"] = "dynamic"
     kronecker_factors: int = Field(4, ge=1)
     recompute: bool = Field(False, description="in the backward pass make r products again, not keep them")
-    targets: Targets = "all"
+    targets: Targets | None = Field(None, description="null: attention in encoders, all where there is a decoder")
 
     # Pydantic calls these only for options that are set, after `decomposition`.
 
@@ -81,7 +82,7 @@ class Tarp(Adaptation):
         return super().model_dump(**{"exclude": {name for name, left_out in without.items() if left_out}, **options})
 
     def attach(self, backbone: Backbone) -> None:
-        layers = backbone.dense_layers(self.targets)
+        layers = backbone.dense_layers(self.targets or ("all" if "decoder" in backbone.anatomy.stacks else "attention"))
         if self.decomposition == "kronecker":
             self._check_widths(layers)
         for dense in layers:

@@ -266,6 +266,15 @@ class Backbone(nn.Module):
         """The bias vectors of the body, norms included."""
         return {name: value for name, value in self.body.named_parameters() if name.endswith("bias")}
 
+    def norms(self) -> dict[str, nn.Parameter]:
+        """The gains and biases of the body's norms."""
+        return {
+            f"{name}.{own}": value
+            for name, module in self.body.named_modules()
+            if isinstance(module, nn.LayerNorm | nn.RMSNorm)
+            for own, value in module.named_parameters()
+        }
+
     def train_all(self) -> None:
         """Let every parameter of the model train."""
         self.model.requires_grad_(True)

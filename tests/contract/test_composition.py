@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
+from harness.adaptations.finetune import Norms
 from harness.adaptations.lora import LoRA
+from harness.backbone.anatomy import anatomies
 from harness.backbone.backbone import Backbone
 from harness.contracts.adaptation import Adaptation
 from harness.learn.save import attach, load_trained, save_trained
 from tests.contract.cells import Case, Read, attached, cases, parts_of, same, shake, state
 from tests.contract.probes import future_seen, labelled, logits
+from tests.models import ARCHITECTURES
 
 NOTICED = 1e-6  # a gradient below this may be rounding
 CLEAR = 1e-4  # one above this is not
@@ -115,3 +119,18 @@ def test_two_that_weigh_a_layer_both_count(names: tuple[str, str], checkpoint: R
     assert len(backbone.added) >= 2 * len(weighers)
     for module in backbone.added:
         assert max(value for name, value in found.items() if name.startswith(f"added.{module}.")) > NOTICED
+
+
+@pytest.mark.parametrize("architecture", list(ARCHITECTURES))
+def test_norms_learn_beside_tarp_and_are_saved(architecture: str, checkpoint: Read, tmp_path: Path) -> None:
+    case = Case("tarp_dynamic", architecture, anatomies()[architecture].kinds[0])
+    parts: list[Adaptation] = [*parts_of(case), Norms()]
+    backbone = attached(case, checkpoint, parts)
+    more = set(backbone.trained()) - set(attached(case, checkpoint).trained())
+    assert more == {name for name in backbone.state_dict() if re.search(r"(?i)(norm|ln_)\w*\.(weight|bias)$", name)}
+    found = gradients(moved(backbone, parts), parts)
+    assert min(found[name] for name in more) > NOTICED
+    save_trained(backbone, tmp_path / "trained.safetensors")
+    again = attached(case, checkpoint, parts)
+    load_trained(again, tmp_path / "trained.safetensors")
+    assert torch.equal(logits(again), logits(backbone))

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from harness.adaptations.adapter import Adapter
 from harness.adaptations.adapter_fusion import AdapterFusion
+from harness.adaptations.finetune import Norms
+from harness.adaptations.tarp import Tarp
 from harness.backbone.load import Checkpoint
 from harness.base.files import write_lines
 from harness.contracts.adaptation import Adaptation
@@ -138,8 +140,10 @@ def test_what_the_outer_loop_moves(
     })  # fmt: skip
 
 
-@pytest.mark.parametrize("inner", ["adaptation", "everything"])
-def test_what_the_inner_loop_moves(inner: str, checkpoint_folder: Folder, tmp_path: Path) -> None:
+def watched_inner_loop(
+    folder: Path, checkpoint: Path, inner: str, adaptations: Any = None
+) -> tuple[set[str], set[str]]:
+    """What the inner loop of the last iteration moved, and what has a meta-gradient."""
     seen: list[tuple[set[str], set[str]]] = []
     real = outer.meta_gradient
 
@@ -151,12 +155,25 @@ def test_what_the_inner_loop_moves(inner: str, checkpoint_folder: Folder, tmp_pa
         return found
 
     with mock.patch.object(outer, "meta_gradient", watched):
-        prepared(tmp_path, "bert", checkpoint_folder("bert"), meta(inner={"updates": inner}))
-    stirred, pulled = seen[-1]
+        prepared(folder, "bert", checkpoint, meta(inner={"updates": inner}), adaptations)
+    return seen[-1]
+
+
+@pytest.mark.parametrize("inner", ["adaptation", "everything"])
+def test_what_the_inner_loop_moves(inner: str, checkpoint_folder: Folder, tmp_path: Path) -> None:
+    stirred, pulled = watched_inner_loop(tmp_path, checkpoint_folder("bert"), inner)
     assert {group(name) for name in stirred} == (
         {"adaptation", "head"} if inner == "adaptation" else {"body", "adaptation", "head"}
     )
     assert {group(name) for name in pulled} == {"body", "adaptation", "head"}, "the body is primed all the same"
+
+
+def test_norms_move_in_the_inner_loop_where_they_are_adapted(checkpoint_folder: Folder, tmp_path: Path) -> None:
+    """As in the released code of Hou et al. (2022); the rest of the body keeps still there and is primed."""
+    stirred, pulled = watched_inner_loop(tmp_path, checkpoint_folder("bert"), "adaptation", [Tarp(rank=2), Norms()])
+    assert {name for name in stirred if group(name) == "body"} == {name for name in pulled if "LayerNorm" in name}
+    assert {group(name) for name in stirred} == {"body", "adaptation", "head"}
+    assert any(group(name) == "body" and "LayerNorm" not in name for name in pulled)
 
 
 def test_downstream_begins_where_the_preparation_ended(checkpoint_folder: Folder, tmp_path: Path) -> None:

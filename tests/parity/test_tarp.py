@@ -83,7 +83,7 @@ def one_layer(
     """A layer with TARP, all its factors moved from where they start."""
     torch.manual_seed(seed)
     layer = OneLayer(*widths)
-    Tarp(rank=RANK, **options).attach(layer)
+    Tarp(rank=RANK, targets="all", **options).attach(layer)
     layer.to(dtype)
     with torch.no_grad():
         for parameter in layer.added.parameters():
@@ -215,7 +215,7 @@ def test_it_starts_as_the_layer_and_can_leave_the_start(options: dict[str, Any])
     torch.manual_seed(0)
     layer, x = OneLayer(), torch.randn(*TOKENS, IN)
     bare = layer(x)
-    Tarp(rank=RANK, **options).attach(layer)
+    Tarp(rank=RANK, targets="all", **options).attach(layer)
     torch.testing.assert_close(layer(x), bare, rtol=0, atol=1e-6)
     added = dict(layer.added.named_parameters())
     step = torch.optim.SGD(added.values(), lr=0.1)
@@ -293,8 +293,14 @@ def test_sizes_of_bart_base(bart_base: PreTrainedModel) -> None:
 
 @pytest.mark.parametrize(("multiplicative", "percent"), [("dynamic", 1.2), ("none", 0.73)])
 def test_sizes_of_roberta_base(roberta_base: PreTrainedModel, multiplicative: Any, percent: float) -> None:
-    _, found = share(roberta_base, rank=8, targets="attention", multiplicative=multiplicative)
+    _, found = share(roberta_base, rank=8, multiplicative=multiplicative)
     assert found == pytest.approx(percent, abs=0.01)
+
+
+def test_where_it_stands_unless_told(gpt2_medium: PreTrainedModel, roberta_base: PreTrainedModel) -> None:
+    assert share(roberta_base, rank=8)[0] == share(roberta_base, rank=8, targets="attention")[0]
+    assert share(roberta_base, rank=8, targets="all")[1] == pytest.approx(2.7, abs=0.01)
+    assert share(gpt2_medium, rank=4)[0] == share(gpt2_medium, rank=4, targets="all")[0]
 
 
 @pytest.mark.parametrize(
