@@ -91,11 +91,8 @@ def trial_plan(options: Namespace, method: Method, task: str, trial: dict[str, f
     """The plan of one trial: the meta_dev domains take the place of the scored ones."""
     whole = make_plan(options.configfile)
     config = whole.config
-    roles = {name: role for name, role in whole.data_of(task).roles.items() if role != "meta_test"}
-    if "meta_dev" not in roles.values():
-        raise UserError(f"{options.configfile}: tasks.{task}.domains has no meta_dev domain; give one that role")
     run = dict(config["tasks"][task])
-    run["domains"] = {name: "meta_test" if role == "meta_dev" else role for name, role in roles.items()}
+    run["domains"] = dev_domains(whole, task, options.configfile)
     run["budgets"] = options.budget
     run["methods"] = [method.id]  # which the run itself may leave out
     run["train"] = {**run["train"], **trial}
@@ -107,6 +104,14 @@ def trial_plan(options: Namespace, method: Method, task: str, trial: dict[str, f
         "backbones": config["backbones"] | {backbone: stands_in(whole, backbone, options.configfile)},
     }
     return make_plan(options.configfile, changes, only={"task": [task]})
+
+
+def dev_domains(whole: Plan, task: str, configfile: str) -> dict[str, str]:
+    """A task's domains by role, with meta_dev scored in meta_test's place; raises UserError where there is none."""
+    roles = {name: role for name, role in whole.data_of(task).roles.items() if role != "meta_test"}
+    if "meta_dev" not in roles.values():
+        raise UserError(f"{configfile}: tasks.{task}.domains has no meta_dev domain; give one that role")
+    return {name: "meta_test" if role == "meta_dev" else role for name, role in roles.items()}
 
 
 def stands_in(whole: Plan, backbone: str, configfile: str) -> dict[str, Any]:

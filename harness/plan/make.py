@@ -270,7 +270,7 @@ class Planner:
             return None
         for key in (name, method.id):  # for all methods with the preparation, then for one
             if key in run.prepare:
-                options = _merged(preparation.model_dump(), run.prepare[key])
+                options = merged(preparation.model_dump(), run.prepare[key])
                 preparation = validate(type(preparation), options, self.where, f"tasks.{task}.prepare.{key}")
         base, data = self.backbones[plan.backbone], self.data[task]
         own = preparation.uses_adaptation
@@ -317,10 +317,10 @@ def _train_settings(method: Method, task: str, run: TaskRun, where: str) -> Trai
     return validate(Train, settings | run.train, where, f"tasks.{task}.train")
 
 
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """`base` with changes, which reach into its mappings."""
     both = {
-        name: _merged(base[name], change) if isinstance(change, dict) and isinstance(base.get(name), dict) else change
+        name: merged(base[name], change) if isinstance(change, dict) and isinstance(base.get(name), dict) else change
         for name, change in changes.items()
     }
     return base | both

@@ -1,0 +1,129 @@
+"""Write docs/choices.md: what the choices that the papers leave open do to the scores.
+
+Each row of choices.yaml is a method beside itself with another choice, on the meta_dev domains of the embedded
+tasks: whoever chooses by this page has not read the domains that are scored. Needs the backbones of a default run.
+
+    python benchmarks/choices.py
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.base.files import write_text
+from harness.cli.tune import dev_domains, stands_in
+from harness.contracts.discover import Method, methods
+from harness.contracts.model import read_yaml
+from harness.plan.entry import DEFAULT, make_plan
+from harness.plan.make import merged
+from harness.record.collect import collect
+from harness.table.comparison import compare
+from harness.table.leaderboard import ALL, Row, task_board
+from harness.table.markdown import number, table, with_interval
+from harness.table.scores import TaskScores
+
+ROWS, PAGE = Path("benchmarks/choices.yaml"), Path("docs/choices.md")
+PROJECT, CONFIG = Path("results/choices"), "choices.yaml"
+BUDGETS, SEEDS = [16, 64], [0, 1, 2, 3, 4]
+HEAD = f"""# Choices
+
+Written by `benchmarks/choices.py`. The papers leave things open (`docs/decisions.md`); here a method stands beside
+itself with one thing chosen otherwise, all else alike, the rates too, which were tuned for what is chosen. Embedded
+data, so the numbers say nothing about the papers' data. Scores are means over the budgets {BUDGETS[0]} and
+{BUDGETS[1]} and {len(SEEDS)} seeds on the meta_dev domain, with 95% intervals; *better by* is how much the chosen one
+is better, its interval of the same replicates for both; p is the two-sided paired permutation test over the seeds,
+corrected over the rows of a method on a task.
+"""
+
+
+def name_of(row: dict[str, Any]) -> str:
+    """The id of the method that chooses otherwise."""
+    return re.sub(r"\W+", "_", f"{row['method']} {row['open']} {row['other']}").strip("_").lower()
+
+
+def write_variant(folder: Path, row: dict[str, Any], base: Method) -> None:
+    """The folder of a method with another choice: the method's own, with the change laid over its method.yaml."""
+    shutil.copytree(base.folder, folder / "methods" / name_of(row), dirs_exist_ok=True)
+    content = read_yaml(base.folder / "method.yaml")
+    content["adapt"] = base.spec.adapt
+    content = merged(content, row["change"]) | {"label": f"{base.spec.label} ({row['open']}: {row['other']})"}
+    write_text(folder / "methods" / name_of(row) / "method.yaml", yaml.safe_dump(content, sort_keys=False))
+
+
+def make_project(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """A copy of the project with a method for every row, and a run of them on the meta_dev domains."""
+    for part in ("methods", "tasks", "papers", "profiles"):
+        shutil.copytree(part, folder / part, dirs_exist_ok=True)
+    shutil.copy("Snakefile", folder)
+    for row in rows:
+        write_variant(folder, row, methods()[row["method"]])
+    whole = make_plan(DEFAULT)
+    config: dict[str, Any] = whole.config | {"output": "results", "seeds": SEEDS, "methods": "all", "leave_out": []}
+    config["backbones"] = {
+        name: stands_in(whole, name, DEFAULT) | {"path": str(Path(whole.backbone(name).checkpoint).absolute())}
+        for name in whole.config["backbones"]
+    }
+    for task, run in config["tasks"].items():
+        its = [row for row in rows if row["task"] == task]
+        run["methods"] = sorted({name for row in its for name in (row["method"], name_of(row))})
+        run |= {"budgets": BUDGETS, "domains": dev_domains(whole, task, DEFAULT)}
+    write_text(folder / CONFIG, yaml.safe_dump(config, sort_keys=False))
+
+
+def measured(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """The page's lines; the current folder is the project that ran."""
+    plan = make_plan(CONFIG)
+    records = collect(plan)
+    lines = []
+    for row in rows:
+        rivals = [name_of(it) for it in rows if (it["task"], it["method"]) == (row["task"], row["method"])]
+        board = [it for it in task_board(plan, records, row["task"]) if it["method"] in [row["method"], *rivals]]
+        scores = TaskScores(plan, records, row["task"])
+        found = {it["method"]: it for it in compare(scores, board, row["method"]) if it["budget"] == ALL}
+        lines.append(line(row, found[row["method"]], found[name_of(row)], 1 if scores.run.direction == "max" else 2))
+    return lines
+
+
+def line(row: dict[str, Any], chosen: Row, other: Row, digits: int) -> list[str]:
+    """One row of the page."""
+
+    def shown(its: Row, *names: str) -> str:
+        values = [None if its[name] is None else float(str(its[name])) for name in names]
+        return "–" if values[0] is None else with_interval(values[0], values[1], values[2], digits)
+
+    p_value = other["p_value"]
+    return [
+        f"{row['open']}: {row['chosen']}",
+        str(row["other"]),
+        f"`{row['method']}`",
+        f"{row['task']}, {chosen['metric']}",
+        shown(chosen, "mean", "low", "high"),
+        shown(other, "mean", "low", "high"),
+        shown(other, "difference", "difference_low", "difference_high"),
+        "–" if p_value is None else number(float(str(p_value)), 3),
+    ]
+
+
+def main() -> None:
+    """Make the project, run it, and write the page."""
+    rows = yaml.safe_load(ROWS.read_text(encoding="utf-8"))
+    make_project(PROJECT, rows)
+    command = [sys.executable, "-m", "snakemake", "--cores", "all", "--configfile", CONFIG]
+    subprocess.run(command, cwd=PROJECT, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=True)
+    with chdir(PROJECT):
+        lines = measured(rows)
+    columns = ["chosen", "other", "method", "task, metric", "score", "the other's", "better by", "p"]
+    write_text(PAGE, HEAD + "\n" + table(columns, 4, lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
