@@ -1,6 +1,6 @@
 """Write docs/methods.md: every method, its paper row, what is trained when, its settings, and its cost.
 
-All but the costs is read from the folders. Costs are those of the default run, where one stands in results/.
+All but the costs is read from the folders. Costs are those of whole.yaml's run, where one stands in results/whole/.
 
     python benchmarks/methods.py
 """
@@ -20,7 +20,7 @@ from harness.prepare.meta import Meta
 from harness.prepare.multitask import Multitask
 
 PAGE = Path("docs/methods.md")
-BOARDS = Path("results/leaderboard")
+BOARDS = Path("results/whole/leaderboard")
 HEAD = """# Methods
 
 Written by `benchmarks/methods.py` from the folders below `methods/`. A method is a preparation of the backbone, and an
@@ -31,8 +31,9 @@ adds; the head trains on the target under every method that is no control. Rates
 COSTS = """
 ## Costs
 
-Of the default run on two cores, one thread a job: CPU seconds are seconds here. Preparation is for all prepared
-checkpoints of a task together, and spread over the domains and seeds that share them.
+Of `config/whole.yaml` on two cores, one thread a job: CPU seconds are seconds here, of a quarter of the default run's
+steps. Preparation is for all prepared checkpoints of a task together, and spread over the domains and seeds that share
+them.
 """
 
 

@@ -29,7 +29,7 @@ class PaperTable(Strict):
     """One table of a paper: which of our methods stand for its rows, which domains for its columns."""
 
     title: str
-    task: str
+    task: str | None = Field(None, description="our task; none where there is none yet")
     metric: str
     rows: dict[str, str] = Field(description="the paper's row to our method")
     columns: dict[str, str] = Field({}, description="the paper's column to our domain")
