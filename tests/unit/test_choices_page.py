@@ -1,0 +1,42 @@
+"""docs/choices.md has the rows of choices.yaml, and each row's two methods differ in the choice alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmarks.choices import PAGE, ROWS, line, name_of, write_variant
+from harness.contracts.discover import Method, methods, tasks
+
+ROOT = Path(__file__).parents[2]
+CHOICES: list[dict[str, Any]] = yaml.safe_load((ROOT / ROWS).read_text(encoding="utf-8"))
+
+
+def parts(method: Method) -> list[Any]:
+    return [*method.adaptations(), method.preparation()]
+
+
+def test_the_page_has_every_row_once_and_no_other() -> None:
+    lines = [its for its in (ROOT / PAGE).read_text(encoding="utf-8").splitlines() if its.startswith("| ")][2:]
+    none = dict.fromkeys(("mean", "low", "high", "difference", "difference_low", "difference_high", "p_value"))
+    empty = [line(row, none | {"metric": ""}, none, 1) for row in CHOICES]
+    assert [its.split(" | ")[:3] for its in lines] == [[f"| {its[0]}", *its[1:3]] for its in empty]
+
+
+def test_names_are_of_one_row_and_of_no_method() -> None:
+    names = [name_of(row) for row in CHOICES]
+    assert len(names) == len(set(names))
+    assert not set(names) & set(methods(ROOT))
+
+
+@pytest.mark.parametrize("row", CHOICES, ids=name_of)
+def test_the_other_choice_is_valid_and_another_one(row: dict[str, Any], tmp_path: Path) -> None:
+    base = methods(ROOT)[row["method"]]
+    write_variant(tmp_path, row, base)
+    other = methods(tmp_path)[name_of(row)]
+    assert parts(other) != parts(base)
+    assert (other.spec.train, other.tuned) == (base.spec.train, base.tuned)
+    assert not base.spec.kinds or tasks(ROOT)[row["task"]].spec.kind in base.spec.kinds
