@@ -38,10 +38,11 @@ HEAD = f"""# Choices
 
 Written by `benchmarks/choices.py`. The papers leave things open (`docs/decisions.md`); here a method stands beside
 itself with one thing chosen otherwise, all else alike, the rates too, which were tuned for what is chosen. Embedded
-data, so the numbers say nothing about the papers' data. Scores are means over k = {BUDGETS[0]} and {BUDGETS[1]} and {len(SEEDS)} seeds on the
-meta_dev domain, with 95% intervals; *better by* is how much the chosen one is better, its interval of the same
-replicates for both; p is the two-sided paired permutation test over the seeds, which cannot fall below 2 / 2^{len(SEEDS)},
-corrected over the rows of a method on a task.
+data, so the numbers say nothing about the papers' data.
+Scores are means over k = {BUDGETS[0]} and {BUDGETS[1]} and {len(SEEDS)} seeds on the meta_dev domain, with 95%
+intervals; *better by* is how much the chosen one is better, its interval of the same replicates for both; p is the
+two-sided paired permutation test over the seeds, which cannot fall below 2 / 2^{len(SEEDS)}, corrected over the rows
+of a method on a task.
 """
 
 
