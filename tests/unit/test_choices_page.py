@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.choices import PAGE, ROWS, line, name_of, write_variant
+from benchmarks.choices import HEAD, PAGE, ROWS, line, name_of, write_variant
 from harness.contracts.discover import Method, methods, tasks
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +20,9 @@ def parts(method: Method) -> list[Any]:
 
 
 def test_the_page_has_every_row_once_and_no_other() -> None:
-    lines = [its for its in (ROOT / PAGE).read_text(encoding="utf-8").splitlines() if its.startswith("| ")][2:]
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    assert text.startswith(HEAD)
+    lines = [its for its in text.splitlines() if its.startswith("| ")][2:]
     none = dict.fromkeys(("mean", "low", "high", "difference", "difference_low", "difference_high", "p_value"))
     empty = [line(row, none | {"metric": ""}, none, 1) for row in CHOICES]
     assert [its.split(" | ")[:3] for its in lines] == [[f"| {its[0]}", *its[1:3]] for its in empty]
