@@ -37,8 +37,9 @@ BUDGETS, SEEDS = [16, 64], [0, 1, 2, 3, 4]
 HEAD = f"""# Choices
 
 Written by `benchmarks/choices.py`. The papers leave things open (`docs/decisions.md`); here a method stands beside
-itself with one thing chosen otherwise, all else alike, the rates too, which were tuned for what is chosen. Embedded
-data, so the numbers say nothing about the papers' data.
+itself with one thing chosen otherwise, all else alike. So are the rates: those tuned for what is chosen, and where a
+preparation stands before it, which was not tuned, those of method.yaml. Embedded data, so the numbers say nothing
+about the papers' data.
 Scores are means over k = {BUDGETS[0]} and {BUDGETS[1]} and {len(SEEDS)} seeds on the meta_dev domain, with 95%
 intervals; *better by* is how much the chosen one is better, its interval of the same replicates for both; p is the
 two-sided paired permutation test over the seeds, which cannot fall below 2 / 2^{len(SEEDS)}, corrected over the rows
@@ -84,18 +85,19 @@ def measured(rows: list[dict[str, Any]]) -> list[list[str]]:
     """The page's lines; the current folder is the project that ran."""
     plan = make_plan(CONFIG)
     records = collect(plan)
-    lines = []
-    for row in rows:
-        rivals = [name_of(it) for it in rows if (it["task"], it["method"]) == (row["task"], row["method"])]
-        board = [it for it in task_board(plan, records, row["task"]) if it["method"] in [row["method"], *rivals]]
-        scores = TaskScores(plan, records, row["task"])
-        found = {it["method"]: it for it in compare(scores, board, row["method"]) if it["budget"] == ALL}
-        lines.append(line(row, found[row["method"]], found[name_of(row)], 1 if scores.run.direction == "max" else 2))
-    return lines
+    found: dict[tuple[str, str], dict[object, Row]] = {}
+    for task, method in dict.fromkeys((row["task"], row["method"]) for row in rows):
+        ids = [method, *(name_of(row) for row in rows if (row["task"], row["method"]) == (task, method))]
+        board = [its for its in task_board(plan, records, task) if its["method"] in ids]
+        compared = compare(TaskScores(plan, records, task), board, method)
+        found[task, method] = {its["method"]: its for its in compared if its["budget"] == ALL}
+    return [line(row, found[row["task"], row["method"]]) for row in rows]
 
 
-def line(row: dict[str, Any], chosen: Row, other: Row, digits: int) -> list[str]:
-    """One row of the page."""
+def line(row: dict[str, Any], found: dict[object, Row]) -> list[str]:
+    """One row of the page, from what was found of each method by its id."""
+    chosen, other = found[row["method"]], found[name_of(row)]
+    digits = 1 if chosen["direction"] == "max" else 2
 
     def shown(its: Row, *names: str) -> str:
         values = [None if its[name] is None else float(str(its[name])) for name in names]

@@ -23,8 +23,9 @@ def test_the_page_has_every_row_once_and_no_other() -> None:
     text = (ROOT / PAGE).read_text(encoding="utf-8")
     assert text.startswith(HEAD)
     lines = [its for its in text.splitlines() if its.startswith("| ")][2:]
-    none = dict.fromkeys(("mean", "low", "high", "difference", "difference_low", "difference_high", "p_value"))
-    empty = [line(row, none | {"metric": ""}, none, 1) for row in CHOICES]
+    scores = ("mean", "low", "high", "metric", "direction")
+    none = dict.fromkeys((*scores, "difference", "difference_low", "difference_high", "p_value"))
+    empty = [line(row, {row["method"]: none, name_of(row): none}) for row in CHOICES]
     assert [its.split(" | ")[:3] for its in lines] == [[f"| {its[0]}", *its[1:3]] for its in empty]
 
 
