@@ -24,7 +24,7 @@ wildcard_constraints:
 
 
 TABLES = expand(f"{OUT}/tables/{{name}}.{{kind}}", name=[*PLAN.tasks, "sparsity"], kind=["csv", "md"])
-BOARDS = expand(f"{OUT}/leaderboard/{{task}}.csv", task=[*PLAN.tasks, "overall"])
+BOARDS = expand(f"{OUT}/leaderboard/{{board}}", board=PLAN.boards)
 FIGURES = expand(f"{OUT}/figures/{{name}}.{{kind}}", name=PLAN.figures, kind=["png", "svg"])
 
 

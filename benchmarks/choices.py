@@ -26,9 +26,12 @@ from harness.contracts.model import read_yaml
 from harness.plan.entry import DEFAULT, make_plan
 from harness.plan.make import merged
 from harness.record.collect import collect
+from harness.score.scale import Scale
 from harness.table.comparison import compare
-from harness.table.leaderboard import ALL, Row, task_board
-from harness.table.markdown import number, table, with_interval
+from harness.table.leaderboard import task_board
+from harness.table.markdown import difference, probability, table, with_interval
+from harness.table.pivot import POWER
+from harness.table.rows import ALL, Row
 from harness.table.scores import TaskScores
 
 ROWS, PAGE = Path("benchmarks/choices.yaml"), Path("docs/choices.md")
@@ -41,9 +44,10 @@ itself with one thing chosen otherwise, all else alike. So are the rates: those 
 preparation stands before it, which was not tuned, those of method.yaml. Embedded data, so the numbers say nothing
 about the papers' data.
 Scores are means over k = {BUDGETS[0]} and {BUDGETS[1]} and {len(SEEDS)} seeds on the meta_dev domain, with 95%
-intervals; *better by* is how much the chosen one is better, its interval of the same replicates for both; p is the
-two-sided paired permutation test over the seeds, which cannot fall below 2 / 2^{len(SEEDS)}, corrected over the rows
-of a method on a task.
+intervals (perplexities as logarithms, so geometric means); *better by* is how much the chosen one is better, of
+perplexities by how many percent the other's is larger. The unit is the seed, test examples are the second part of the
+variance. p belongs to that interval; p (Holm) is corrected over the rows of a method on a task; *detectable* is the
+true difference that would be seen in {POWER:.0%} of such runs.
 """
 
 
@@ -94,25 +98,32 @@ def measured(rows: list[dict[str, Any]]) -> list[list[str]]:
     return [line(row, found[row["task"], row["method"]]) for row in rows]
 
 
-def line(row: dict[str, Any], found: dict[object, Row]) -> list[str]:
+def line(row: dict[str, Any], of_method: dict[object, Row]) -> list[str]:
     """One row of the page, from what was found of each method by its id."""
-    chosen, other = found[row["method"]], found[name_of(row)]
+    chosen, other = of_method[row["method"]], of_method[name_of(row)]
     digits = 1 if chosen["direction"] == "max" else 2
 
-    def shown(its: Row, *names: str) -> str:
-        values = [None if its[name] is None else float(str(its[name])) for name in names]
-        return "–" if values[0] is None else with_interval(values[0], values[1], values[2], digits)
+    def value(its: Row, name: str) -> float | None:
+        return None if its[name] is None else float(str(its[name]))
 
-    p_value = other["p_value"]
+    def score(its: Row) -> str:
+        mean = value(its, "mean")
+        return "–" if mean is None else with_interval(mean, value(its, "low"), value(its, "high"), digits)
+
+    scale: Scale = chosen["scale"]  # type: ignore[assignment]
+    found, seen = value(other, "difference"), value(other, "smallest_detectable")
+    ends = value(other, "difference_low"), value(other, "difference_high")
     return [
         f"{row['open']}: {row['chosen']}",
         str(row["other"]),
         f"`{row['method']}`",
         f"{row['task']}, {chosen['metric']}",
-        shown(chosen, "mean", "low", "high"),
-        shown(other, "mean", "low", "high"),
-        shown(other, "difference", "difference_low", "difference_high"),
-        "–" if p_value is None else number(float(str(p_value)), 3),
+        score(chosen),
+        score(other),
+        "–" if found is None else difference(scale, found, *ends),
+        probability(value(other, "p_value")),
+        probability(value(other, "p_holm")),
+        "–" if seen is None else difference(scale, seen),
     ]
 
 
@@ -124,7 +135,18 @@ def main() -> None:
     subprocess.run(command, cwd=PROJECT, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=True)
     with chdir(PROJECT):
         lines = measured(rows)
-    columns = ["chosen", "other", "method", "task, metric", "score", "the other's", "better by", "p"]
+    columns = [
+        "chosen",
+        "other",
+        "method",
+        "task, metric",
+        "score",
+        "the other's",
+        "better by",
+        "p",
+        "p (Holm)",
+        "detectable",
+    ]
     write_text(PAGE, HEAD + "\n" + table(columns, 4, lines) + "\n")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
-from statistics import fmean, geometric_mean
+from statistics import fmean
 from typing import Any
 
 import yaml
@@ -18,6 +18,7 @@ from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.method import Tuned
 from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan, release_locks, take_lock
+from harness.score.scale import scaled, unscaled
 
 TRIALS = 5
 
@@ -145,13 +146,12 @@ def run_trial(plan: Plan) -> float | None:
 
 
 def mean_score(scores: dict[int, list[float]], metric: str) -> float:
-    """The mean over budgets of the mean over a budget's cells; a perplexity's is geometric.
+    """The mean over budgets of the mean over a budget's cells, on the metric's scale.
 
-    A perplexity is the exponential of a mean, and falls by half where it is large as easily as where it is
-    small: an arithmetic mean would let the smallest budget choose alone.
+    A perplexity falls by half where it is large as easily as where it is small: without the logarithm the smallest
+    budget would choose alone.
     """
-    means = [fmean(values) for values in scores.values()]
-    return geometric_mean(means) if metric == "perplexity" else fmean(means)
+    return unscaled(metric, fmean(fmean(scaled(metric, values)) for values in scores.values()))
 
 
 def _name(trial: dict[str, float]) -> str:

@@ -130,6 +130,7 @@ class TaskPlan:
     target_length: int
     test_examples: int | None
     overlap_allowed: bool
+    domains_are: str = "fixed"  # or a sample of many, of which intervals then speak
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,11 @@ class Plan:
     def figures(self) -> list[str]:
         """The names of the run's figures."""
         return [*self.tasks, *(f"{task}.structures" for task in self.structured)]
+
+    @property
+    def boards(self) -> list[str]:
+        """The names of the leaderboards' files."""
+        return [*(f"{task}.{kind}" for task in self.tasks for kind in ("csv", "md")), "overall.csv"]
 
     def data_of(self, task: str) -> DataJob:
         """The data job of a task."""

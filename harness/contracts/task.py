@@ -88,6 +88,9 @@ class TaskSpec(Strict):
     backbone: str = Field(description="the backbone used where the configuration names none")
     budgets: Budgets = Field(description="the budgets used where the configuration names none")
     overlap_allowed: bool = Field(False, description="meta_train and meta_test may share examples, as the paper did")
+    domains_are: Literal["fixed", "sample"] = Field(
+        "fixed", description="sample: the domains stand for many (personas), and intervals speak of all of these"
+    )
     sources: dict[SourceName, Source]
 
     @field_validator("sources")

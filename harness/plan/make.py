@@ -201,6 +201,7 @@ class Planner:
             target_length=run.target_length or spec.target_length,
             test_examples=run.test_examples,
             overlap_allowed=self.data[task].overlap_allowed,
+            domains_are=self.tasks[task].spec.domains_are,
         )
 
     def _check_length(self, task: str, backbone: str, longest: int) -> None:

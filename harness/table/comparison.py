@@ -9,23 +9,29 @@ import pandas as pd
 
 from harness.base.files import write_text
 from harness.contracts.plan import Plan
-from harness.table.leaderboard import ALL, Row, task_board
-from harness.table.markdown import number, table, with_interval
-from harness.table.rows import write_rows
+from harness.table.leaderboard import task_board
+from harness.table.markdown import difference, number, probability, table, with_interval
+from harness.table.pivot import POWER, holm, pivot
+from harness.table.rows import ALL, Row, write_rows
 from harness.table.scores import TaskScores
-from harness.table.statistics import Floats, paired_permutations
 
 COLUMNS = (
-    "budget", "method", "label", "mean", "low", "high", "difference", "difference_low", "difference_high", "p_value",
-    "pairs", "coverage", "trained_parameters", "adaptation_seconds", "preparation_seconds",
-    "preparation_seconds_spread", "preparation_flops", "preparation_tokens", "metric", "direction", "source",
+    "budget", "method", "label", "mean", "low", "high", "difference", "difference_low", "difference_high", "scale",
+    "p_value", "p_holm", "smallest_detectable", "seeds_needed", "seeds", "coverage", "trained_parameters",
+    "adaptation_seconds", "preparation_seconds", "preparation_seconds_spread", "preparation_flops",
+    "preparation_tokens", "metric", "direction", "source",
 )  # fmt: skip
-DIFFERENCE = ("difference", "difference_low", "difference_high", "p_value", "pairs")
+DIFFERENCE = (
+    "difference", "difference_low", "difference_high", "p_value", "p_holm", "smallest_detectable", "seeds_needed",
+)  # fmt: skip
 MEANING = (
     "Difference: by how much `{method}` is better than the row, so that more than 0 speaks for it, with its 95% "
-    "interval (the same replicates for both: seeds, and independently test examples). p: the two-sided paired "
-    "permutation test over (domain, seed), corrected over the rows of a budget (step-down, by the largest difference "
-    "of each flip). Preparation is spread over the (domain, seed) that share it; adaptation is the mean of a cell."
+    "interval; of perplexities, by how many percent the row's is the larger. The unit is the seed, and test examples "
+    "are the second part of the variance. p belongs to the interval: it is below 5% where the interval leaves out 0; "
+    "p (Holm) is corrected over the rows of a budget. Detectable: the true difference that would be seen in "
+    f"{POWER:.0%} of runs like this one. Seeds to tell: how many would be needed if the true difference were the one found "
+    "here; – where no number of seeds would do without more test examples. Preparation is spread over the (domain, seed) "
+    "that share it; adaptation is the mean of a cell."
 )
 
 
@@ -42,37 +48,40 @@ def write_comparison(plan: Plan, records: pd.DataFrame, task: str, method: str) 
 def compare(scores: TaskScores, board: Sequence[Row], method: str) -> list[Row]:
     """The board's rows, `method` first at each budget, with what tells it from the others.
 
-    `difference` is positive where `method` is the better one, whichever way the metric goes; None beside a hole.
+    `difference` is positive where `method` is the better one, whichever way the metric goes, on the metric's scale;
+    None beside a hole, and of a single seed it comes without interval and p.
     """
     rows: list[Row] = []
     for budget, budgets in [*((budget, [budget]) for budget in scores.budgets), (ALL, scores.budgets)]:
         its = [dict(row) for row in board if row["budget"] == budget]
         its.sort(key=lambda row: row["method"] != method)
-        paired = {
-            name: values for row in its if (values := scores.paired(name := str(row["method"]), budgets)) is not None
-        }
-        mine = paired.pop(method, None)
-        p_values = (
-            {} if mine is None else dict(zip(paired, paired_permutations(mine, list(paired.values())), strict=True))
-        )
         for row in its:
-            name = str(row["method"])
-            row |= dict.fromkeys(DIFFERENCE)
-            if mine is not None and name in paired:
-                row |= _difference(scores, (method, name), budgets, mine - paired[name]) | {"p_value": p_values[name]}
+            row |= dict.fromkeys(DIFFERENCE) | _difference(scores, method, str(row["method"]), budgets)
+        tested = [row for row in its if row["p_value"] is not None]
+        for row, p_value in zip(tested, holm([float(str(row["p_value"])) for row in tested]), strict=True):
+            row["p_holm"] = float(p_value)
         rows += its
     return rows
 
 
-def _difference(scores: TaskScores, methods: tuple[str, str], budgets: list[int], differences: Floats) -> Row:
-    sign = 1 if scores.run.direction == "max" else -1
-    found = scores.difference_interval(*methods, budgets)
-    low, high = sorted(sign * end for end in found) if found else (None, None)
+def _difference(scores: TaskScores, method: str, other: str, budgets: Sequence[int]) -> Row:
+    """What tells two methods apart; nothing beside a hole, and of a method and itself."""
+    mine, its = scores.sample(method, budgets), scores.sample(other, budgets)
+    if mine is None or its is None or method == other:
+        return {}
+    paired = mine - its if scores.run.direction == "max" else its - mine
+    found = pivot(paired)
+    if found is None:
+        return {"difference": float(paired.values.mean())}
+    low, high = found.interval()
+    estimate = float(found.estimate)
     return {
-        "difference": sign * float(differences.mean()),
-        "difference_low": low,
-        "difference_high": high,
-        "pairs": len(differences),
+        "difference": estimate,
+        "difference_low": float(low),
+        "difference_high": float(high),
+        "p_value": float(found.p_value()),
+        "smallest_detectable": float(found.smallest_detectable()),
+        "seeds_needed": found.seeds_needed(estimate) if estimate else None,
     }
 
 
@@ -80,15 +89,16 @@ def _markdown(scores: TaskScores, rows: Sequence[Row], method: str) -> str:
     run = scores.run
     parts = [f"# {run.label}: {scores.label(method)} against the others", MEANING.format(method=method)]
     parts[1] += f" Metric: {run.metric}. Source: {run.source}. Seeds: {len(scores.seeds)}."
-    columns = ["method", "id", "mean", "difference", "p", "trained", "preparation s", "adaptation s"]
+    columns = ["method", "id", "mean", "difference", "p", "p (Holm)", "detectable", "seeds to tell"]
+    columns += ["trained", "preparation s", "adaptation s"]
     for budget in [*scores.budgets, ALL]:
-        lines = [_line(row, 1 if run.direction == "max" else 2) for row in rows if row["budget"] == budget]
+        lines = [_line(scores, row) for row in rows if row["budget"] == budget]
         title = "All budgets" if budget == ALL else f"{budget} training examples"
         parts += [f"## {title}", table(columns, 2, lines)]
     return "\n\n".join(parts) + "\n"
 
 
-def _line(row: Row, digits: int) -> list[str]:
+def _line(scores: TaskScores, row: Row) -> list[str]:
     def value(name: str) -> float | None:
         return None if row[name] is None else float(str(row[name]))
 
@@ -96,17 +106,19 @@ def _line(row: Row, digits: int) -> list[str]:
         known = value(name)
         return "–" if known is None else number(known, places)
 
-    def interval(name: str, low: str, high: str) -> str:
-        known = value(name)
-        return "–" if known is None else with_interval(known, value(low), value(high), digits)
-
+    mean, found, seen = value("mean"), value("difference"), value("smallest_detectable")
+    digits = 1 if scores.run.direction == "max" else 2
+    ends = value("difference_low"), value("difference_high")
     return [
         str(row["label"]),
         f"`{row['method']}`",
-        interval("mean", "low", "high"),
-        interval("difference", "difference_low", "difference_high"),
-        shown("p_value", 4),
-        "–" if row["trained_parameters"] is None else str(row["trained_parameters"]),
+        "–" if mean is None else with_interval(mean, value("low"), value("high"), digits),
+        "–" if found is None else difference(scores.scale, found, *ends),
+        probability(value("p_value")),
+        probability(value("p_holm")),
+        "–" if seen is None else difference(scores.scale, seen),
+        shown("seeds_needed", 0),
+        shown("trained_parameters", 0),
         shown("preparation_seconds_spread", 1),
         shown("adaptation_seconds", 1),
     ]

@@ -8,33 +8,36 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from harness.base.files import write_text
 from harness.contracts.plan import Cell, Plan
 from harness.record.collect import PREPARATION
-from harness.table.rows import write_rows
+from harness.table.board_page import board_page
+from harness.table.pivot import Sample
+from harness.table.ranks import Duels, Rank, rank_methods
+from harness.table.rows import ALL, Row, write_rows
 from harness.table.scores import TaskScores
 from harness.table.shares import share_columns
-from harness.table.statistics import Rank, rank_methods
 
 PEAK = "preparation_peak_rss_mib"
-ALL = "all"  # the budget's name in rows that are means over the budgets
 COLUMNS = (
     "rank", "tie_group", "method", "label", "control", "leaks", "reads_targets", "budget",
     "mean", "low", "high", "coverage", "statuses",
-    "tied_with", "p_value", "pairs", "trained_parameters", "trained_share", "wanted_share", "sized", "stored_bytes",
+    "tied_with", "p_value", "smallest_detectable", "scale", "resolution", "typical_detectable",
+    "trained_parameters", "trained_share", "wanted_share", "sized", "stored_bytes",
     "adaptation_seconds", "prediction_seconds", "preparation_seconds", "preparation_seconds_spread",
     "preparation_flops", "preparation_flops_spread", "preparation_tokens", "preparation_peak_rss_mib", "peak_rss_mib",
     "peak_device_mib", "seeds", "metric", "direction", "source",
 )  # fmt: skip
-Row = dict[str, object]
 
 
 def write_leaderboards(plan: Plan, records: pd.DataFrame) -> None:
-    """Write `<output>/leaderboard/<task>.csv` of every task and `overall.csv`."""
+    """Write `<output>/leaderboard/<task>.csv` and `.md` of every task, and `overall.csv`."""
     folder = Path(plan.output) / "leaderboard"
     boards: dict[str, list[Row]] = {}
     for task in plan.tasks:
         boards[task] = task_board(plan, records, task)
         write_rows(folder / f"{task}.csv", COLUMNS, boards[task])
+        write_text(folder / f"{task}.md", board_page(TaskScores(plan, records, task), boards[task]))
     columns, rows = overall_board(plan, boards)
     write_rows(folder / "overall.csv", columns, rows)
 
@@ -48,14 +51,24 @@ def task_board(plan: Plan, records: pd.DataFrame, task: str) -> list[Row]:
     chosen: list[tuple[int | str, list[int]]] = [(budget, [budget]) for budget in scores.budgets]
     rows: list[Row] = []
     for name, budgets in [*chosen, (ALL, scores.budgets)]:
-        ranks = _ranks(scores, budgets)
+        samples = _ranked(scores, budgets)
+        duels = Duels(samples)
+        ranks = {rank.method: rank for rank in rank_methods(samples, duels, scores.run.direction)}
+        contenders = {method for method in ranks if not scores.control(method)}
+        head: Row = {
+            "budget": name,
+            "scale": scores.scale,
+            "resolution": duels.resolution(contenders),
+            "typical_detectable": duels.typical_detectable(contenders),
+        }
         unranked = sorted((method for method in scores.methods if method not in ranks), key=scores.leaks)
         for method in [*ranks, *unranked]:
             mine = cells[(cells.method == method) & cells.budget.isin(budgets)]
             its = [cell for cell in planned if cell.method == method and cell.budget in budgets]
             rows.append(
-                {"budget": name}
-                | _result(scores, method, budgets, ranks.get(method))
+                head
+                | _result(scores, method, budgets)
+                | _place(ranks.get(method), list(ranks), duels)
                 | {"statuses": _statuses(mine, scores, budgets)}
                 | _costs(mine)
                 | share_columns(plan, mine, task, method)
@@ -64,21 +77,32 @@ def task_board(plan: Plan, records: pd.DataFrame, task: str) -> list[Row]:
     return rows
 
 
-def _ranks(scores: TaskScores, budgets: Sequence[int]) -> dict[str, Rank]:
-    """The methods without holes, from best to worst; one that sees what it predicts has no rank."""
-    paired = {method: scores.paired(method, budgets) for method in scores.methods if not scores.leaks(method)}
-    whole = {method: values for method, values in paired.items() if values is not None}
-    return {rank.method: rank for rank in rank_methods(whole, scores.run.direction)}
+def _ranked(scores: TaskScores, budgets: Sequence[int]) -> dict[str, Sample]:
+    """The methods without holes; one that sees what it predicts has no rank."""
+    found = {method: scores.sample(method, budgets) for method in scores.methods if not scores.leaks(method)}
+    return {method: sample for method, sample in found.items() if sample is not None}
 
 
-def _result(scores: TaskScores, method: str, budgets: Sequence[int], rank: Rank | None) -> Row:
+def _place(rank: Rank | None, ranked: Sequence[str], duels: Duels) -> Row:
+    """A method's rank, its group, and what the test against the group's leader (a leader's against the next) sees."""
+    if rank is None:
+        return dict.fromkeys(("rank", "tie_group", "tied_with", "p_value", "smallest_detectable"))
+    leads = rank.leader == rank.method
+    place = ranked.index(rank.method)
+    neighbours = [*ranked[place + 1 :][:1], *ranked[:place][-1:]]  # the last one's is the one before it
+    beside = next(iter(neighbours), None) if leads else rank.leader
+    return {
+        "rank": rank.rank,
+        "tie_group": rank.group,
+        "tied_with": None if leads else rank.leader,
+        "p_value": rank.p_value,
+        "smallest_detectable": duels.smallest_detectable(rank.method, beside) if beside else None,
+    }
+
+
+def _result(scores: TaskScores, method: str, budgets: Sequence[int]) -> Row:
     value = scores.value(method, scores.domains, budgets)
     return {
-        "rank": rank.rank if rank else None,
-        "tie_group": rank.group if rank else None,
-        "tied_with": rank.leader if rank and rank.leader != method else None,
-        "p_value": rank.p_value if rank else None,
-        "pairs": rank.pairs if rank else None,
         "method": method,
         "label": scores.label(method),
         "control": scores.control(method),

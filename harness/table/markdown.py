@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+
+from harness.score.scale import Scale
+
+LARGEST = 700.0  # the exponential of more is infinite
 
 
 def table(columns: Sequence[str], words: int, lines: Sequence[Sequence[str]]) -> str:
@@ -23,6 +28,27 @@ def with_interval(mean: float, low: float | None, high: float | None, digits: in
     return f"{number(mean, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
+def difference(scale: Scale, value: float, low: float | None = None, high: float | None = None) -> str:
+    """A difference on a metric's scale for readers; a ratio is shown as what it adds, in percent.
+
+    A logarithm of 0.05 is "5.1%": the one perplexity is so much larger than the other.
+    """
+    if scale == "difference":
+        return with_interval(value, low, high, 1)
+    if low is None or high is None:
+        return f"{number(_added(value), 1)}%"
+    return f"{number(_added(value), 1)}% [{number(_added(low), 1)}, {number(_added(high), 1)}]"
+
+
+def _added(log_ratio: float) -> float:
+    return 100 * math.expm1(min(log_ratio, LARGEST))
+
+
 def number(value: float, digits: int) -> str:
     """A number with `digits` decimals; a perplexity can be astronomic."""
     return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.3g}"
+
+
+def probability(value: float | None) -> str:
+    """A p-value to four decimals; a dash where there is none."""
+    return "–" if value is None else "< 0.0001" if value < 1e-4 else f"{value:.4f}"

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from harness.base.files import write_text
 
+ALL = "all"  # the budget's name in rows that are means over the budgets
+Row = dict[str, object]
+
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Write rows as CSV; what is unknown is empty, floats have six significant digits."""

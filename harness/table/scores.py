@@ -12,7 +12,9 @@ import pandas as pd
 
 from harness.contracts.method import CAUSAL
 from harness.contracts.plan import Plan
-from harness.table.statistics import Floats, example_weights, interval, replicates
+from harness.score.scale import scale_of, scaled, unscaled, within
+from harness.table.influence import Floats, aggregator, influences
+from harness.table.pivot import Pivot, Sample, pivot
 
 Place = tuple[str, str, int]  # method, domain, budget
 Group = Literal["contender", "leaking", "control"]
@@ -25,7 +27,10 @@ LEAKING = (
 
 @dataclass(frozen=True)
 class Value:
-    """A mean over seeds, domains and budgets; None where a cell is missing, for no mean is taken over holes."""
+    """A mean over seeds, domains and budgets; None where a cell is missing, for no mean is taken over holes.
+
+    Perplexities are averaged as logarithms, so theirs are geometric means.
+    """
 
     mean: float | None
     low: float | None
@@ -58,8 +63,10 @@ class TaskScores:
         self.scores: dict[Place, dict[int, float]] = defaultdict(dict)
         self.examples: dict[str, int] = {}
         self._statistics: dict[Place, dict[int, Any]] = defaultdict(dict)
-        self._replicates: dict[Place, Floats | None] = {}
+        self._influences: dict[Place, Floats | None] = {}
         self._read(mine[(mine.status == "done") & mine.primary.astype(bool)])
+        self.scale = scale_of(self.run.metric)
+        self.examples_vary = self._examples_vary()
 
     def _read(self, primary: pd.DataFrame) -> None:
         names = ["method", "domain", "budget", "seed", "score", "n", "statistics"]
@@ -102,43 +109,59 @@ class TaskScores:
         seeds = min((len(self.scores.get(place, {})) for place in places), default=0)
         known = all(domain in self.examples for domain in domains)
         examples = sum(self.examples[domain] for domain in domains) if known else None
-        if not places or not all(self.complete(place) for place in places):
+        sample = self.sample(method, budgets, domains)
+        if sample is None:
             return Value(None, None, None, seeds, examples, done, planned)
-        mean = float(np.mean([np.mean(list(self.scores[place].values())) for place in places]))
-        low, high = self._interval(places) or (None, None)
+        mean = unscaled(self.run.metric, sample.values.mean())
+        low, high = self._ends(pivot(sample))
         return Value(mean, low, high, seeds, examples, done, planned)
 
-    def paired(self, method: str, budgets: Sequence[int]) -> Floats | None:
-        """A method's mean over `budgets` for each (domain, seed), [pairs]; None where there is a hole."""
-        places = [[(method, domain, budget) for budget in budgets] for domain in self.domains]
-        if not all(self.complete(place) for row in places for place in row):
+    def sample(self, method: str, budgets: Sequence[int], domains: Sequence[str] | None = None) -> Sample | None:
+        """A method's mean over `budgets` and domains for each seed, on the metric's scale; None where there is a hole.
+
+        What goes with it is how the test examples of each domain move it; where the domains are a sample of many and
+        there are several, each domain's own mean, which holds its examples.
+        """
+        wanted = self.domains if domains is None else domains
+        places = [[(method, domain, budget) for budget in budgets] for domain in wanted]
+        if not wanted or not budgets or not all(self._has_all_seeds(place) for row in places for place in row):
             return None
-        means = [[np.mean([self.scores[place][seed] for place in row]) for seed in self.seeds] for row in places]
-        return np.asarray(means, dtype=np.float64).reshape(-1)
+        scores = [[[self.scores[place][seed] for seed in self.seeds] for place in row] for row in places]
+        means = scaled(self.run.metric, scores).mean(axis=1)  # [domains, seeds]
+        if self.run.domains_are == "sample" and len(wanted) > 1:
+            return Sample(means.mean(axis=0), (means.T,))
+        return Sample(means.mean(axis=0), self._moved_by_examples(places) if self.examples_vary else ())
 
-    def difference_interval(self, method: str, other: str, budgets: Sequence[int]) -> tuple[float, float] | None:
-        """The interval of what `method` scores more than `other`, by the same replicates for both."""
-        parts: list[Floats] = []
-        for place in [(domain, budget) for domain in self.domains for budget in budgets]:
-            mine, its = self._replicated((method, *place)), self._replicated((other, *place))
-            if mine is None or its is None:
-                return None
-            parts.append(mine - its)
-        return interval(parts)
+    def _ends(self, found: Pivot | None) -> tuple[float | None, float | None]:
+        """The ends of a mean's interval as scores that the metric can have."""
+        if found is None:
+            return None, None
+        low, high = (within(self.run.metric, unscaled(self.run.metric, float(end))) for end in found.interval())
+        return low, high
 
-    def _interval(self, places: list[Place]) -> tuple[float, float] | None:
-        parts = [self._replicated(place) for place in places]
-        found = [part for part in parts if part is not None]
-        if len(found) < len(parts) or len({tuple(sorted(self.scores[place])) for place in places}) > 1:
-            return None
-        return interval(found)
+    def _has_all_seeds(self, place: Place) -> bool:
+        return self.complete(place) and set(self.scores[place]) == set(self.seeds)
 
-    def _replicated(self, place: Place) -> Floats | None:
-        if place not in self._replicates:
-            rows = [self._statistics[place][seed] for seed in sorted(self._statistics[place])]
-            self._replicates[place] = None
-            if all(isinstance(row, (list, np.ndarray)) for row in rows):
-                table = np.array([[list(example) for example in row] for row in rows], dtype=np.float64)
-                weights = example_weights(self.task, place[1], table.shape[1])
-                self._replicates[place] = replicates(self.run.metric, table, weights)
-        return self._replicates[place]
+    def _moved_by_examples(self, places: list[list[Place]]) -> tuple[Floats, ...]:
+        """For each domain, how much its examples move the mean over all domains: [S, n]."""
+        tables = []
+        for row in places:
+            found = [its for place in row if (its := self._influence(place)) is not None]
+            tables.append(np.mean(found, axis=0) / len(places))
+        return tuple(tables)
+
+    def _influence(self, place: Place) -> Floats | None:
+        if place not in self._influences:
+            rows = [self._statistics[place][seed] for seed in self.seeds]
+            table = np.array([[list(example) for example in row] for row in rows], dtype=np.float64)
+            self._influences[place] = influences(self.run.metric, table)
+        return self._influences[place]
+
+    def _examples_vary(self) -> bool:
+        """Whether it is known of every scored cell how its examples move its score, and of at least two examples."""
+        if aggregator(self.run.metric) is None:
+            return False
+        sizes: dict[str, set[int]] = defaultdict(set)
+        for (_, domain, _), its in self._statistics.items():
+            sizes[domain] |= {len(row) if isinstance(row, (list, np.ndarray)) else 0 for row in its.values()}
+        return all(len(its) == 1 and min(its) > 1 for its in sizes.values())

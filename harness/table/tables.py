@@ -10,11 +10,13 @@ import pandas as pd
 
 from harness.base.files import write_text
 from harness.contracts.plan import Plan
-from harness.table.markdown import table, with_interval
+from harness.score.scale import scaled, unscaled
+from harness.table.markdown import difference, table, with_interval
+from harness.table.pivot import POWER
+from harness.table.ranks import Duels
 from harness.table.rows import write_rows
 from harness.table.scores import LEAK_MARK, LEAKING, Group, TaskScores, Value
 from harness.table.shares import share_in_words
-from harness.table.statistics import REPLICATES
 
 MEAN = "mean"  # the domain's name in rows that are means over the domains
 COLUMNS = (
@@ -103,10 +105,15 @@ def _metric_rows(scores: TaskScores, records: pd.DataFrame) -> Iterator[dict[str
                         "domain": domain,
                         "budget": budget,
                         "metric": metric,
-                        "mean": float(values.mean()) if 0 < planned == len(values) else None,
+                        "mean": _mean(metric, values) if 0 < planned == len(values) else None,
                         "done": len(values),
                         "planned": planned,
                     }
+
+
+def _mean(metric: str, values: pd.Series[float]) -> float:
+    """The mean over seeds, taken on the metric's scale."""
+    return unscaled(metric, float(scaled(metric, values).mean()))
 
 
 def _markdown(scores: TaskScores, shares: dict[str, str]) -> str:
@@ -141,13 +148,43 @@ def _headline(scores: TaskScores) -> Iterator[str]:
     )
     if run.source == "embedded":
         yield EMBEDDED
-    yield (
-        "A value is the mean over seeds with its 95% interval: percentiles of "
-        f"{REPLICATES} bootstrap replicates that resample seeds and, independently, test examples (the same examples "
-        "for every seed and method). The mean over domains takes the domains as fixed. A single seed has no interval; "
-        "with S seeds, the part of an interval that seeds cause is too narrow by a factor of √((S−1)/S)."
-    )
+    yield _meaning(scores)
+    if seen := _detectable(scores):
+        yield seen
     yield "– marks a hole with its finished and planned cells, as in – (2/3); no mean is taken over holes."
+
+
+def _meaning(scores: TaskScores) -> str:
+    """What a value and its interval are."""
+    words = ["A value is the mean over seeds with its 95% interval."]
+    if scores.scale == "log_ratio":
+        words = ["A value is the geometric mean over seeds (of logarithms) with its 95% interval."]
+    others = "test examples are the second part of its variance, the same for every seed and method"
+    if not scores.examples_vary:
+        others = "it speaks of these test examples only, since this metric does not say what each of them adds"
+    words.append(f"The unit is the seed, since one prepared checkpoint a seed serves all domains; {others}.")
+    if scores.run.domains_are == "sample":
+        words.append("The domains are a sample: the interval of their mean speaks of all that they were drawn from.")
+    else:
+        words.append("The mean over domains takes the domains as fixed.")
+    return " ".join([*words, "A single seed has no interval."])
+
+
+def _detectable(scores: TaskScores) -> str:
+    """The differences between two contenders that this run can see, by budget; empty where it cannot say."""
+    found = []
+    for budget in scores.budgets:
+        contenders = [method for method in scores.methods if scores.group(method) == "contender"]
+        samples = {m: sample for m in contenders if (sample := scores.sample(m, [budget])) is not None}
+        typical = Duels(samples).typical_detectable(samples)
+        if typical is not None:
+            found.append(f"{difference(scores.scale, typical)} at {budget}")
+    if not found:
+        return ""
+    return (
+        f"Smallest true difference between two contenders, in the mean over domains, that is seen in {POWER:.0%} of "
+        f"runs like this one (5% two-sided, before any correction; the median over pairs): {', '.join(found)}."
+    )
 
 
 def _pipe_table(scores: TaskScores, budget: int, shares: dict[str, str]) -> str:

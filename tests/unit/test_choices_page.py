@@ -24,7 +24,8 @@ def test_the_page_has_every_row_once_and_no_other() -> None:
     assert text.startswith(HEAD)
     lines = [its for its in text.splitlines() if its.startswith("| ")][2:]
     scores = ("mean", "low", "high", "metric", "direction")
-    none = dict.fromkeys((*scores, "difference", "difference_low", "difference_high", "p_value"))
+    tests = ("difference", "difference_low", "difference_high", "p_value", "p_holm", "smallest_detectable", "scale")
+    none = dict.fromkeys((*scores, *tests))
     empty = [line(row, {row["method"]: none, name_of(row): none}) for row in CHOICES]
     assert [its.split(" | ")[:3] for its in lines] == [[f"| {its[0]}", *its[1:3]] for its in empty]
 

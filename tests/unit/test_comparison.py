@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from harness.table.comparison import compare, write_comparison
-from harness.table.leaderboard import ALL, Row, task_board
+from harness.table.leaderboard import task_board
+from harness.table.pivot import holm, pivot
+from harness.table.rows import ALL, Row
 from harness.table.scores import TaskScores
-from harness.table.statistics import paired_permutations
 from tests.unit.made_records import made_plan, made_records
 
 LEVELS = {"alpha": 60.0, "beta": 50.0, "gamma": 49.5, "zero": 10.0}
@@ -27,31 +28,51 @@ def of(rows: list[Row], method: str, budget: object = ALL) -> Row:
     return next(row for row in rows if row["method"] == method and row["budget"] == budget)
 
 
-@pytest.mark.parametrize(("task", "sign"), [("ner", 1), ("lm", -1)])
-def test_a_positive_difference_speaks_for_the_method(task: str, sign: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", ["ner", "lm"])
+def test_a_positive_difference_speaks_for_the_method(task: str, tmp_path: Path) -> None:
     rows = compared(tmp_path, task)
     assert [rows[0][name] for name in ("method", "difference", "p_value")] == ["beta", None, None]
     for method in ("alpha", "zero"):
         row, mine = of(rows, method), of(rows, "beta")
-        expected = sign * (float(str(mine["mean"])) - float(str(row["mean"])))
-        assert row["difference"] == pytest.approx(expected)
+        its, own = float(str(row["mean"])), float(str(mine["mean"]))
+        # A perplexity's difference is the logarithm of how many times larger the other's is.
+        assert row["difference"] == pytest.approx(own - its if task == "ner" else np.log(its / own))
+        assert row["scale"] == ("difference" if task == "ner" else "log_ratio")
         low, high = float(str(row["difference_low"])), float(str(row["difference_high"]))
-        assert low < expected < high
+        assert low < float(str(row["difference"])) < high
     assert float(str(of(rows, "zero")["difference"])) > 0
 
 
-def test_the_interval_is_of_the_difference_and_the_p_values_are_corrected(tmp_path: Path) -> None:
+def test_interval_and_p_agree_and_the_correction_is_holms(tmp_path: Path) -> None:
+    for task in ("ner", "lm"):
+        rows = [row for row in compared(tmp_path, task) if row["budget"] == 8 and row["method"] != "beta"]
+        raw = [float(str(row["p_value"])) for row in rows]
+        assert [row["p_holm"] for row in rows] == pytest.approx(list(holm(raw)))
+        for row, p_value in zip(rows, raw, strict=True):
+            low, high = float(str(row["difference_low"])), float(str(row["difference_high"]))
+            assert (p_value <= 0.05) == (low >= 0 or high <= 0)
+            assert float(str(row["smallest_detectable"])) > (high - low) / 2
+
+
+def test_seeds_differ_less_than_a_method_from_itself_elsewhere(tmp_path: Path) -> None:
+    """Differences are paired: what seeds and examples do to both methods alike goes out."""
     plan = made_plan(str(tmp_path))
-    records = made_records(plan, LEVELS)
-    scores = TaskScores(plan, records, "ner")
-    rows = compare(scores, task_board(plan, records, "ner"), "beta")
-    others = ["alpha", "gamma", "zero"]
-    paired = {method: scores.paired(method, [8]) for method in ["beta", *others]}
-    assert all(values is not None for values in paired.values())
-    mine, its = np.asarray(paired["beta"]), [np.asarray(paired[method]) for method in others]
-    corrected = {row["method"]: row["p_value"] for row in rows if row["budget"] == 8}
-    assert [corrected[method] for method in others] == pytest.approx(paired_permutations(mine, its))
-    assert scores.difference_interval("beta", "beta", [8]) == (0.0, 0.0)
+    scores = TaskScores(plan, made_records(plan, LEVELS), "ner")
+    mine, its = scores.sample("beta", [8]), scores.sample("beta", [8])
+    assert mine is not None
+    assert its is not None
+    same = pivot(mine - its)
+    assert same is not None
+    assert (same.interval(), same.p_value()) == ((0.0, 0.0), 1.0)
+
+
+def test_a_single_seed_has_a_difference_and_no_test(tmp_path: Path) -> None:
+    plan = made_plan(str(tmp_path), seeds=[4])
+    records = made_records(plan, {"beta": 1.5, "zero": -1.0})
+    rows = compare(TaskScores(plan, records, "ner"), task_board(plan, records, "ner"), "beta")
+    row = of(rows, "zero")
+    assert float(str(row["difference"])) > 0
+    assert [row[name] for name in ("difference_low", "p_value", "p_holm", "smallest_detectable")] == [None] * 4
 
 
 def test_a_hole_has_no_difference(tmp_path: Path) -> None:

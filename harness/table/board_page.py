@@ -1,0 +1,73 @@
+"""A task's leaderboard for readers: who leads, who cannot be told apart, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.table.markdown import difference, number, probability, table, with_interval
+from harness.table.pivot import POWER
+from harness.table.rows import ALL, Row
+from harness.table.scores import LEAK_MARK, LEAKING, TaskScores
+
+COLUMNS = (
+    "rank", "group", "method", "id", "mean", "p", "detectable", "trained", "stored bytes", "preparation s",
+    "adaptation s", "cells",
+)  # fmt: skip
+MEANING = (
+    "Methods of one group cannot be told from its leader: the two-sided test of the paired difference (unit: the seed) "
+    "gives p above 5%, corrected over all pairs of the board (Holm). *Detectable* is the smallest true difference to "
+    f"the leader (a leader's to the next) that this test, before the correction, would see in {POWER:.0%} of runs. "
+    "Preparation is spread over the (domain, seed) that share it; adaptation is the mean of a cell."
+)
+MARKS = "A control bounds the board. – marks a hole: no mean is taken over missing cells, and what has one has no rank."
+
+
+def board_page(scores: TaskScores, rows: Sequence[Row]) -> str:
+    """The board as Markdown, all budgets together first."""
+    run = scores.run
+    parts = [f"# {run.label}: leaderboard", MEANING, MARKS]
+    better = "higher" if run.direction == "max" else "lower"
+    parts.append(f"{run.metric}, {better} is better. Source: {run.source}. Seeds: {len(scores.seeds)}.")
+    for budget in [ALL, *scores.budgets]:
+        its = [row for row in rows if row["budget"] == budget]
+        title = "All budgets" if budget == ALL else f"{budget} training examples"
+        parts += [f"## {title}", *_head(scores, its), table(COLUMNS, 4, [_line(scores, row) for row in its])]
+    return "\n\n".join([*parts, *([LEAKING] if scores.leaking else [])]) + "\n"
+
+
+def _head(scores: TaskScores, rows: Sequence[Row]) -> list[str]:
+    """The board's resolution and what it can see; nothing where no two contenders could be tested."""
+    if not rows or rows[0]["resolution"] is None:
+        return []
+    typical = difference(scores.scale, float(str(rows[0]["typical_detectable"])))
+    return [
+        f"Resolution: {float(str(rows[0]['resolution'])):.2f} of the pairs of contenders are told apart; the smallest "
+        f"difference between two that can be seen is {typical} (the median over pairs)."
+    ]
+
+
+def _line(scores: TaskScores, row: Row) -> list[str]:
+    def value(name: str) -> float | None:
+        return None if row[name] is None else float(str(row[name]))
+
+    def shown(name: str, digits: int) -> str:
+        known = value(name)
+        return "–" if known is None else number(known, digits)
+
+    mean, seen = value("mean"), value("smallest_detectable")
+    digits = 1 if scores.run.direction == "max" else 2
+    mark = f" {LEAK_MARK}" if row["leaks"] else " (control)" if row["control"] else ""
+    return [
+        shown("rank", 0),
+        shown("tie_group", 0),
+        f"{row['label']}{mark}",
+        f"`{row['method']}`",
+        "–" if mean is None else with_interval(mean, value("low"), value("high"), digits),
+        probability(value("p_value")),
+        "–" if seen is None else difference(scores.scale, seen),
+        shown("trained_parameters", 0),
+        shown("stored_bytes", 0),
+        shown("preparation_seconds_spread", 1),
+        shown("adaptation_seconds", 1),
+        str(row["coverage"]),
+    ]
