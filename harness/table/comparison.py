@@ -29,9 +29,9 @@ MEANING = (
     "interval; of perplexities, by how many percent the row's is the larger. The unit is the seed, and test examples "
     "are the second part of the variance. p belongs to the interval: it is below 5% where the interval leaves out 0; "
     "p (Holm) is corrected over the rows of a budget. Detectable: the true difference that would be seen in "
-    f"{POWER:.0%} of runs like this one. Seeds to tell: how many would be needed if the true difference were the one found "
-    "here; – where no number of seeds would do without more test examples. Preparation is spread over the (domain, seed) "
-    "that share it; adaptation is the mean of a cell."
+    f"{POWER:.0%} of runs like this one. Seeds to tell: how many would be needed if the true difference were the one "
+    "found here; – where no number of seeds would do without more test examples. Preparation is spread over the "
+    "(domain, seed) that share it; adaptation is the mean of a cell."
 )
 
 
