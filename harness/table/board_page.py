@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from harness.table.markdown import difference, number, probability, table, with_interval
 from harness.table.pivot import POWER
-from harness.table.rows import ALL, Row
+from harness.table.rows import Row
 from harness.table.scores import LEAK_MARK, LEAKING, TaskScores
+from harness.table.standing import Selection, bounds_in_words, selections, standing
 
 COLUMNS = (
     "rank", "group", "method", "id", "mean", "p", "detectable", "trained", "stored bytes", "preparation s",
@@ -28,22 +29,23 @@ def board_page(scores: TaskScores, rows: Sequence[Row]) -> str:
     parts = [f"# {run.label}: leaderboard", MEANING, MARKS]
     better = "higher" if run.direction == "max" else "lower"
     parts.append(f"{run.metric}, {better} is better. Source: {run.source}. Seeds: {len(scores.seeds)}.")
-    for budget in [ALL, *scores.budgets]:
-        its = [row for row in rows if row["budget"] == budget]
-        title = "All budgets" if budget == ALL else f"{budget} training examples"
-        parts += [f"## {title}", *_head(scores, its), table(COLUMNS, 4, [_line(scores, row) for row in its])]
+    *each, together = selections(scores)
+    for chosen in (together, *each):
+        lines = [_line(scores, row) for row in rows if row["budget"] == chosen.name]
+        parts += [f"## {chosen.title}", *_head(scores, chosen), table(COLUMNS, 4, lines)]
     return "\n\n".join([*parts, *([LEAKING] if scores.leaking else [])]) + "\n"
 
 
-def _head(scores: TaskScores, rows: Sequence[Row]) -> list[str]:
-    """The board's resolution and what it can see; nothing where no two contenders could be tested."""
-    if not rows or rows[0]["resolution"] is None:
-        return []
-    typical = difference(scores.scale, float(str(rows[0]["typical_detectable"])))
-    return [
-        f"Resolution: {float(str(rows[0]['resolution'])):.2f} of the pairs of contenders are told apart; the smallest "
-        f"difference between two that can be seen is {typical} (the median over pairs)."
-    ]
+def _head(scores: TaskScores, chosen: Selection) -> list[str]:
+    """The board's resolution, what it can see where two contenders could be tested, and who is below a control."""
+    its, words = standing(scores, chosen.budgets), []
+    if its.resolution is not None and its.typical_detectable is not None:
+        seen = difference(scores.scale, its.typical_detectable)
+        words.append(
+            f"Resolution: {its.resolution:.2f} of the pairs of contenders are told apart; the smallest difference "
+            f"between two that can be seen is {seen} (the median over pairs)."
+        )
+    return [part for part in (*words, bounds_in_words(scores, its)) if part]
 
 
 def _line(scores: TaskScores, row: Row) -> list[str]:

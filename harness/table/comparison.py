@@ -12,8 +12,9 @@ from harness.contracts.plan import Plan
 from harness.table.leaderboard import task_board
 from harness.table.markdown import difference, number, probability, table, with_interval
 from harness.table.pivot import POWER, holm, pivot
-from harness.table.rows import ALL, Row, write_rows
+from harness.table.rows import Row, write_rows
 from harness.table.scores import TaskScores
+from harness.table.standing import bounds_in_words, selections, standing
 
 COLUMNS = (
     "budget", "method", "label", "mean", "low", "high", "difference", "difference_low", "difference_high", "scale",
@@ -52,11 +53,11 @@ def compare(scores: TaskScores, board: Sequence[Row], method: str) -> list[Row]:
     None beside a hole, and of a single seed it comes without interval and p.
     """
     rows: list[Row] = []
-    for budget, budgets in [*((budget, [budget]) for budget in scores.budgets), (ALL, scores.budgets)]:
-        its = [dict(row) for row in board if row["budget"] == budget]
+    for chosen in selections(scores):
+        its = [dict(row) for row in board if row["budget"] == chosen.name]
         its.sort(key=lambda row: row["method"] != method)
         for row in its:
-            row |= dict.fromkeys(DIFFERENCE) | _difference(scores, method, str(row["method"]), budgets)
+            row |= dict.fromkeys(DIFFERENCE) | _difference(scores, method, str(row["method"]), chosen.budgets)
         tested = [row for row in its if row["p_value"] is not None]
         for row, p_value in zip(tested, holm([float(str(row["p_value"])) for row in tested]), strict=True):
             row["p_holm"] = float(p_value)
@@ -91,10 +92,10 @@ def _markdown(scores: TaskScores, rows: Sequence[Row], method: str) -> str:
     parts[1] += f" Metric: {run.metric}. Source: {run.source}. Seeds: {len(scores.seeds)}."
     columns = ["method", "id", "mean", "difference", "p", "p (Holm)", "detectable", "seeds to tell"]
     columns += ["trained", "preparation s", "adaptation s"]
-    for budget in [*scores.budgets, ALL]:
-        lines = [_line(scores, row) for row in rows if row["budget"] == budget]
-        title = "All budgets" if budget == ALL else f"{budget} training examples"
-        parts += [f"## {title}", table(columns, 2, lines)]
+    for chosen in selections(scores):
+        lines = [_line(scores, row) for row in rows if row["budget"] == chosen.name]
+        bounds = bounds_in_words(scores, standing(scores, chosen.budgets))
+        parts += [f"## {chosen.title}", *filter(None, [bounds]), table(columns, 2, lines)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -12,17 +12,17 @@ from harness.base.files import write_text
 from harness.contracts.plan import Cell, Plan
 from harness.record.collect import PREPARATION
 from harness.table.board_page import board_page
-from harness.table.pivot import Sample
-from harness.table.ranks import Duels, Rank, rank_methods
 from harness.table.rows import ALL, Row, write_rows
 from harness.table.scores import TaskScores
 from harness.table.shares import share_columns
+from harness.table.standing import Standing, selections, standing
 
 PEAK = "preparation_peak_rss_mib"
+PLACE = ("rank", "tie_group", "tied_with", "p_value", "smallest_detectable", "above_control")
 COLUMNS = (
     "rank", "tie_group", "method", "label", "control", "leaks", "reads_targets", "budget",
     "mean", "low", "high", "coverage", "statuses",
-    "tied_with", "p_value", "smallest_detectable", "scale", "resolution", "typical_detectable",
+    "tied_with", "p_value", "smallest_detectable", "above_control", "scale", "resolution", "typical_detectable",
     "trained_parameters", "trained_share", "wanted_share", "sized", "stored_bytes",
     "adaptation_seconds", "prediction_seconds", "preparation_seconds", "preparation_seconds_spread",
     "preparation_flops", "preparation_flops_spread", "preparation_tokens", "preparation_peak_rss_mib", "peak_rss_mib",
@@ -48,56 +48,45 @@ def task_board(plan: Plan, records: pd.DataFrame, task: str) -> list[Row]:
     cells = records[records.task == task].drop_duplicates(["method", "domain", "budget", "seed"])
     planned = [cell for cell in plan.cells() if cell.task == task]
     # The mean over budgets comes last and is the row that `overall.csv` reads.
-    chosen: list[tuple[int | str, list[int]]] = [(budget, [budget]) for budget in scores.budgets]
     rows: list[Row] = []
-    for name, budgets in [*chosen, (ALL, scores.budgets)]:
-        samples = _ranked(scores, budgets)
-        duels = Duels(samples)
-        ranks = {rank.method: rank for rank in rank_methods(samples, duels, scores.run.direction)}
-        contenders = {method for method in ranks if not scores.control(method)}
+    for chosen in selections(scores):
+        its, budgets = standing(scores, chosen.budgets), chosen.budgets
         head: Row = {
-            "budget": name,
+            "budget": chosen.name,
             "scale": scores.scale,
-            "resolution": duels.resolution(contenders),
-            "typical_detectable": duels.typical_detectable(contenders),
+            "resolution": its.resolution,
+            "typical_detectable": its.typical_detectable,
         }
-        unranked = sorted((method for method in scores.methods if method not in ranks), key=scores.leaks)
-        for method in [*ranks, *unranked]:
+        unranked = sorted((method for method in scores.methods if method not in its.ranks), key=scores.leaks)
+        for method in [*its.ranks, *unranked]:
             mine = cells[(cells.method == method) & cells.budget.isin(budgets)]
-            its = [cell for cell in planned if cell.method == method and cell.budget in budgets]
+            own = [cell for cell in planned if cell.method == method and cell.budget in budgets]
             rows.append(
                 head
                 | _result(scores, method, budgets)
-                | _place(ranks.get(method), list(ranks), duels)
+                | _place(its, method)
                 | {"statuses": _statuses(mine, scores, budgets)}
                 | _costs(mine)
                 | share_columns(plan, mine, task, method)
-                | _preparation(mine, its)
+                | _preparation(mine, own)
             )
     return rows
 
 
-def _ranked(scores: TaskScores, budgets: Sequence[int]) -> dict[str, Sample]:
-    """The methods without holes; one that sees what it predicts has no rank."""
-    found = {method: scores.sample(method, budgets) for method in scores.methods if not scores.leaks(method)}
-    return {method: sample for method, sample in found.items() if sample is not None}
-
-
-def _place(rank: Rank | None, ranked: Sequence[str], duels: Duels) -> Row:
-    """A method's rank, its group, and what the test against the group's leader (a leader's against the next) sees."""
-    if rank is None:
-        return dict.fromkeys(("rank", "tie_group", "tied_with", "p_value", "smallest_detectable"))
-    leads = rank.leader == rank.method
-    place = ranked.index(rank.method)
-    neighbours = [*ranked[place + 1 :][:1], *ranked[:place][-1:]]  # the last one's is the one before it
-    beside = next(iter(neighbours), None) if leads else rank.leader
-    return {
-        "rank": rank.rank,
-        "tie_group": rank.group,
-        "tied_with": None if leads else rank.leader,
-        "p_value": rank.p_value,
-        "smallest_detectable": duels.smallest_detectable(rank.method, beside) if beside else None,
-    }
+def _place(its: Standing, method: str) -> Row:
+    """A method's rank and group, and what its test on the board can see."""
+    if method not in its.ranks:
+        return dict.fromkeys(PLACE)
+    rank, beside = its.ranks[method], its.beside(method)
+    values = (
+        rank.rank,
+        rank.group,
+        None if rank.leader == method else rank.leader,
+        rank.p_value,
+        its.duels.smallest_detectable(method, beside) if beside else None,
+        its.above_control.get(method),
+    )
+    return dict(zip(PLACE, values, strict=True))
 
 
 def _result(scores: TaskScores, method: str, budgets: Sequence[int]) -> Row:

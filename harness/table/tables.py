@@ -13,10 +13,10 @@ from harness.contracts.plan import Plan
 from harness.score.scale import scaled, unscaled
 from harness.table.markdown import difference, table, with_interval
 from harness.table.pivot import POWER
-from harness.table.ranks import Duels
 from harness.table.rows import write_rows
 from harness.table.scores import LEAK_MARK, LEAKING, Group, TaskScores, Value
 from harness.table.shares import share_in_words
+from harness.table.standing import bounds_in_words, standing
 
 MEAN = "mean"  # the domain's name in rows that are means over the domains
 COLUMNS = (
@@ -120,7 +120,7 @@ def _markdown(scores: TaskScores, shares: dict[str, str]) -> str:
     mark = " †" if scores.run.overlap_allowed else ""
     parts = [f"# {scores.run.label}{mark}", *_headline(scores)]
     for budget in scores.budgets:
-        parts += [f"## {budget} training examples{mark}", _pipe_table(scores, budget, shares)]
+        parts += [f"## {budget} training examples{mark}", *_seen(scores, budget), _pipe_table(scores, budget, shares)]
     if shares:
         parts.append(MATCHED)
     if scores.run.overlap_allowed:
@@ -149,8 +149,6 @@ def _headline(scores: TaskScores) -> Iterator[str]:
     if run.source == "embedded":
         yield EMBEDDED
     yield _meaning(scores)
-    if seen := _detectable(scores):
-        yield seen
     yield "– marks a hole with its finished and planned cells, as in – (2/3); no mean is taken over holes."
 
 
@@ -170,21 +168,17 @@ def _meaning(scores: TaskScores) -> str:
     return " ".join([*words, "A single seed has no interval."])
 
 
-def _detectable(scores: TaskScores) -> str:
-    """The differences between two contenders that this run can see, by budget; empty where it cannot say."""
-    found = []
-    for budget in scores.budgets:
-        contenders = [method for method in scores.methods if scores.group(method) == "contender"]
-        samples = {m: sample for m in contenders if (sample := scores.sample(m, [budget])) is not None}
-        typical = Duels(samples).typical_detectable(samples)
-        if typical is not None:
-            found.append(f"{difference(scores.scale, typical)} at {budget}")
-    if not found:
-        return ""
-    return (
-        f"Smallest true difference between two contenders, in the mean over domains, that is seen in {POWER:.0%} of "
-        f"runs like this one (5% two-sided, before any correction; the median over pairs): {', '.join(found)}."
-    )
+def _seen(scores: TaskScores, budget: int) -> Iterator[str]:
+    """What a budget's numbers can tell: who is above the controls, and the differences that would be seen."""
+    its = standing(scores, [budget])
+    if bounds := bounds_in_words(scores, its):
+        yield bounds
+    if its.typical_detectable is not None:
+        yield (
+            "Smallest true difference between two contenders, in the mean over domains, that is seen in "
+            f"{POWER:.0%} of runs like this one (5% two-sided, before any correction; the median over pairs): "
+            f"{difference(scores.scale, its.typical_detectable)}."
+        )
 
 
 def _pipe_table(scores: TaskScores, budget: int, shares: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from harness.contracts.plan import Plan
+from harness.table.comparison import write_comparison
 from harness.table.figures import draw, write_figures
 from harness.table.leaderboard import write_leaderboards
 from harness.table.scores import LEAKING, TaskScores, Value
@@ -166,9 +167,11 @@ def test_pages_say_what_can_be_seen(plan: Plan, task: str) -> None:
     assert "Holm). *Detectable*" in board
     assert "| 1 | 1 | Alpha \\| one | `alpha` |" in board
     assert "Zero-shot (control)" in board
-    seen = next(line for line in page.splitlines() if line.startswith("Smallest true difference"))
-    assert ("%" in seen.split(":")[-1]) == (task == "lm")
-    assert (" at 8" in seen, " at 32" in seen) == (True, True)
+    seen = [line for line in page.splitlines() if line.startswith("Smallest true difference")]
+    assert len(seen) == 2  # one a budget
+    assert all(("%." in line) == (task == "lm") for line in seen)
+    for where in (board, page):
+        assert "Best control: Zero-shot; every contender is above it." in where
     geometric = "geometric mean over seeds"
     assert (geometric in page) == (task == "lm")
 
@@ -181,6 +184,20 @@ def test_more_pairs_make_tie_groups(tmp_path: Path) -> None:
     assert {rows.loc["alpha", "tied_with"], rows.loc["beta", "tied_with"]} - {"alpha", "beta"}  # the leader has none
     assert rows.loc["gamma", "tie_group"] == 2
     assert rows.loc["zero", "tie_group"] == 3
+
+
+def test_what_is_not_above_a_control_is_named(plan: Plan) -> None:
+    records = made_records(plan, LEVELS | {"zero": 1.45, "beta": 1.5}, noise=0.5)
+    write_leaderboards(plan, records)
+    write_tables(plan, records)
+    rows = table(plan, "leaderboard/lm.csv").query("budget == 'all'").set_index("method")
+    assert rows.above_control.to_dict() == {
+        "alpha": "yes", "beta": "not told apart", "gamma": "no", "zero": pytest.approx(np.nan, nan_ok=True),
+    }  # fmt: skip
+    sentence = "Best control: Zero-shot; not above it: Gamma; not told apart from it: Beta."
+    assert sentence in text(plan, "leaderboard/lm.md")
+    assert sentence in text(plan, "tables/lm.md")
+    assert sentence in write_comparison(plan, records, "lm", "alpha").read_text()
 
 
 def test_leaderboard_lists_holes_last_and_unranked(plan: Plan) -> None:
