@@ -49,7 +49,7 @@ class BackboneJob:
     @property
     def checkpoint(self) -> str:
         """The Hugging Face directory: the user's own where the backbone is local."""
-        return str(Path(self.spec["path"]).expanduser()) if self.spec["source"] == "local" else self.folder
+        return str(Path(self.spec["path"])) if self.spec["source"] == "local" else self.folder
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from harness.base.errors import UserError, bad
 from harness.base.files import write_text
-from harness.contracts.config import RunConfig, read_keys
+from harness.contracts.config import RunConfig, located, read_keys
 from harness.contracts.discover import tasks
 from harness.contracts.model import read_yaml, validate
 from harness.contracts.plan import Plan
@@ -29,7 +29,7 @@ def make_plan(
     """The plan of a configuration file; `changes` replace its keys, `only` keeps some of its cells."""
     # Snakemake hands over the file's own keys; what `extends` names is read here.
     content = read_keys(Path(where)) | {key: value for key, value in (changes or {}).items() if key != "extends"}
-    return Planner(validate(RunConfig, content, where), where, only).plan()
+    return Planner(located(validate(RunConfig, content, where), where), where, only).plan()
 
 
 def open_run(config: dict[str, Any], files: list[Any]) -> Plan:
