@@ -20,6 +20,7 @@ from harness.adapt.record import Status, read_record, write_done, write_failed
 from harness.base.errors import Diverged, Unsupported, UserError
 from harness.base.files import write_json
 from harness.base.progress import say
+from harness.base.threads import threads
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.discover import methods, tasks
 from harness.contracts.method import Train
@@ -77,7 +78,7 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         "backbone": block.backbone,
         "train": block.train,
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
-        "threads": int(os.environ.get("OMP_NUM_THREADS", 0)) or None,
+        "threads": threads(),
     }
     folder = Path(cell.folder)
     try:

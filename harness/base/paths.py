@@ -40,6 +40,12 @@ def expanded(text: str, where: Path | str, field: str) -> str:
     return path
 
 
+def settle_home() -> None:
+    """Where no home is known, name one that cannot be written: some libraries end with an error without any."""
+    if os.path.expanduser("~").startswith("~"):
+        os.environ["HOME"] = os.devnull
+
+
 def left_by_tools(name: str) -> bool:
     """Whether a file or folder of that name is hidden, a backup copy or a cache: no part of what a person wrote."""
     lower = name.lower()

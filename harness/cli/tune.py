@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from argparse import Namespace
 from pathlib import Path
 from statistics import fmean, geometric_mean
@@ -118,7 +119,7 @@ def stands_in(whole: Plan, backbone: str, configfile: str) -> dict[str, Any]:
     """The run's own backbone as a local checkpoint, so that trials do not pretrain it again."""
     job = whole.backbone(backbone)
     if not Path(job.done).is_file():
-        command = f"snakemake --cores all {job.done} --configfile {configfile}"
+        command = shlex.join(["snakemake", "--cores", "all", job.done, "--configfile", configfile])
         raise UserError(f"{configfile}: backbones.{backbone} is not made yet; run `{command}` first")
     return {"source": "local", "path": job.checkpoint}
 
