@@ -59,10 +59,15 @@ def show_status(options: Namespace) -> int:
         lines.append((block.task, block.method, told))
     print("\n".join(aligned(lines)))
     for cell, record in failed:
-        last = (record.get("error") or "").strip().splitlines()[-1:]
-        print(f"{record['status']}: {cell.name}: {''.join(last)}")
+        print(": ".join([record["status"], cell.name, *_reason(record)]))
     print(", ".join(f"{count} {status}" for status, count in sorted(total.items())))
     return 0
+
+
+def _reason(record: dict[str, Any]) -> list[str]:
+    """What failed, where that was before the cell, and the last line of its error."""
+    before = [record["failed_in"]] if "failed_in" in record else []
+    return [*before, *(record.get("error") or "").strip().splitlines()[-1:]]
 
 
 def _absent(plan: Plan, done: str) -> str:

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     status = command("status", look.show_status, "count done, failed and missing cells")
     _config(status)
 
-    again = command("retry", run.retry, "forget failed cells and run again")
+    again = command("retry", run.retry, "forget what failed and run again")
     _config(again)
     again.add_argument("--status", nargs="+", metavar="STATUS", help="only cells that ended so (error, timeout, ...)")
     again.add_argument("--cores", default="all", help="cores for Snakemake")

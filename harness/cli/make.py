@@ -13,6 +13,7 @@ from harness.adapt.record import read_record
 from harness.cli.columns import aligned
 from harness.contracts.plan import Block, Plan
 from harness.plan.entry import make_plan
+from harness.plan.jobs import settled
 from harness.record.collect import records_file
 
 # Seconds on one core, measured on the embedded default; a run's own records replace them.
@@ -37,7 +38,7 @@ def show_plan(options: Namespace) -> int:
         left["backbone"] += seconds
         rows.append(_row("backbone", "", backbone.name, 1, missing, seconds))
     for prepare in plan.prepares:
-        missing = sum(not (Path(part.folder) / "prepared.json").is_file() for part in prepare.parts)
+        missing = sum(not settled(part) for part in prepare.parts)
         seconds = missing * PREPARED_SECONDS
         left["prepare"] += seconds
         rows.append(_row("prepare", prepare.task, prepare.name, len(prepare.parts), missing, seconds))

@@ -90,7 +90,9 @@ class RunConfig(Strict):
     )
     allow_failures: bool = False
     cell_minutes: float | None = Field(None, gt=0, description="a cell that takes longer is a `timeout`")
-    memory_gib: float | None = Field(None, gt=0, description="a cell that takes more is an `out_of_memory`")
+    memory_gib: float | None = Field(
+        None, gt=0, description="a cell or a preparation that takes more is an `out_of_memory`"
+    )
 
 
 def located(config: RunConfig, where: str) -> RunConfig:

@@ -61,6 +61,11 @@ class Prepared:
     target: str | None
     seed: int
 
+    @property
+    def done(self) -> str:
+        """The file that stands when the checkpoint is complete."""
+        return f"{self.folder}/prepared.json"
+
 
 @dataclass(frozen=True)
 class PrepareJob:

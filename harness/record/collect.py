@@ -65,7 +65,7 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
         "fingerprint": cell.fingerprint,
         "leaks": bool(record.get("leaks")),  # a cell without a record shows no score that could mislead
         "error": record.get("error"),
-        **preparation.get(cell.checkpoint or "", dict.fromkeys(PREPARATION, 0.0)),
+        **preparation.get(cell.checkpoint or "", dict.fromkeys(PREPARATION, 0.0)),  # without one it costs nothing
         "train": json.dumps(record.get("train"), sort_keys=True),
         "provenance": json.dumps(record.get("provenance"), sort_keys=True),
     } | {name: value for name, value in costs.items() if name in COLUMNS}
@@ -88,12 +88,10 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
 
 
 def _preparation_costs(plan: Plan) -> dict[str, dict[str, Any]]:
-    """Costs by prepared folder, for those that stand; None where a preparation did not say."""
+    """Costs by prepared folder; None where a preparation did not say, failed, or is still to be made."""
     costs = {}
     for job in plan.prepares:
         for part in job.parts:
-            file = Path(part.folder) / "prepared.json"
-            if file.is_file():
-                found = read_json(file)["cost"]
-                costs[part.folder] = {column: found.get(key) for column, key in PREPARATION.items()}
+            found = read_json(Path(part.done))["cost"] if Path(part.done).is_file() else {}
+            costs[part.folder] = {column: found.get(key) for column, key in PREPARATION.items()}
     return costs
