@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from harness.contracts.plan import Cell, Plan
-from harness.record.collect import PREPARATION
+from harness.record.schema import PREPARATION
 from harness.table.rows import write_rows
 from harness.table.scores import TaskScores
 from harness.table.shares import share_columns
