@@ -89,8 +89,8 @@ def main(words: Sequence[str] | None = None) -> int:
         os.environ[THREADS] = "1"
     settle_home()
     _show_every_letter()
-    options = parser().parse_args(words)
     try:
+        options = parser().parse_args(words)
         status = int(options.does(options) or 0)
         sys.stdout.flush()
         return status
