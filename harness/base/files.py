@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -19,8 +20,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         yield beside
-        with open(beside, "rb") as written:
-            os.fsync(written.fileno())
+        _sync(beside)
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
@@ -37,8 +37,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield beside
         for written in beside.rglob("*"):
             if written.is_file():
-                with open(written, "rb") as file:
-                    os.fsync(file.fileno())
+                _sync(written)
         if path.exists():
             # Out of the way in one step: a kill while it is removed must not leave half of it in its place.
             os.replace(path, old)
@@ -46,6 +45,16 @@ def whole_folder(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Have a file on the disk before it is named, where the file system can promise that."""
+    with open(path, "rb") as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
+                raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from argparse import Namespace
+from collections.abc import Collection
 from pathlib import Path
 
+from harness.adapt.failure import forget_failure, read_failure
 from harness.adapt.record import FAILURES, SCORES, forget, read_record
 from harness.base.errors import UserError, bad
 from harness.base.files import read_json
@@ -15,6 +17,7 @@ from harness.cli.look import asked
 from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan, recheck, release_locks, take_lock
 from harness.plan.jobs import build_backbone, build_data, run_preparation
+from harness.record.collect import records_file
 
 
 def run(options: Namespace) -> int:
@@ -63,28 +66,53 @@ def make_inputs(plan: Plan) -> None:
 
 
 def retry(options: Namespace) -> int:
-    """Forget failed cells, so that they are computed again, and run Snakemake."""
+    """Forget failed cells, and what failed before them, so that they are computed again, and run Snakemake."""
     wanted = options.status or list(FAILURES)
     unknown = sorted(set(wanted) - set(FAILURES))
     if unknown:
         raise UserError(f"--status is {unknown[0]!r}; use one of {', '.join(FAILURES)}")
     plan = make_plan(options.configfile)
-    count = 0
     take_lock(plan)
+    count, before = forget_cells(plan, wanted), forget_inputs(plan, wanted)
+    print(f"{count} cells will run again" + (f", and {before} checkpoints that failed before them" if before else ""))
+    if not count + before:
+        return 0
+    release_locks()
+    sys.stdout.flush()  # Snakemake writes to the same place
+    command = [sys.executable, "-m", "snakemake", "--cores", options.cores, "--configfile", options.configfile]
+    return subprocess.call(command)
+
+
+def forget_cells(plan: Plan, wanted: Collection[str]) -> int:
+    """Forget the cells that ended with a status `wanted`, and every mark that was made of them; how many."""
+    count = 0
     for block in plan.blocks:
         failed = []
         for cell in block.cells:
             record = read_record(Path(cell.folder), cell.fingerprint)
             if record and record["status"] in wanted:
                 failed.append(Path(cell.folder))
+        if failed:
+            # Snakemake makes a missing file again only where all that is made of it is missing too. The last comes
+            # first, so that a kill in between leaves nothing that would pass for whole.
+            for mark in (f"{plan.output}/outcome.json", str(records_file(plan)), plan.scored(block.task), block.done):
+                Path(mark).unlink(missing_ok=True)
         for folder in failed:
             forget(folder)
-        if failed:
-            Path(block.done).unlink(missing_ok=True)
         count += len(failed)
-    print(f"{count} cells will run again")
-    if not count:
-        return 0
-    release_locks()
-    command = [sys.executable, "-m", "snakemake", "--cores", options.cores, "--configfile", options.configfile]
-    return subprocess.call(command)
+    return count
+
+
+def forget_inputs(plan: Plan, wanted: Collection[str]) -> int:
+    """Forget the backbones and preparations that failed with a status `wanted`, and their jobs' marks; how many."""
+    count = 0
+    jobs = [(job.done, [job.folder]) for job in plan.backbones]
+    jobs += [(job.done, [part.folder for part in job.parts]) for job in plan.prepares]
+    for done, folders in jobs:
+        for folder in map(Path, folders):
+            failure = read_failure(folder)
+            if failure and failure.status in wanted:
+                Path(done).unlink(missing_ok=True)
+                forget_failure(folder)
+                count += 1
+    return count

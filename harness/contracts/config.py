@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from harness.base.errors import bad
+from harness.base.paths import check_plain, expanded
 from harness.contracts.method import Share
 from harness.contracts.model import Strict, read_yaml
 from harness.contracts.task import Budgets, Commit, Role, Seeds, SourceName
@@ -89,7 +90,26 @@ class RunConfig(Strict):
     )
     allow_failures: bool = False
     cell_minutes: float | None = Field(None, gt=0, description="a cell that takes longer is a `timeout`")
-    memory_gib: float | None = Field(None, gt=0, description="a cell that takes more is an `out_of_memory`")
+    memory_gib: float | None = Field(
+        None, gt=0, description="a cell or a preparation that takes more is an `out_of_memory`"
+    )
+
+
+def located(config: RunConfig, where: str) -> RunConfig:
+    """The configuration with its paths written out; raises UserError where one cannot be, or cannot be used."""
+    output = expanded(config.output, where, "output")
+    if not output:
+        raise bad(where, "output", output, "name a folder")
+    check_plain(output, where, "output")
+    for name in config.backbones:
+        check_plain(name, where, "backbones")
+    backbones = {
+        name: spec.model_copy(update={"path": expanded(spec.path, where, f"backbones.{name}.path")})
+        if isinstance(spec, LocalBackbone)
+        else spec
+        for name, spec in config.backbones.items()
+    }
+    return config.model_copy(update={"output": output, "backbones": backbones})
 
 
 def read_keys(path: Path) -> dict[str, Any]:

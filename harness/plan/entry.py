@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness.base.errors import UserError, bad
+from harness.base.errors import UserError, bad, reason
 from harness.base.files import write_text
-from harness.contracts.config import RunConfig, read_keys
+from harness.base.paths import settle_home
+from harness.base.progress import say
+from harness.contracts.config import RunConfig, located, read_keys
 from harness.contracts.discover import tasks
 from harness.contracts.model import read_yaml, validate
 from harness.contracts.plan import Plan
@@ -20,6 +24,8 @@ from harness.plan.make import Planner
 
 DEFAULT = "config/default.yaml"
 LONGEST_ADDRESS = 100  # bytes; the system allows a socket's path 104 or 108
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
+UNLOCKED = "HEADSTART_UNLOCKED"  # the environment variable that is set once this was said, for processes started here
 _locks: list[Any] = []  # held until the process ends; the kernel lets go even after SIGKILL
 
 
@@ -29,11 +35,12 @@ def make_plan(
     """The plan of a configuration file; `changes` replace its keys, `only` keeps some of its cells."""
     # Snakemake hands over the file's own keys; what `extends` names is read here.
     content = read_keys(Path(where)) | {key: value for key, value in (changes or {}).items() if key != "extends"}
-    return Planner(validate(RunConfig, content, where), where, only).plan()
+    return Planner(located(validate(RunConfig, content, where), where), where, only).plan()
 
 
 def open_run(config: dict[str, Any], files: list[Any]) -> Plan:
     """The plan for a Snakemake run, saved and locked; a mistake ends the run with one sentence."""
+    settle_home()
     try:
         for file in files[:-1]:
             keys = read_yaml(Path(file))  # Snakemake has merged them, and would keep the last of two equal keys
@@ -54,29 +61,63 @@ def open_run(config: dict[str, Any], files: list[Any]) -> Plan:
 def start_server(plan: Plan) -> None:
     """Start the process that imports what the jobs need once; it ends with this one."""
     address = Path(plan.output) / ".server"
-    if len(str(address)) > LONGEST_ADDRESS:
+    if len(os.fsencode(address)) > LONGEST_ADDRESS:
         return  # the jobs then do their own imports
     address.unlink(missing_ok=True)  # what a killed run left; this run holds the lock
     subprocess.Popen([sys.executable, "-m", "harness.cli.server", str(address)], stdin=subprocess.DEVNULL)
     os.environ["HEADSTART_SERVER"] = str(address)
 
 
+def job_command(plan: Plan) -> str:
+    """The shell line of a job, in which Snakemake fills in {threads} and {rule}; a rule adds its target."""
+    program, path = (
+        shlex.quote(word).replace("{", "{{").replace("}", "}}") for word in (sys.executable, str(plan.path))
+    )
+    return f"OMP_NUM_THREADS={{threads}} exec {program} -m harness.cli.job {{rule}} {path}"
+
+
 def take_lock(plan: Plan) -> None:
-    """Hold the output folder for this process; raises UserError where another run holds it."""
+    """Hold the output folder for this process; raises UserError where another run holds it or it cannot be written.
+
+    Where the file system has no locks this is said, and the run goes on.
+    """
     path = Path(plan.output) / ".lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = open(path, "a+")  # noqa: SIM115 - kept open: closing it would let the lock go
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+")  # noqa: SIM115 - kept open: closing it would let the lock go
+    except OSError as error:
+        mend = "choose another `output`"
+        raise UserError(f"{plan.output}: the output folder cannot be written ({reason(error)}); {mend}") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
         owner = file.read().strip() or "unknown"
+        file.close()
         raise UserError(f"{plan.output}: another run is at work here (process {owner}); wait until it ends") from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        if UNLOCKED not in os.environ:
+            os.environ[UNLOCKED] = "said"
+            say(f"headstart: {plan.output}: files cannot be locked here ({reason(error)}); start no second run on it")
     file.seek(0)
     file.truncate()
     file.write(str(os.getpid()))
     file.flush()
     _locks.append(file)
+
+
+def at_work(plan: Plan) -> bool:
+    """Whether another process holds the output folder; False where that cannot be seen. Nothing is written."""
+    try:
+        with open(Path(plan.output) / ".lock") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def release_locks() -> None:

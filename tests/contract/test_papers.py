@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import UserError
-from harness.contracts.discover import methods, papers, project_root, tasks
+from harness.base.paths import project_root
+from harness.contracts.discover import methods, papers, tasks
 from harness.contracts.paper import PaperSpec, read_reported
 
 HAS_PAPERS = (project_root() / "papers").is_dir()
