@@ -63,6 +63,14 @@ def write_text(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
+def refused_by_system(error: OSError) -> str | None:
+    """The sentence about a full disk, or a file that may not be read or written; None for any other error."""
+    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+        return None
+    mend = "make room, change its rights or choose another place"
+    return f"{error.filename or 'the disk'}: the system refuses it ({error.strerror}); {mend}"
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from harness.base.errors import UserError
+from harness.base.files import refused_by_system
 from harness.base.paths import settle_home
 from harness.base.threads import THREADS, threads
 from harness.cli import check, compare, look, make, new, run, tune
@@ -104,6 +105,11 @@ def main(words: Sequence[str] | None = None) -> int:
         # The reader has seen enough, as `| head` has. What is still in the buffer must not be tried again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # as if ended by SIGPIPE
+    except OSError as error:
+        if (told := refused_by_system(error)) is None:
+            raise
+        print(f"headstart: {told}", file=sys.stderr)
+        return 2
 
 
 def _show_every_letter() -> None:

@@ -38,12 +38,13 @@ def run(options: Namespace) -> int:
         bench = make_bench(plan, block)
         for cell in block.cells:
             record = read_record(Path(cell.folder), cell.fingerprint)
-            status = record["status"] if record else run_and_record(plan, bench, block, cell)
+            if record is None:
+                run_and_record(plan, bench, block, cell)
+            status = score_cell(cell, plan.tasks[cell.task].kind)  # type: ignore[arg-type]
             if status != "done":
                 failed += 1
                 print(f"{cell.name}: {status}")
                 continue
-            score_cell(cell, plan.tasks[cell.task].kind)  # type: ignore[arg-type]
             found = read_json(Path(cell.folder) / SCORES)
             scores = ", ".join(f"{metric} {value:.2f}" for metric, value in found["scores"].items())
             print(f"{cell.name}: {scores} (n = {found['n']})")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from harness.base.errors import UserError
+from harness.base.files import refused_by_system
 from harness.contracts.plan import load_plan
 from harness.plan.entry import note_refusal
 from harness.plan.jobs import JOBS, score
@@ -26,5 +27,10 @@ def work(rule: str, plan_file: str, target: str = "") -> int:
     except UserError as error:
         note_refusal(plan, str(error))
         print(f"headstart: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if (told := refused_by_system(error)) is None:
+            raise
+        print(f"headstart: {told}", file=sys.stderr)  # and not noted: the same place could refuse the note
         return 2
     return 0

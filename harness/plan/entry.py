@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.base.errors import UserError, bad, reason
-from harness.base.files import write_text
+from harness.base.files import refused_by_system, write_text
 from harness.base.paths import settle_home
 from harness.base.progress import say
 from harness.contracts.config import RunConfig, located, read_keys
@@ -56,6 +56,10 @@ def open_run(config: dict[str, Any], files: list[Any]) -> Plan:
         return plan
     except UserError as error:
         _leave(str(error))
+    except OSError as error:
+        if (told := refused_by_system(error)) is None:
+            raise
+        _leave(told)
 
 
 def start_server(plan: Plan) -> None:
