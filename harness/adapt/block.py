@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.adapt.bench import Bench, run_control
 from harness.adapt.record import Status, read_record, write_done, write_failed
-from harness.base.errors import Diverged, Unsupported, UserError
+from harness.base.errors import Diverged, Unsupported, UserError, lacks_memory
 from harness.base.files import write_json
 from harness.base.progress import say
 from harness.contracts.adaptation import Adaptation, Control
@@ -76,6 +76,7 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         "source": plan.tasks[cell.task].source,
         "backbone": block.backbone,
         "train": block.train,
+        "generation": _generation(bench),
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
         "threads": int(os.environ.get("OMP_NUM_THREADS", 0)) or None,
     }
@@ -96,6 +97,13 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         return status
 
 
+def _generation(bench: Bench) -> dict[str, Any] | None:
+    """The settings by which the cell's texts are generated; None where a model generates none."""
+    if bench.task.generation is None or isinstance(bench.adaptations[0], Control):
+        return None
+    return bench.task.generation.described(bench.target_length)
+
+
 def _compute(bench: Bench, cell: Cell) -> tuple[list[Any], dict[str, Any]]:
     if isinstance(bench.adaptations[0], Control):
         return run_control(bench, cell.domain, cell.budget, cell.seed)
@@ -111,9 +119,7 @@ def _status(error: Exception) -> Status:
         return "unsupported"
     if isinstance(error, CellTimeout):
         return "timeout"
-    # On the CPU torch raises a plain RuntimeError; on a GPU torch.OutOfMemoryError, a RuntimeError too.
-    refused = isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))
-    if isinstance(error, MemoryError) or refused:
+    if lacks_memory(error):
         return "out_of_memory"
     if isinstance(error, UserError):
         raise error  # a mistake in what the run is made of: every cell would fail for it
