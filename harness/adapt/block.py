@@ -67,6 +67,7 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         "source": plan.tasks[cell.task].source,
         "backbone": block.backbone,
         "train": block.train,
+        "generation": _generation(bench),
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
         "threads": threads(),
     }
@@ -94,6 +95,13 @@ def _failed_before(plan: Plan, block: Block, cell: Cell) -> Failure | None:
     if cell.checkpoint is None:
         return None
     return read_failure(Path(cell.checkpoint if block.prepare_done else plan.backbone(block.backbone).folder))
+
+
+def _generation(bench: Bench) -> dict[str, Any] | None:
+    """The settings by which the cell's texts are generated; None where a model generates none."""
+    if bench.task.generation is None or isinstance(bench.adaptations[0], Control):
+        return None
+    return bench.task.generation.described(bench.target_length)
 
 
 def _compute(bench: Bench, cell: Cell) -> tuple[list[Any], dict[str, Any]]:

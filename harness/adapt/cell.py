@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapt.bench import Bench, costs_of, run_control
+from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.backbone.matching import body_parameters, match, trained_in_body
+from harness.base.errors import Unsupported
 from harness.base.measure import measured
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
@@ -34,6 +36,7 @@ def run_cell(
     body = body_parameters(backbone)
     adaptations = _matched(bench, read)
     attach(backbone, adaptations, derive("init", *axes))
+    _check_room(backbone, max(bench.max_length, bench.target_length))
     load_start(backbone, Path(checkpoint))
     features = [window for windows in bench.features(examples, read.tokenizer) for window in windows]
     size, pad = bench.train.batch_size, read.tokenizer.pad_token_id
@@ -79,9 +82,16 @@ def run_cell(
 
 def _matched(bench: Bench, read: Checkpoint) -> list[Adaptation]:
     """The block's adaptations, at the size at which they train the wanted share where one is wanted."""
-    adaptations: list[Adaptation] = bench.adaptations  # type: ignore[assignment]
+    adaptations = [part.trained_for(bench.train.steps) for part in bench.adaptations if isinstance(part, Adaptation)]
     if bench.match_parameters is None:
         return adaptations
     if bench.match is None:  # every checkpoint of a block has the same shapes, so one solution serves them all
         bench.match = match(adaptations, bench.match_parameters, read.outline)
     return bench.match.adaptations
+
+
+def _check_room(backbone: Backbone, longest: int) -> None:
+    """Raise Unsupported where an input may be longer than what the adaptation leaves of the backbone's positions."""
+    if longest > backbone.positions:
+        mend = f"lower max_length and target_length to {backbone.positions}"
+        raise Unsupported(f"the backbone with its adaptation reads at most {backbone.positions} tokens; {mend}")

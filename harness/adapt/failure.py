@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.adapt.limits import TookTooLong
 from harness.adapt.record import FAILED, Status
-from harness.base.errors import Diverged, Unsupported, UserError
+from harness.base.errors import Diverged, Unsupported, UserError, lacks_memory
 from harness.base.files import read_json, write_json
 from harness.base.progress import say
 
@@ -45,9 +45,7 @@ def _status(error: Exception) -> Status:
         return "unsupported"
     if isinstance(error, TookTooLong):
         return "timeout"
-    # On the CPU torch raises a plain RuntimeError; on a GPU torch.OutOfMemoryError, a RuntimeError too.
-    refused = isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))
-    return "out_of_memory" if isinstance(error, MemoryError) or refused else "error"
+    return "out_of_memory" if lacks_memory(error) else "error"
 
 
 @contextmanager

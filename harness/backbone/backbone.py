@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -16,6 +17,7 @@ from harness.backbone.prefix_attention import add_prefix
 from harness.backbone.several import Several, call_for_each, layers_for_each
 from harness.base.errors import Unsupported
 from harness.contracts.method import Kind
+from harness.data.kinds import IGNORED
 
 Targets = Literal["query_value", "attention", "ffn", "all"]
 ROLES: dict[str, tuple[DenseRole, ...]] = {
@@ -150,7 +152,7 @@ class Backbone(nn.Module):
     """A Hugging Face model, what was added to it, and which of its parameters train.
 
     `head` names the parameters that the checkpoint did not hold: a new task head. When an adaptation
-    sees the backbone its body is frozen and the head trains.
+    sees the backbone its body is frozen and the head trains. `positions` is how many tokens an input may have.
     """
 
     several: Several | None = None  # set for a pass that serves several tasks
@@ -165,22 +167,32 @@ class Backbone(nn.Module):
         self.head = head
         self.width: int = getattr(model.config, anatomy.width)
         self.heads: int = getattr(model.config, anatomy.heads)
+        self.positions: int = getattr(model.config, anatomy.positions) - anatomy.unused_positions
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name in head)
 
     def forward(self, **batch: Tensor) -> Any:
-        """The model's output for a batch, with its loss where the batch has labels."""
-        if self.several is None:
-            return self.model(**batch)
-        with layers_for_each(self.model, self.several):
-            return self.model(**batch)
+        """The model's output for a batch, with its loss where the batch has labels: the mean over the labelled tokens.
+
+        A batch of which no token is labelled adds nothing: its loss is exactly zero, and so is its gradient.
+        """
+        with nullcontext() if self.several is None else layers_for_each(self.model, self.several):
+            output = self.model(**batch)
+        if "labels" in batch and not (learned_from(self.kind, batch["labels"]) != IGNORED).any():
+            output.loss = (output.logits * 0.0).sum()  # a mean over nothing is no number
+        return output
+
+    @property
+    def transformer(self) -> PreTrainedModel:
+        """The model, also where PEFT has taken it into its own."""
+        model: Any = self.model
+        own: PreTrainedModel = model.get_base_model() if hasattr(model, "get_base_model") else model
+        return own
 
     @property
     def body(self) -> nn.Module:
-        """The model below its head, also where PEFT has taken the model into its own."""
-        model: Any = self.model
-        own = model.get_base_model() if hasattr(model, "get_base_model") else model
-        body: nn.Module = own.base_model
+        """The model below its head."""
+        body: nn.Module = self.transformer.base_model
         return body
 
     @property
@@ -286,6 +298,11 @@ class Backbone(nn.Module):
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters that train, by name."""
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
+
+
+def learned_from(kind: Kind, labels: Tensor) -> Tensor:
+    """The labels, [batch, tokens], that a loss reads: in language modelling a token's logits are for the next one."""
+    return labels[:, 1:] if kind == "causal-lm" else labels
 
 
 def best_device() -> torch.device:

@@ -14,6 +14,7 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoModelForTokenClassification,
     AutoTokenizer,
+    GenerationConfig,
     PreTrainedConfig,
     PreTrainedModel,
 )
@@ -44,6 +45,16 @@ def load_tokenizer(checkpoint: Path) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def forget_generation(model: PreTrainedModel) -> None:
+    """Leave a model without settings of generation but its special tokens.
+
+    Those that a checkpoint brings never count: the task has its own. They are not even read, since transformers
+    refuses some; so the loader is given empty ones.
+    """
+    if model.can_generate():
+        model.generation_config = GenerationConfig.from_model_config(model.config)
 
 
 def head_of(model: PreTrainedModel) -> frozenset[str]:
@@ -83,10 +94,16 @@ class Checkpoint:
         try:
             self.model: PreTrainedModel
             self.model, report = CLASSES[kind].from_pretrained(
-                folder, local_files_only=True, output_loading_info=True, ignore_mismatched_sizes=True, **options
+                folder,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                generation_config=GenerationConfig(),
+                **options,
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise bad(folder, "the weights", None, f"they cannot be read ({reason(error)}); fetch them again") from None
+        forget_generation(self.model)
         # A cache of keys and values serves generation alone; elsewhere it is built for nothing.
         self.model.config.use_cache = kind == "summarization"
         parts = dict(self.model.named_parameters())

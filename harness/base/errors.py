@@ -33,3 +33,9 @@ def reason(error: BaseException) -> str:
     """The kind of an error and the first line of what it says."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
     return f"{type(error).__name__}: {first}"
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an allocation was refused: a plain RuntimeError of torch on the CPU, torch.OutOfMemoryError on a GPU."""
+    refused = isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))
+    return isinstance(error, MemoryError) or refused

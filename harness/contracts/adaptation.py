@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from harness.contracts.model import Strict
 
@@ -29,6 +29,13 @@ class Adaptation(Strict):
         """Whether a token can see later ones, so that no causal leaderboard may show it."""
         return False
 
+    def trained_for(self, steps: int) -> Self:
+        """Itself, with what follows from a training of `steps` steps filled in.
+
+        Raises ValueError where it cannot be trained so: the option, its value and the mend, in one sentence.
+        """
+        return self
+
     def attach(self, backbone: Backbone) -> None:
         """Put modules into `backbone` and say what trains. Called once, before training."""
         raise NotImplementedError(f"{type(self).__name__} must define attach")
@@ -41,7 +48,10 @@ class Adaptation(Strict):
         return None
 
     def after_step(self, backbone: Backbone, step: int, steps: int) -> None:
-        """Called after each training step, `step` of `steps` being done: for training in more than one phase."""
+        """Called after each training step, `step` of `steps` being done: for training in more than one phase.
+
+        The step's gradients, clipped, still stand.
+        """
 
     def finish(self, backbone: Backbone) -> None:
         """Called once, after training and before predicting."""

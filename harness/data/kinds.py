@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from harness.contracts.method import Kind
+from harness.data.generation import Generation
 from harness.data.task import Example, Features, Task
 
 IGNORED = -100  # a label that the loss passes over
@@ -94,6 +95,7 @@ class Summarization(Task):
     """Examples are {id, document, summary}; unlabeled ones {id, document}."""
 
     kind: ClassVar[Kind] = "summarization"
+    generation: ClassVar[Generation] = Generation()
 
     def text(self, example: Example) -> str:
         return str(example["document"])

@@ -11,6 +11,7 @@ from harness.contracts.discover import TaskFolder, load_module
 from harness.contracts.method import Kind
 from harness.contracts.task import HubSet, Sizes, TaskSpec
 from harness.data.files import hub_rows
+from harness.data.generation import Generation
 
 Example = dict[str, Any]
 Features = dict[str, list[int]]
@@ -26,6 +27,7 @@ class Task:
     """
 
     kind: ClassVar[Kind]
+    generation: ClassVar[Generation | None] = None  # how a model's answers are generated, where they are texts
 
     def __init__(self, spec: TaskSpec, folder: Path) -> None:
         self.spec = spec

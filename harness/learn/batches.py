@@ -16,15 +16,18 @@ POOL = 16  # batches that are sorted by length together
 
 
 def collate(features: Sequence[Features], pad: int, device: torch.device | str = "cpu") -> Batch:
-    """`input_ids`, `attention_mask` and `labels`, each [batch, longest]; other columns stay behind."""
-    longest = max(len(row["input_ids"]) for row in features)
+    """`input_ids`, `attention_mask` and `labels`, each [batch, longest]; other columns stay behind.
+
+    A text of which a tokenizer leaves nothing is one token of padding.
+    """
+    longest = max(1, *(len(row["input_ids"]) for row in features))
     batch = {
         "input_ids": _padded([row["input_ids"] for row in features], pad, longest),
         "attention_mask": _padded([[1] * len(row["input_ids"]) for row in features], 0, longest),
     }
     if "labels" in features[0]:
         labels = [row["labels"] for row in features]
-        batch["labels"] = _padded(labels, IGNORED, max(len(row) for row in labels))
+        batch["labels"] = _padded(labels, IGNORED, max(1, *(len(row) for row in labels)))
     return {name: tensor.to(device) for name, tensor in batch.items()}
 
 
@@ -49,8 +52,10 @@ def similar_lengths(lengths: Sequence[int], size: int, order: Random) -> Iterato
     """Places in random batches without end, of similar lengths within a batch, so that little is padded.
 
     An epoch's order is drawn first; pools of sixteen batches are then sorted by length and cut. The last
-    batch of an epoch is as small as it comes.
+    batch of an epoch is as small as it comes. Raises ValueError where there is nothing.
     """
+    if not lengths:
+        raise ValueError("there is nothing to train on: of all texts not a token is left")
     places = list(range(len(lengths)))
     while True:
         order.shuffle(places)

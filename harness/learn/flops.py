@@ -4,8 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.module_tracker import ModuleTracker
+
+
+class Total(FlopCounterMode):
+    """Torch's counter of matrix products, without telling which module made them.
+
+    To tell, torch hooks into what each module is given, and that fails inside torch.autograd.grad, as the inner loop
+    has it, where a module is given a parameter of another.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(display=False)
+        self.mod_tracker = _NoModules()
+
+
+class _NoModules(ModuleTracker):
+    """Every product is of the whole alone."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
 
 
 class Flops:
@@ -24,7 +48,7 @@ class Flops:
         if self.tokens:
             yield
             return
-        with FlopCounterMode(display=False) as counter:
+        with Total() as counter:
             yield
         self.counted, self.tokens = counter.get_total_flops(), tokens
 

@@ -41,8 +41,8 @@ def train(
     """Train what `backbone` says trains for `settings.steps` steps; raises Diverged on a loss that is no number.
 
     `penalties` are added to the loss of the examples, where they give anything; `after_step` are called with
-    the steps done and the steps in all. With `resume`, a training that was stopped goes on where its state was
-    last kept; with `flops`, its operations are counted.
+    the steps done and the steps in all, before the step's gradients go. With `resume`, a training that was stopped
+    goes on where its state was last kept; with `flops`, its operations are counted.
     """
     if settings.steps == 0:
         return Trained(None, 0)
@@ -71,10 +71,10 @@ def train(
             loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
         optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
         for act in after_step:
             act(backbone, step + 1, settings.steps)
+        optimizer.zero_grad()
+        schedule.step()
         tokens += read
         if watch:
             watch(step + 1, value)

@@ -6,16 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from harness.backbone.backbone import Backbone
 from harness.contracts.method import Kind
 from harness.data.kinds import IGNORED, TokenClassification
 from harness.data.task import Example, Features, Task
-from harness.learn.batches import by_length, collate
+from harness.learn.batches import Batch, by_length, collate
+from harness.learn.generate import generated
 
 BATCH = 64
-BEAMS = 4
 
 
 @torch.no_grad()
@@ -35,16 +36,17 @@ def predict(
 def _tags(
     backbone: Backbone, task: Task, examples: list[Example], features: list[list[Features]], tokenizer: Any, _: int
 ) -> list[list[str]]:
-    """A tag for every word; words past the longest input are O."""
+    """A tag for every word; words past the longest input, and those of which the tokenizer leaves nothing, are O."""
     assert isinstance(task, TokenClassification)
     rows = [windows[0] for windows in features]
     tags: list[list[str]] = [["O"] * len(example["tokens"]) for example in examples]
     for places in by_length(rows, BATCH):
         batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
         del batch["labels"]
-        best = backbone(**batch).logits.argmax(-1).tolist()
+        best = _one_a_token(backbone(**batch).logits, batch).argmax(-1).tolist()
         for place, labels in zip(places, best, strict=True):
-            for word, label in zip(rows[place]["words"], labels, strict=False):
+            words = rows[place]["words"]
+            for word, label in zip(words, labels[: len(words)], strict=True):  # padding comes behind
                 if word >= 0:
                     tags[place][word] = task.labels[label]
     return tags
@@ -60,13 +62,21 @@ def _likelihoods(
     for places in by_length(rows, BATCH // 2):
         batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
         labels = batch.pop("labels")[:, 1:]
-        logits = backbone(**batch).logits[:, :-1].float()
+        logits = _one_a_token(backbone(**batch).logits, batch)[:, :-1].float()
         losses = functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
         counts = (labels != IGNORED).sum(1).tolist()
         for place, nll, tokens in zip(places, losses.double().sum(1).tolist(), counts, strict=True):
             sums[owners[place]]["nll"] += nll
             sums[owners[place]]["tokens"] += tokens
     return sums
+
+
+def _one_a_token(logits: Tensor, batch: Batch) -> Tensor:
+    """The logits, [batch, tokens, ...]; raises ValueError where they are not one row for each token of the batch."""
+    if logits.shape[:2] != batch["input_ids"].shape:
+        tokens, given = list(batch["input_ids"].shape), list(logits.shape[:2])
+        raise ValueError(f"the model gives logits for {given} (rows, tokens), and was asked for {tokens}")
+    return logits
 
 
 def _summaries(
@@ -77,13 +87,14 @@ def _summaries(
     tokenizer: Any,
     target_length: int,
 ) -> list[str]:
-    """Beam search with four beams, as the paper's evaluation."""
+    """What the task's settings generate."""
+    assert task.generation is not None
     rows = [windows[0] for windows in features]
     texts = [""] * len(rows)
     for places in by_length(rows, BATCH // 2):
         batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
         del batch["labels"]
-        made = backbone.model.generate(**batch, num_beams=BEAMS, max_new_tokens=target_length, do_sample=False)
+        made = generated(backbone, batch, task.generation, target_length, tokenizer)
         for place, text in zip(places, tokenizer.batch_decode(made, skip_special_tokens=True), strict=True):
             texts[place] = text.strip()
     return texts

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness import PROTOCOL
 from harness.backbone.anatomy import architecture_of, check_kind, positions_of
 from harness.backbone.weights import check_weights
-from harness.base.errors import bad
+from harness.base.errors import UserError, bad
 from harness.base.fingerprint import fingerprint, hash_file
 from harness.base.paths import own_files
-from harness.contracts.adaptation import Control, sizes_of
+from harness.contracts.adaptation import Adaptation, Control, sizes_of
 from harness.contracts.config import LocalBackbone, Pretrained, RunConfig, TaskRun
 from harness.contracts.discover import Method, methods, shared, tasks
 from harness.contracts.method import Train
@@ -221,6 +222,7 @@ class Planner:
     def _plan_block(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> Block:
         adaptations = method.adaptations()
         settings = _train_settings(method, task, run, self.where)
+        _check_training(method, adaptations, task, settings.steps)
         control = isinstance(adaptations[0], Control)
         job = None if control else self._plan_preparation(method, task, plan, run)
         base = self.backbones[plan.backbone]
@@ -318,6 +320,16 @@ def _train_settings(method: Method, task: str, run: TaskRun, where: str) -> Trai
     if method.spec.control and settings["steps"] == 0:
         return validate(Train, settings, method.folder / "method.yaml", "train")
     return validate(Train, settings | run.train, where, f"tasks.{task}.train")
+
+
+def _check_training(method: Method, adaptations: Sequence[Adaptation | Control], task: str, steps: int) -> None:
+    """Refuse adaptations that cannot be trained for the task's steps."""
+    for name, part in zip(method.spec.adapt, adaptations, strict=True):
+        try:
+            if isinstance(part, Adaptation):
+                part.trained_for(steps)
+        except ValueError as error:
+            raise UserError(f"{method.folder / 'method.yaml'}: on {task} adapt.{name}.{error}") from None
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     BartConfig,
     BertConfig,
+    GenerationConfig,
     GPT2Config,
     PreTrainedConfig,
     PreTrainedModel,
@@ -22,7 +23,7 @@ from transformers import (
 
 from harness.backbone.anatomy import anatomies, architecture_of
 from harness.backbone.backbone import Backbone, best_device
-from harness.backbone.load import load_tokenizer
+from harness.backbone.load import forget_generation, load_tokenizer
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
 from harness.contracts.config import Pretrained
@@ -80,7 +81,10 @@ def continue_pretraining(
 def load_for_pretraining(checkpoint: Path) -> tuple[PreTrainedModel, Any]:
     """A checkpoint with the head of its pretraining objective, and its tokenizer."""
     architecture = architecture_of(checkpoint)
-    model = CLASSES[architecture].from_pretrained(checkpoint, local_files_only=True)
+    model = CLASSES[architecture].from_pretrained(
+        checkpoint, local_files_only=True, generation_config=GenerationConfig()
+    )
+    forget_generation(model)
     return model, load_tokenizer(checkpoint)
 
 

@@ -1,0 +1,40 @@
+"""Generating texts by the task's settings, whatever settings the checkpoint brings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+from transformers import GenerationConfig
+
+from harness.backbone.backbone import Backbone
+from harness.data.generation import Generation
+from harness.learn.batches import Batch
+
+
+def generated(backbone: Backbone, batch: Batch, how: Generation, longest: int, tokenizer: Any = None) -> Tensor:
+    """The best text for each row, [batch, tokens], of at most `longest` tokens and the start sign."""
+    # Transformers fills what a call leaves out from the model's own settings, so those are replaced.
+    backbone.transformer.generation_config = _settings(backbone, how, longest, tokenizer)
+    made: Tensor = backbone.model.generate(**batch)
+    return made
+
+
+def _settings(backbone: Backbone, how: Generation, longest: int, tokenizer: Any) -> GenerationConfig:
+    """The signs are the tokenizer's, by which the texts were learned, and the model's own where it has none."""
+    config = backbone.transformer.config
+    signs = {}
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        its = getattr(tokenizer, name, None)
+        signs[name] = getattr(config, name) if its is None else its
+    return GenerationConfig(
+        num_beams=how.num_beams,
+        length_penalty=how.length_penalty,
+        early_stopping=how.early_stopping,
+        do_sample=False,
+        max_new_tokens=longest,
+        forced_eos_token_id=signs["eos_token_id"] if how.forced_end else None,
+        decoder_start_token_id=config.decoder_start_token_id,
+        use_cache=config.use_cache,
+        **signs,
+    )
