@@ -18,7 +18,7 @@ from typing import Any
 from harness.adapt.bench import Bench, run_control
 from harness.adapt.record import Status, read_record, write_done, write_failed
 from harness.base.errors import Diverged, Unsupported, UserError
-from harness.base.files import write_json
+from harness.base.files import read_json, write_json
 from harness.base.progress import say
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.discover import methods, tasks
@@ -77,6 +77,7 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         "backbone": block.backbone,
         "train": block.train,
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
+        "dropped": dropped_for(plan, block, cell),
         "threads": int(os.environ.get("OMP_NUM_THREADS", 0)) or None,
     }
     folder = Path(cell.folder)
@@ -94,6 +95,16 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         write_failed(folder, identity, status, traceback.format_exc())
         say(f"{cell.name}: {type(error).__name__}: {error}")
         return status
+
+
+def dropped_for(plan: Plan, block: Block, cell: Cell) -> dict[str, dict[str, int]]:
+    """The examples left out, as test examples of other domains, of what the cell's checkpoint was made from."""
+    if cell.checkpoint is None:
+        return {}
+    notes = [Path(plan.backbone(block.backbone).done), Path(cell.checkpoint) / "prepared.json"]
+    return {
+        domain: lost for note in notes if note.is_file() for domain, lost in read_json(note).get("dropped", {}).items()
+    }
 
 
 def _compute(bench: Bench, cell: Cell) -> tuple[list[Any], dict[str, Any]]:

@@ -40,7 +40,7 @@ def run(options: Namespace) -> int:
                 failed += 1
                 print(f"{cell.name}: {status}")
                 continue
-            score_cell(cell, plan.tasks[cell.task].kind)  # type: ignore[arg-type]
+            score_cell(cell, plan.tasks[cell.task])
             found = read_json(Path(cell.folder) / SCORES)
             scores = ", ".join(f"{metric} {value:.2f}" for metric, value in found["scores"].items())
             print(f"{cell.name}: {scores} (n = {found['n']})")

@@ -22,7 +22,7 @@ COLUMNS = (
     "primary", "direction", "fingerprint", "adaptation_seconds", "prediction_seconds", *PREPARATION,
     "peak_rss_mib", "peak_device_mib", "trained_parameters", "model_parameters", "stored_bytes", "trained_tokens",
     "trained_share", "wanted_share", "sized",
-    "arithmetic_cpu_seconds", "leaks", "error", "report", "statistics", "train", "provenance",
+    "arithmetic_cpu_seconds", "leaks", "dropped", "options", "error", "report", "statistics", "train", "provenance",
 )  # fmt: skip
 
 
@@ -64,6 +64,8 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
         "direction": task.direction,
         "fingerprint": cell.fingerprint,
         "leaks": bool(record.get("leaks")),  # a cell without a record shows no score that could mislead
+        # Test examples of others that were left out of what the checkpoint was made from, by task/domain and split.
+        "dropped": json.dumps(record.get("dropped") or {}, sort_keys=True),
         "error": record.get("error"),
         **preparation.get(cell.checkpoint or "", dict.fromkeys(PREPARATION, 0.0)),
         "train": json.dumps(record.get("train"), sort_keys=True),
@@ -82,6 +84,7 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
             "n": found["n"],
             "primary": metric == task.metric,
             "statistics": found["statistics"].get(metric),
+            "options": json.dumps(found["options"].get(metric, {}), sort_keys=True),
         }
         for metric, score in found["scores"].items()
     ]
