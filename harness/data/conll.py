@@ -40,7 +40,7 @@ def sentences(path: Path, reader: Conll, labelled: bool) -> Iterator[Row]:
         fields = lines.fields(line)
         if fields and lines.is_comment(line, fields):
             continue
-        if fields and not lines.part_documents(fields):
+        if fields and not lines.part_documents(line):
             sentence.tokens.append(lines.token(number, line, fields))
             sentence.tags.append(fields[reader.columns.tag] if labelled else "O")
             sentence.lines.append(lines.where(number))
@@ -81,15 +81,15 @@ class _Lines:
         tagged = self.labelled and -len(fields) <= tag < len(fields) and is_tag(fields[tag], scheme)
         return not (as_others and tagged)
 
-    def part_documents(self, fields: list[str]) -> bool:
+    def part_documents(self, line: str) -> bool:
         """Whether a line stands between two documents."""
-        return self.reader.documents is not None and self.reader.documents in (fields[0], self._unprefixed(fields[0]))
+        return self.reader.documents is not None and self._begins(line, self.reader.documents)
 
     def token(self, number: int, line: str, fields: list[str]) -> str:
         """The token of a line; raises UserError where the line is not laid out as the reader says."""
-        if DOCUMENT in (fields[0], self._unprefixed(fields[0])):
+        if self._begins(line, DOCUMENT):
             mend = f"it parts documents; write `documents: {DOCUMENT}` in the reader, so that it is no token"
-            raise bad(self.where(number), "the token", fields[0], mend)
+            raise bad(self.where(number), "the line", line, mend)
         self._check_layout(number, line, fields)
         token = fields[self.reader.columns.token]
         if self.reader.language_prefix:
@@ -117,6 +117,11 @@ class _Lines:
             others = f", as {self.language}:token in the lines before" if self.language else ""
             mend = f"its token has no language before it; write lang:token{others}, or read without `language_prefix`"
             raise bad(self.where(number), "the line", line, mend)
+
+    def _begins(self, line: str, mark: str) -> bool:
+        """Whether the first word of a line is `mark`, however the rest is laid out."""
+        word = re.split("[ \t]+", line.strip(" \t"))[0]
+        return mark in (word, self._unprefixed(word))
 
     def _unprefixed(self, token: str) -> str:
         return token.partition(":")[2] if self.reader.language_prefix else token

@@ -185,7 +185,7 @@ class Summarization(Task):
         lost = letters_lost((example["summary"] for example in examples), tokenizer)
         if lost > LOST:
             mend = (
-                f"it drops {100 * lost:.0f}% of the letters of domain {domain!r}'s test summaries; write "
+                f"it drops {100 * lost:.0f}% of the letters in the test summaries of domain {domain!r}; write "
                 "`metrics: {rouge: {tokenizer: unicode}}`"
             )
             raise bad(self.folder / "task.yaml", "metrics.rouge.tokenizer", tokenizer, mend)

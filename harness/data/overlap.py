@@ -14,8 +14,11 @@ from harness.data.task import Example, Splits
 Read = Callable[[str, str], list[Example]]  # a domain's split
 
 
-def check_overlap(where: str, task: str, roles: Mapping[str, Role], read: Read) -> None:
-    """Raise UserError where a meta_train domain shares labelled examples with a meta_test domain."""
+def check_overlap(where: str, task: str, roles: Mapping[str, Role], read: Read, shown: str | None = None) -> None:
+    """Raise UserError where a meta_train domain shares labelled examples with a meta_test domain.
+
+    The sentence shows an example by its field `shown`, or else by its first.
+    """
     seen: dict[str, str] = {}
     for domain, role in roles.items():
         if role == "meta_train":
@@ -23,12 +26,12 @@ def check_overlap(where: str, task: str, roles: Mapping[str, Role], read: Read) 
     for domain, role in roles.items():
         for example in read(domain, "test") if role == "meta_test" else []:
             if other := seen.get(_content(example)):
-                shown = next(str(value) for key, value in example.items() if key != "id")
+                field = shown or next(key for key in example if key != "id")
                 mend = (
                     f"it is a training example of meta_train domain {other!r} too; remove one of them, write "
                     "`overlap: drop` to train without it, or `overlap_allowed: true` to have the tables marked"
                 )
-                raise bad(where, f"tasks.{task}: the test example {example['id']}", shown, mend)
+                raise bad(where, f"tasks.{task}: the test example {example['id']}", str(example[field]), mend)
 
 
 def scored(roles: Mapping[str, Role], read: Read) -> frozenset[str]:
