@@ -30,8 +30,10 @@ def build_data(plan: Plan, job: DataJob) -> None:
     check_job(load_task(found), job, standing(job.folders))
     lost = dropped(job.folders.values())
     write_json(Path(job.done), {"domains": job.folders, "dropped": lost})
-    told = "".join(f"; of {domain} left out {counts}, which are tested" for domain, counts in lost.items())
-    say(f"data {job.task}: {len(job.folders)} domains from source {job.source}{told}")
+    say(f"data {job.task}: {len(job.folders)} domains from source {job.source}")
+    for domain, counts in lost.items():
+        told = " and ".join(f"{count} of {split}" for split, count in counts.items())
+        say(f"data {domain}: left out {told}, since other domains are tested on them")
 
 
 def build_backbone(plan: Plan, job: BackboneJob) -> None:
