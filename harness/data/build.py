@@ -14,7 +14,7 @@ from harness.contracts.discover import TaskFolder
 from harness.contracts.model import one_of
 from harness.contracts.plan import DataJob
 from harness.contracts.task import HubSet, Overlap, Role, Source, SourceName
-from harness.data.local import content_of, needs_folder
+from harness.data.local import check_examples, content_of, needs_folder
 from harness.data.overlap import Read, check_overlap, scored, without
 from harness.data.task import SPLITS, Example, Splits, Task, load_task
 
@@ -111,7 +111,10 @@ def read_domain(task: Task, name: SourceName, domain: str) -> Splits:
     if name == "hub":
         return task.read_hub(domain, pinned(where, source, domain))
     if name == "local":
-        return task.read_local(domain, local_folder(where, source))
+        splits = task.read_local(domain, local_folder(where, source))
+        if source.reader is None:
+            check_examples(task, splits)
+        return splits
     assert source.sizes is not None  # the contract of a task says so
     return task.read_embedded(domain, source.sizes)
 
@@ -155,7 +158,9 @@ def check_job(task: Task, job: DataJob, read: Read) -> None:
     for domain, role in job.roles.items():
         if role == "meta_test":
             check_budgets(job.where, job.task, domain, len(read(domain, "train")), job.budgets)
-            task.check_scored(domain, read(domain, "test")[: job.test_examples])
+            if not (tested := read(domain, "test")[: job.test_examples]):
+                raise bad(job.where, f"tasks.{job.task}.domains.{domain}", role, "it has no test example; give it some")
+            task.check_scored(domain, tested)
         elif job.overlap == "drop" and not read(domain, "train"):
             mend = f"every training example of domain {domain!r} is a test example too; remove the domain"
             raise bad(job.where, f"tasks.{job.task}.overlap", job.overlap, mend)

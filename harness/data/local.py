@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from harness.contracts.model import one_of
 from harness.contracts.reader import DOMAIN, Reader, Tagging
 from harness.data.files import existing
 from harness.data.formats import FORMATS
-from harness.data.rows import RowFault
+from harness.data.rows import Row, RowFault
 
 if TYPE_CHECKING:
     from harness.data.task import Task
@@ -61,6 +61,20 @@ def read_rows(task: Task, reader: Reader, split: str, domain: str, folder: Path)
     if files and not examples:
         raise bad(files[0], "the number of examples", 0, "the file holds none; fetch it again or name another")
     return examples
+
+
+def check_examples(task: Task, splits: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Raise UserError where what a task's own code has read is not what its kind needs; readers check as they read."""
+    for split, examples in splits.items():
+        for number, example in enumerate(examples, 1):
+            row = Row(f"{task.folder / 'task.py'}: read_local, {split} example {number}", example)
+            for field in _fields(task, split):
+                if field not in example:
+                    raise bad(row.where, "the example", example, f"it lacks {field!r}; give it one")
+            try:
+                task.from_row(example, Tagging(scheme="iob1"))
+            except RowFault as fault:
+                raise row.refusal(fault) from None
 
 
 def content_of(task: Task, reader: Reader, domain: str, folder: Path) -> dict[str, Any]:

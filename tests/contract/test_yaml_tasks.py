@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.base.files import read_lines
+from harness.base.files import read_json, read_lines
 from harness.cli.main import main
-from harness.plan.entry import release_locks
+from harness.plan.entry import make_plan, release_locks
+from harness.record.collect import collect
 from tests.project import backbone, copy_project
 
 ROLES = {"here": "meta_train", "there": "meta_test"}
@@ -37,7 +38,7 @@ JSONL = {
 
 def write(folder: Path, name: str, spec: dict[str, Any], reader: dict[str, Any]) -> None:
     """A task folder that holds a task.yaml and nothing else."""
-    (folder / "tasks" / name).mkdir()
+    (folder / "tasks" / name).mkdir(exist_ok=True)
     local = {"folder": name, "domains": ROLES, "reader": reader}
     (folder / "tasks" / name / "task.yaml").write_text(yaml.safe_dump(spec | {"sources": {"local": local}}))
 
@@ -98,8 +99,31 @@ def test_check_accepts_them_and_a_cell_of_each_runs(project: Path, capsys: pytes
         told = capsys.readouterr().out
         assert told.startswith(f"{task} finetune there k=4 seed 0: ")
         assert all(f"{metric} " in told for metric in metrics)
+    assert scored(project, "highlights")["options"]["rougeL"] == {"tokenizer": "english"}
     (example, *_) = read_lines(next(project.glob("out/data/news/local-there-*/test.jsonl")))
     assert example["tokens"] == ["theretest0", "met", "Acta", "in", "Rome", "Milan", "on", "Easter"]
     assert example["tags"] == ["B-PER", "O", "B-ORG", "O", "B-LOC", "B-LOC", "O", "B-MISC"]
     rows = read_lines(next(project.glob("out/data/highlights/local-here-*/unlabeled.jsonl")))
     assert rows[0] == {"id": "here-unlabeled-0", "document": "here more number 0 is here."}
+
+
+def scored(folder: Path, task: str) -> dict[str, Any]:
+    """What the one cell of a task was scored."""
+    found: dict[str, Any] = read_json(next(folder.glob(f"out/cells/{task}/finetune/*/scores.json")))
+    return found
+
+
+def test_another_tokenizer_scores_again_without_training(project: Path) -> None:
+    words = ["run", "--configfile", "own.yaml", "--task", "highlights", "--method", "finetune"]
+    assert main(words) == 0
+    release_locks()
+    record = next(project.glob("out/cells/highlights/finetune/*/record.json"))
+    before = record.stat().st_mtime_ns
+    write(project, "highlights", HIGHLIGHTS | {"metrics": {"rouge": {"tokenizer": "unicode"}}}, JSONL)
+    assert main(words) == 0
+    release_locks()
+    assert record.stat().st_mtime_ns == before
+    assert scored(project, "highlights")["options"]["rouge2"] == {"tokenizer": "unicode"}
+    rows = collect(make_plan("own.yaml")).dropna(subset="score").set_index(["task", "metric"])
+    assert rows.options["highlights", "rouge1"] == '{"tokenizer": "unicode"}'
+    assert rows.options["highlights", "bleu"] == '{"tokenizer": "13a"}'

@@ -187,6 +187,66 @@ def test_a_source_without_a_reader_or_code_is_refused(project: Path) -> None:
         recheck(make_plan(CONFIG))
 
 
+PAGE = (use.ROOT / "docs" / "add-a-task.md").read_text()
+
+
+def block(language: str) -> str:
+    """The page's example in a language, the commands apart."""
+    return PAGE.partition(f"```{language}\n")[2].partition("```")[0]
+
+
+def test_the_pages_reader_can_be_taken(project: Path) -> None:
+    kind = {"kind": "token-classification", "metric": "f1", "types": ["PER"]}
+    write_task(project, **yaml.safe_load(block("yaml")), **kind)
+    assert load_task(tasks()["sums"]).spec.sources["local"].reader
+
+
+IMPORTS = (
+    "from pathlib import Path\nfrom harness.data.files import text_lines\nfrom harness.data.kinds import CausalLM\n"
+    "from harness.data.rows import numbered\nfrom harness.data.task import SPLITS, Splits\n\n\n"
+)
+LM = {"kind": "causal-lm", "metric": "perplexity", "direction": "min", "backbone": "decoder"}
+
+
+def write_code(folder: Path, code: str) -> None:
+    """A task of language modelling that reads its local source by code, over two books of two chapters a split."""
+    write_task(folder, sources={"local": {"folder": "books", "domains": {"de": "meta_train", "en": "meta_test"}}}, **LM)
+    use.text("tasks/sums/task.py", IMPORTS + code)(folder)
+    for domain in ("de", "en"):
+        for split in ("train", "dev", "test"):
+            for number in range(2):
+                use.text(f"data/books/{domain}/{split}/{number}.txt", f"{domain} {split}\n{number}\n")(folder)
+    run = {"source": "local", "domains": {"de": "meta_train", "en": "meta_test"}}
+    use.config(methods=["finetune"], tasks={"sums": run}, backbones={"decoder": use.backbone("gpt2", "sums")})(folder)
+
+
+def test_the_pages_code_reads_a_layout_of_its_own(project: Path) -> None:
+    write_code(project, block("python"))
+    recheck(make_plan(CONFIG))
+    splits = load_task(tasks()["sums"]).read_local("en", project / "data" / "books")
+    assert splits["test"] == [{"id": f"en-test-{n}", "text": f"en test {n}"} for n in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('{"text":', '{"txt":', "read_local, train example 1: the example is .* it lacks 'text'"),
+        ('" ".join(text_lines(file))', '""', "read_local, train example 1: the text is ''; it is empty"),
+        ('glob("*.txt")', 'glob("*.md")', "tasks.sums.budgets is 2; domain 'en' has 0 training examples"),
+        (
+            '"*.txt"',
+            '"*.txt" if split == "train" else "*.md"',
+            "sums.domains.en is 'meta_test'; it has no test example",
+        ),
+    ],
+)
+def test_what_code_reads_is_checked_too(old: str, new: str, told: str, project: Path) -> None:
+    assert old in block("python")
+    write_code(project, block("python").replace(old, new))
+    with pytest.raises(UserError, match=told):
+        recheck(make_plan(CONFIG))
+
+
 def test_a_reader_in_another_source_is_refused(project: Path) -> None:
     use.edit("tasks/wikiann/task.yaml", "    sizes:", f"    reader: {READER}\n    sizes:")(project)
     with pytest.raises(UserError, match="remove 'reader' in the source 'embedded'"):
