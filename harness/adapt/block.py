@@ -12,7 +12,7 @@ from harness.adapt.failure import Failure, failure_of, read_failure
 from harness.adapt.limits import limits
 from harness.adapt.record import Status, read_record, write_done, write_failed
 from harness.base.errors import UserError
-from harness.base.files import write_json
+from harness.base.files import read_json, write_json
 from harness.base.progress import say
 from harness.base.threads import threads
 from harness.contracts.adaptation import Adaptation, Control
@@ -69,6 +69,7 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         "train": block.train,
         "generation": _generation(bench),
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
+        "dropped": dropped_for(plan, block, cell),
         "threads": threads(),
     }
     folder = Path(cell.folder)
@@ -102,6 +103,16 @@ def _generation(bench: Bench) -> dict[str, Any] | None:
     if bench.task.generation is None or isinstance(bench.adaptations[0], Control):
         return None
     return bench.task.generation.described(bench.target_length)
+
+
+def dropped_for(plan: Plan, block: Block, cell: Cell) -> dict[str, dict[str, int]]:
+    """The examples left out, as test examples of other domains, of what the cell's checkpoint was made from."""
+    if cell.checkpoint is None:
+        return {}
+    notes = [Path(plan.backbone(block.backbone).done), Path(cell.checkpoint) / "prepared.json"]
+    return {
+        domain: lost for note in notes if note.is_file() for domain, lost in read_json(note).get("dropped", {}).items()
+    }
 
 
 def _compute(bench: Bench, cell: Cell) -> tuple[list[Any], dict[str, Any]]:

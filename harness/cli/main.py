@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     making = command("new", new.new, "write a folder that passes `check` and runs as it is")
     making.add_argument("what", choices=["method", "task"])
     making.add_argument("name", help="the folder's name: small letters, digits and _")
+    making.add_argument("--kind", help=f"the kind of a task: {', '.join(new.kinds())} ({new.KIND} where absent)")
 
     planning = command("plan", make.show_plan, "show jobs, cells and estimated minutes")
     _config(planning)

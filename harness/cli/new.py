@@ -8,21 +8,42 @@ from pathlib import Path
 
 from harness.base.errors import UserError, bad
 from harness.base.paths import own_files, project_root
+from harness.contracts.model import one_of
 
 TEMPLATES = Path(__file__).parent / "templates"
+KIND = "causal-lm"  # of a new task where none is asked for
 
 
 def new(options: Namespace) -> int:
-    """Write a method or task folder under a new name, from the teaching template."""
+    """Write a method or task folder under a new name, from the teaching template of its kind."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", options.name):
         raise bad("headstart new", "the name", options.name, "use small letters, digits and _, a letter first")
     folder = project_root() / f"{options.what}s" / options.name
     if folder.exists():
         raise UserError(f"{folder}: this folder exists already; choose another name")
-    template = TEMPLATES / options.what
+    copy_template(template_of(options.what, options.kind), folder)
+    print(f"{folder}: written; read its comments, then run `headstart check`")
+    return 0
+
+
+def template_of(what: str, kind: str | None) -> Path:
+    """The folder of a template; raises UserError for a kind that has none, naming the nearest."""
+    if what == "task":
+        one_of(kind or KIND, kinds(), "headstart new", "--kind")
+        return TEMPLATES / what / (kind or KIND)
+    if kind is not None:
+        raise bad("headstart new", "--kind", kind, f"a {what} has no kind; leave it out")
+    return TEMPLATES / what
+
+
+def kinds() -> list[str]:
+    """The kinds of task that have a template."""
+    return sorted(path.name for path in (TEMPLATES / "task").iterdir() if path.is_dir())
+
+
+def copy_template(template: Path, folder: Path) -> None:
+    """Write a template's files to `folder`, whose name takes NAME's place."""
     for file in own_files(template, deep=True):
         place = folder / file.relative_to(template)
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(file.read_text(encoding="utf-8").replace("NAME", options.name), encoding="utf-8")
-    print(f"{folder}: written; read its comments, then run `headstart check`")
-    return 0
+        place.write_text(file.read_text(encoding="utf-8").replace("NAME", folder.name), encoding="utf-8")

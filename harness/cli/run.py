@@ -40,7 +40,7 @@ def run(options: Namespace) -> int:
             record = read_record(Path(cell.folder), cell.fingerprint)
             if record is None:
                 run_and_record(plan, bench, block, cell)
-            status = score_cell(cell, plan.tasks[cell.task].kind)  # type: ignore[arg-type]
+            status = score_cell(cell, plan.tasks[cell.task])
             if status != "done":
                 failed += 1
                 print(f"{cell.name}: {status}")

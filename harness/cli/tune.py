@@ -144,7 +144,7 @@ def run_trial(plan: Plan) -> float | None:
         record = read_record(Path(cell.folder), cell.fingerprint)
         if record is None:
             run_and_record(plan, bench, block, cell)
-        if score_cell(cell, task.kind) == "done":  # type: ignore[arg-type]
+        if score_cell(cell, task) == "done":
             found.setdefault(cell.budget, []).append(read_json(Path(cell.folder) / SCORES)["scores"][task.metric])
     release_locks()
     return mean_score(found, task.metric) if sum(map(len, found.values())) == len(block.cells) else None

@@ -11,7 +11,7 @@ from harness.base.errors import bad
 from harness.base.paths import check_plain, expanded
 from harness.contracts.method import Share
 from harness.contracts.model import Strict, read_yaml
-from harness.contracts.task import Budgets, Commit, Role, Seeds, SourceName
+from harness.contracts.task import Budgets, Commit, Overlap, Role, Seeds, SourceName
 
 
 class Pretrained(Strict):
@@ -66,6 +66,9 @@ class TaskRun(Strict):
     domains: dict[str, Role] | None = Field(None, description="replaces the source's own domains and roles")
     methods: list[str] | None = Field(None, description="the methods for this task; the run's where absent")
     overlap_allowed: bool = Field(False, description="meta_train and meta_test may share examples; tables are marked")
+    overlap: Literal["refuse", "drop"] | None = Field(
+        None, description="drop: meta_train is read without the test examples of meta_test; as task.yaml says if absent"
+    )
     test_examples: int | None = Field(None, ge=1, description="score the first so many test examples; all if absent")
     max_length: int | None = Field(None, ge=8)
     target_length: int | None = Field(None, ge=4)
@@ -74,6 +77,17 @@ class TaskRun(Strict):
         {}, description="replaces options of preparations, by their name or a method's"
     )
     match_parameters: Share | None = Field(None, description="the run's where absent")
+
+    @field_validator("overlap")
+    @classmethod
+    def _says_one_thing(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("overlap_allowed"):
+            raise ValueError("`overlap_allowed: true` says the opposite; remove one of the two")
+        return value
+
+    def overlap_of(self, allowed_by_task: bool) -> Overlap:
+        """What is done with examples that meta_train and meta_test share."""
+        return self.overlap or ("allow" if self.overlap_allowed or allowed_by_task else "refuse")
 
 
 class RunConfig(Strict):

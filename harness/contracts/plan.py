@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.base.files import read_json, write_json
 from harness.base.fingerprint import fingerprint
-from harness.contracts.task import Role, SourceName
+from harness.contracts.task import Overlap, Role, SourceName
 
 SHORT = 10  # digits of a fingerprint in a file's name
 
@@ -26,9 +26,10 @@ class DataJob:
     roles: dict[str, Role]
     folders: dict[str, str]
     budgets: list[int]
-    overlap_allowed: bool
+    overlap: Overlap
     done: str
     where: str = ""  # the configuration file, for messages
+    test_examples: int | None = None  # how many of the test examples are scored; all where None
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ class TaskPlan:
     test_examples: int | None
     overlap_allowed: bool
     domains_are: str = "fixed"  # or a sample of many, of which intervals then speak
+    metrics: dict[str, Any] = field(default_factory=dict)  # options of the metrics that have any
 
 
 @dataclass(frozen=True)
@@ -200,8 +202,9 @@ class Plan:
         return next(job for job in jobs if job.done == done)
 
     def scored(self, task: str) -> str:
-        """The mark that every finished cell of a task has scores; it knows blocks and scoring code."""
-        key = fingerprint([self.scoring, [block.done for block in self.blocks if block.task == task]])[:SHORT]
+        """The mark that every finished cell of a task has scores; it knows blocks, scoring code and options."""
+        blocks = [block.done for block in self.blocks if block.task == task]
+        key = fingerprint([self.scoring, self.tasks[task].metrics, blocks])[:SHORT]
         return f"{self.output}/scores/{task}-{key}.json"
 
     def save(self) -> None:

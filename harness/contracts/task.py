@@ -8,9 +8,11 @@ from pydantic import AfterValidator, Field, field_validator
 
 from harness.contracts.method import Kind
 from harness.contracts.model import Strict
+from harness.contracts.reader import AnyReader
 
 Role = Literal["meta_train", "meta_dev", "meta_test"]
 SourceName = Literal["embedded", "local", "hub"]
+Overlap = Literal["refuse", "drop", "allow"]  # what is done with examples that meta_train and meta_test share
 
 
 def _different(values: list[int]) -> list[int]:
@@ -60,6 +62,7 @@ class Source(Strict):
     domains: dict[str, Role]
     sizes: Sizes | None = Field(None, description="embedded only: how much is generated")
     folder: str | None = Field(None, description="local only: the folder below HEADSTART_DATA")
+    reader: AnyReader | None = Field(None, description="local only: how its files are read; task.py does if absent")
     sets: dict[str, HubSet] | None = Field(None, description="hub only: the data set of each domain")
     verified: bool = Field(True, description="false where the source could not be reached when this was written")
 
@@ -72,13 +75,46 @@ class Source(Strict):
 NEEDED: dict[SourceName, str] = {"embedded": "sizes", "local": "folder", "hub": "sets"}
 
 
+class Rouge(Strict):
+    """How ROUGE reads words: `english` is rouge-score's own, a-z and 0-9 with Porter's stems; `unicode` any script."""
+
+    tokenizer: Literal["english", "unicode"] = "english"
+
+
+class Bleu(Strict):
+    """The tokenizer of sacrebleu; Chinese and Japanese need `zh` or `char`."""
+
+    tokenizer: Literal["13a", "intl", "zh", "char", "none"] = "13a"
+
+
+class Metrics(Strict):
+    """Options of the metrics that have any."""
+
+    rouge: Rouge = Rouge()
+    bleu: Bleu = Bleu()
+
+
+def _types(value: list[str]) -> list[str]:
+    """Refuse entity types that stand twice or cannot be told from a tag's prefix."""
+    for place, name in enumerate(value):
+        if name in value[:place]:
+            raise ValueError(f"{name!r} stands twice; remove one")
+        if not name.strip() or name == "O":
+            raise ValueError(f"{name!r} is no entity type; remove it")
+    return value
+
+
 class TaskSpec(Strict):
     """What `tasks/<id>/task.yaml` may say."""
 
     label: str
     summary: str
     kind: Kind
+    types: Annotated[list[str], Field(min_length=1), AfterValidator(_types)] | None = Field(
+        None, description="the entity types of token-classification"
+    )
     metric: str
+    metrics: Metrics = Field(Metrics(), description="options of metrics")
     direction: Literal["max", "min"]
     version: int = Field(ge=1)
     citation: str
@@ -100,6 +136,8 @@ class TaskSpec(Strict):
             for kind, field in NEEDED.items():
                 if (getattr(source, field) is None) == (kind == name):
                     raise ValueError(f"{'add' if kind == name else 'remove'} {field!r} in the source {name!r}")
+            if source.reader and name != "local":
+                raise ValueError(f"remove 'reader' in the source {name!r}: it reads local files")
             lacking = set(source.domains) - set(source.sets or source.domains)
             if lacking:
                 raise ValueError(f"add the domain {min(lacking)!r} to the `sets` of the source {name!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from harness.base.paths import expanded, own_files
 from harness.contracts.discover import TaskFolder
 from harness.contracts.model import one_of
 from harness.contracts.plan import DataJob
-from harness.contracts.task import HubSet, Role, Source, SourceName
+from harness.contracts.task import HubSet, Overlap, Role, Source, SourceName
+from harness.data.local import check_examples, content_of, needs_folder
+from harness.data.overlap import Read, check_overlap, scored, without
 from harness.data.task import SPLITS, Example, Splits, Task, load_task
 
-Read = Callable[[str, str], list[Example]]  # a domain's split
-LAYOUT = 1  # raised when what a data folder holds changes
+LAYOUT = 2  # raised when what a data folder holds changes
 
 
 def local_folder(where: Path, source: Source) -> Path:
@@ -49,7 +50,7 @@ def check_domain(where: Path | str, field: str, task: TaskFolder, name: SourceNa
     source = task.spec.sources[name]
     if name == "hub":
         one_of(domain, list(source.sets or {}), where, field)
-    if name == "local":
+    if name == "local" and (source.reader is None or needs_folder(load_task(task), source.reader)):
         folder = local_folder(task.folder / "task.yaml", source) / domain
         if not folder.is_dir():
             raise bad(where, field, domain, f"there is no folder {folder}; add it or name another domain")
@@ -64,8 +65,10 @@ def domain_content(task: TaskFolder, name: SourceName, domain: str) -> Any:
     if name == "hub":
         return pinned(where, source, domain).model_dump()
     if name == "local":
-        folder = local_folder(where, source) / domain
-        return hash_files(own_files(folder, deep=True), folder)
+        folder = local_folder(where, source)
+        if source.reader:
+            return content_of(load_task(task), source.reader, domain, folder)
+        return hash_files(own_files(folder / domain, deep=True), folder / domain)
     grammar = task.folder / "embedded" / f"{domain}.yaml"
     return hash_file(grammar) if grammar.is_file() else domain
 
@@ -76,7 +79,8 @@ def check_roles(where: str, task: TaskFolder, name: SourceName, roles: dict[str,
     for domain, role in roles.items():
         other = seen.setdefault(fingerprint(domain_content(task, name, domain)), domain)
         if roles[other] != role:
-            mend = f"its data are those of {other!r}, which is {roles[other]}; remove one of them"
+            mend = f"its data are those of {other!r}, which is {roles[other]}; remove one of them, or write "
+            mend += "`overlap_allowed: true` to have the tables marked"
             raise bad(where, f"tasks.{task.id}.domains.{domain}", role, mend)
 
 
@@ -84,11 +88,22 @@ def domain_fingerprint(task: TaskFolder, name: SourceName, domain: str) -> str:
     """The hash of what decides a domain's splits: the task's code and lists, and the source's files."""
     source = task.spec.sources[name]
     content: dict[str, Any] = {"layout": LAYOUT, "task": task.id, "code": task.code, "source": name, "domain": domain}
+    content["types"] = task.spec.types
     if name == "embedded":
         content["sizes"] = source.sizes.model_dump() if source.sizes else None
     else:
         content["content"] = domain_content(task, name, domain)
     return fingerprint(content)
+
+
+def domain_fingerprints(task: TaskFolder, name: SourceName, roles: dict[str, Role], overlap: Overlap) -> dict[str, str]:
+    """Every domain's fingerprint; of one that loses test examples of others, theirs are a part."""
+    prints = {domain: domain_fingerprint(task, name, domain) for domain in roles}
+    if overlap != "drop":
+        return prints
+    tested = sorted(prints[domain] for domain, role in roles.items() if role == "meta_test")
+    loses = [domain for domain, role in roles.items() if role == "meta_train"]
+    return prints | {domain: fingerprint({"domain": prints[domain], "without": tested}) for domain in loses}
 
 
 def read_domain(task: Task, name: SourceName, domain: str) -> Splits:
@@ -97,18 +112,33 @@ def read_domain(task: Task, name: SourceName, domain: str) -> Splits:
     if name == "hub":
         return task.read_hub(domain, pinned(where, source, domain))
     if name == "local":
-        return task.read_local(domain, local_folder(where, source))
+        splits = task.read_local(domain, local_folder(where, source))
+        if source.reader is None:
+            check_examples(task, splits)
+        return splits
     assert source.sizes is not None  # the contract of a task says so
     return task.read_embedded(domain, source.sizes)
 
 
-def build_domain(task: TaskFolder, name: SourceName, domain: str, folder: Path) -> None:
-    """Write a domain's splits and their manifest to `folder`, unless they stand there already."""
+def build_domains(task: TaskFolder, job: DataJob) -> None:
+    """Write every domain of a task; where overlap is dropped, meta_train domains without what is tested."""
+    tested = [domain for domain, role in job.roles.items() if role == "meta_test"]
+    for domain in tested:
+        build_domain(task, job.source, domain, Path(job.folders[domain]))
+    held = scored(job.roles, standing(job.folders)) if job.overlap == "drop" else frozenset[str]()
+    for domain, role in job.roles.items():
+        if domain not in tested:
+            leave = held if role == "meta_train" else ()
+            build_domain(task, job.source, domain, Path(job.folders[domain]), leave)
+
+
+def build_domain(task: TaskFolder, name: SourceName, domain: str, folder: Path, leave: Collection[str] = ()) -> None:
+    """Write a domain's splits, less the contents to leave out, and their manifest, unless they stand there already."""
     if (folder / "manifest.json").is_file():
         return
-    splits = read_domain(load_task(task), name, domain)
+    splits, lost = without(read_domain(load_task(task), name, domain), leave)
     with whole_folder(folder) as beside:
-        manifest: dict[str, Any] = {"task": task.id, "source": name, "domain": domain, "splits": {}}
+        manifest: dict[str, Any] = {"task": task.id, "source": name, "domain": domain, "splits": {}, "dropped": lost}
         for split in SPLITS:
             file = beside / f"{split}.jsonl"
             write_lines(file, splits.get(split, []))
@@ -124,27 +154,19 @@ def check_budgets(where: str, task: str, domain: str, size: int, budgets: Iterab
             raise bad(where, f"tasks.{task}.budgets", budget, mend)
 
 
-def check_overlap(where: str, task: str, roles: dict[str, Role], read: Read) -> None:
-    """Raise UserError where a meta_train domain shares labelled examples with a meta_test domain."""
-    seen: dict[str, str] = {}
-    for domain, role in roles.items():
-        if role == "meta_train":
-            seen |= {_content(example): domain for split in ("train", "dev") for example in read(domain, split)}
-    for domain, role in roles.items():
-        for example in read(domain, "test") if role == "meta_test" else []:
-            if other := seen.get(_content(example)):
-                shown = next(str(value) for key, value in example.items() if key != "id")
-                mend = f"it is a training example of meta_train domain {other!r} too; remove one of them"
-                raise bad(where, f"tasks.{task}: the test example {example['id']}", shown, mend)
-
-
-def check_job(job: DataJob, read: Read) -> None:
-    """Raise UserError where a task's splits do not allow its budgets and roles."""
+def check_job(task: Task, job: DataJob, read: Read) -> None:
+    """Raise UserError where a task's splits do not allow its budgets, its roles and its metric."""
     for domain, role in job.roles.items():
         if role == "meta_test":
             check_budgets(job.where, job.task, domain, len(read(domain, "train")), job.budgets)
-    if not job.overlap_allowed:
-        check_overlap(job.where, job.task, job.roles, read)
+            if not (tested := read(domain, "test")[: job.test_examples]):
+                raise bad(job.where, f"tasks.{job.task}.domains.{domain}", role, "it has no test example; give it some")
+            task.check_scored(domain, tested)
+        elif job.overlap == "drop" and not read(domain, "train"):
+            mend = f"every training example of domain {domain!r} is a test example too; remove the domain"
+            raise bad(job.where, f"tasks.{job.task}.overlap", job.overlap, mend)
+    if job.overlap == "refuse":
+        check_overlap(job.where, job.task, job.roles, read, shown=task.inputs[0])
 
 
 def check_ahead(task: TaskFolder, job: DataJob) -> None:
@@ -155,10 +177,17 @@ def check_ahead(task: TaskFolder, job: DataJob) -> None:
     if Path(job.done).is_file():
         return
     if job.source == "local":
-        reader, splits = load_task(task), {}
-        for domain in job.roles:
-            splits[domain] = read_domain(reader, job.source, domain)
-        return check_job(job, lambda domain, split: splits[domain].get(split, []))
+        reader = load_task(task)
+        splits = {domain: read_domain(reader, job.source, domain) for domain in job.roles}
+
+        def read(domain: str, split: str) -> list[Example]:
+            return splits[domain].get(split, [])
+
+        held = scored(job.roles, read) if job.overlap == "drop" else frozenset[str]()
+        for domain, role in job.roles.items():
+            if role == "meta_train":
+                splits[domain], _ = without(splits[domain], held)
+        return check_job(reader, job, read)
     sizes = task.spec.sources[job.source].sizes
     for domain, role in job.roles.items():
         if role == "meta_test" and sizes:
@@ -168,7 +197,3 @@ def check_ahead(task: TaskFolder, job: DataJob) -> None:
 def standing(folders: dict[str, str]) -> Read:
     """Reads splits that the rule `data` has written."""
     return lambda domain, split: read_lines(Path(folders[domain]) / f"{split}.jsonl")
-
-
-def _content(example: Example) -> str:
-    return fingerprint({key: value for key, value in example.items() if key != "id"})

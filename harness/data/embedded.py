@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from harness.base.errors import bad
 from harness.base.seeds import generator
 from harness.contracts.task import Sizes
 from harness.data.grammar import Grammar, Part
-from harness.data.task import Splits, numbered
+from harness.data.rows import numbered
+
+if TYPE_CHECKING:
+    from harness.data.task import Splits
 
 Draw = Callable[[Grammar, Random, Part], dict[str, Any]]
 TRIES = 50  # draws for each distinct example before the grammar is called too small

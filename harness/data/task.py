@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from random import Random
+from typing import Any, ClassVar, Literal
 
 from harness.base.errors import bad
 from harness.contracts.discover import TaskFolder, load_module
 from harness.contracts.method import Kind
+from harness.contracts.model import one_of
+from harness.contracts.reader import Tagging
 from harness.contracts.task import HubSet, Sizes, TaskSpec
+from harness.data.embedded import generate
 from harness.data.files import hub_rows
 from harness.data.generation import Generation
+from harness.data.grammar import Grammar, Part
+from harness.data.local import check_reader, read_rows
+from harness.data.rows import numbered
 
 Example = dict[str, Any]
 Features = dict[str, list[int]]
@@ -20,26 +26,47 @@ SPLITS = ("train", "dev", "test", "unlabeled")
 
 
 class Task:
-    """A task's data. Subclass one of its kinds in `tasks/<id>/task.py`.
+    """A task's data, as its task.yaml describes them and its kind reads them.
 
-    The harness calls one of the `read_*` methods once for each domain, in the rule `data`, and `encode`
-    whenever a model reads examples. An example is a mapping; its keys depend on the kind.
+    A `task.py` subclasses the kind for what YAML cannot say. The harness calls one of the `read_*` methods once
+    for each domain, in the rule `data`, and `encode` whenever a model reads examples. An example is a mapping; its
+    keys depend on the kind.
     """
 
     kind: ClassVar[Kind]
     generation: ClassVar[Generation | None] = None  # how a model's answers are generated, where they are texts
+    fields: ClassVar[tuple[str, ...]]  # of a labelled example, its `id` apart
+    inputs: ClassVar[tuple[str, ...]]  # of an unlabeled one
+    lists: ClassVar[tuple[str, ...]] = ()  # the fields that are lists
+    scores: ClassVar[dict[str, Literal["max", "min"]]]  # the metrics that can rank, and which way is better
+    options: ClassVar[tuple[str, ...]] = ()  # the metrics that have options
+    types: tuple[str, ...] = ()  # the entity types, in kinds that have them
 
     def __init__(self, spec: TaskSpec, folder: Path) -> None:
         self.spec = spec
         self.folder = folder
 
     def read_embedded(self, domain: str, sizes: Sizes) -> Splits:
-        """The domain's splits, generated from the task's own grammars."""
-        raise bad(self.folder / "task.py", "the source", "embedded", "the task cannot read it; define read_embedded")
+        """The domain's splits from its grammar `embedded/<domain>.yaml`; `draw` makes an example."""
+        file = self.folder / "embedded" / f"{domain}.yaml"
+        return generate(file, self.folder.name, domain, sizes, self.draw, self.text)
+
+    def draw(self, grammar: Grammar, rng: Random, part: Part) -> dict[str, Any]:
+        """One example of a grammar, less its id."""
+        raise bad(self.folder / "task.py", "the source", "embedded", "the task cannot make examples; define draw")
 
     def read_local(self, domain: str, folder: Path) -> Splits:
         """The domain's splits, read from `folder`; raises UserError naming a bad file and line."""
-        raise bad(self.folder / "task.py", "the source", "local", "the task cannot read it; define read_local")
+        reader = self.spec.sources["local"].reader
+        if reader is None:
+            raise bad(
+                self.folder / "task.yaml",
+                "sources.local.reader",
+                None,
+                "describe the files there, or define read_local",
+            )
+        splits = {split: numbered(domain, split, read_rows(self, reader, split, domain, folder)) for split in SPLITS}
+        return splits if splits["unlabeled"] else splits | {"unlabeled": splits["train"]}
 
     def read_hub(self, domain: str, hub: HubSet) -> Splits:
         """The domain's splits, read from the hub; unlabeled text is the train split's."""
@@ -49,8 +76,32 @@ class Task:
         return splits | {"unlabeled": splits["train"]}
 
     def from_hub(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The fields of an example from a row of the hub, whose columns have our names already."""
-        raise bad(self.folder / "task.py", "the source", "hub", "the task cannot read it; define from_hub")
+        """An example from a row of the hub, whose columns have our names already; raises RowFault as `from_row`."""
+        return self.from_row(row, Tagging())
+
+    def from_row(self, row: dict[str, Any], tagging: Tagging) -> dict[str, Any]:
+        """An example, less its id, from what a file holds of `fields` or `inputs`; raises RowFault where it is none."""
+        raise NotImplementedError(f"{type(self).__name__} must define from_row")
+
+    def check(self) -> None:
+        """Raise UserError where task.yaml asks for what its kind cannot do."""
+        where, spec = self.folder / "task.yaml", self.spec
+        if spec.types and not self.types:
+            raise bad(where, "kind", spec.kind, "`types` are for token-classification; mend one of the two")
+        one_of(spec.metric, self.scores, where, "metric")
+        if spec.direction != (better := self.scores[spec.metric]):
+            raise bad(where, "direction", spec.direction, f"a better {spec.metric} is {better}; write {better}")
+        for name in spec.metrics.model_fields_set:
+            one_of(name, list(self.options), where, "metrics")
+        local = spec.sources.get("local")
+        if local and local.reader:
+            if type(self).read_local is not Task.read_local:
+                mend = "task.py defines read_local, which would not use it; remove one of the two"
+                raise bad(where, "sources.local.reader", type(local.reader).__name__, mend)
+            check_reader(self, local.reader)
+
+    def check_scored(self, domain: str, examples: list[Example]) -> None:
+        """Raise UserError where a domain's test examples cannot be scored by the task's metric."""
 
     @property
     def label_count(self) -> int | None:
@@ -68,26 +119,26 @@ class Task:
         raise NotImplementedError(f"{type(self).__name__} must define text")
 
 
-def numbered(domain: str, split: str, rows: Iterable[dict[str, Any]]) -> list[Example]:
-    """Rows with an `id` that names where each stands."""
-    return [{"id": f"{domain}-{split}-{place}", **row} for place, row in enumerate(rows)]
-
-
 def load_task(found: TaskFolder) -> Task:
-    """The Task that a folder's task.py defines; raises UserError where it defines none or another kind."""
+    """The Task of a folder: its task.py's where that defines one, else its kind's; raises UserError at a mistake."""
+    from harness.data.kinds import KINDS  # they refine Task, so their module imports this one
+
     file = found.folder / "task.py"
-    if not file.is_file():
-        raise bad(found.folder, "the folder", found.id, "it lacks task.py; write it, or run `headstart new task`")
-    module = load_module(file)
-    classes = [
-        kind
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, Task) and kind.__module__ == module.__name__
-    ]
-    if len(classes) != 1:
-        raise bad(file, "the number of subclasses of Task", len(classes), "define exactly one")
-    task = classes[0](found.spec, found.folder)
+    task = (_defined(file) or KINDS[found.spec.kind])(found.spec, found.folder)
     if task.kind != found.spec.kind:
         mend = f"the class in task.py is {task.kind!r}; mend one of the two"
         raise bad(found.folder / "task.yaml", "kind", found.spec.kind, mend)
+    task.check()
     return task
+
+
+def _defined(file: Path) -> type[Task] | None:
+    """The subclass of Task that a task.py defines; None where it defines no class, or is absent."""
+    if not file.is_file():
+        return None
+    module = load_module(file)
+    own = [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
+    tasks = [kind for kind in own if issubclass(kind, Task)]
+    if own and len(tasks) != 1:
+        raise bad(file, "the number of subclasses of Task", len(tasks), "define exactly one")
+    return tasks[0] if tasks else None

@@ -20,18 +20,22 @@ from harness.contracts.discover import methods, shared, tasks
 from harness.contracts.model import validate
 from harness.contracts.plan import BackboneJob, Block, DataJob, Plan, Prepared, PrepareJob
 from harness.contracts.preparation import Preparation
-from harness.data.build import build_domain, check_job, standing
+from harness.data.build import build_domains, check_job, standing
+from harness.data.overlap import dropped
 from harness.data.task import load_task
 
 
 def build_data(plan: Plan, job: DataJob) -> None:
     """Write a task's domains; refuse budgets that are too large and overlap between roles."""
     found = tasks()[job.task]
-    for domain, folder in job.folders.items():
-        build_domain(found, job.source, domain, Path(folder))
-    check_job(job, standing(job.folders))
-    write_json(Path(job.done), {"domains": job.folders})
+    build_domains(found, job)
+    check_job(load_task(found), job, standing(job.folders))
+    lost = dropped(job.folders.values())
+    write_json(Path(job.done), {"domains": job.folders, "dropped": lost})
     say(f"data {job.task}: {len(job.folders)} domains from source {job.source}")
+    for domain, counts in lost.items():
+        told = " and ".join(f"{count} of {split}" for split, count in counts.items())
+        say(f"data {domain}: left out {told}, since other domains are tested on them")
 
 
 def build_backbone(plan: Plan, job: BackboneJob) -> None:
@@ -45,7 +49,8 @@ def build_backbone(plan: Plan, job: BackboneJob) -> None:
                 elif source == "hub":
                     _fetch(plan, job)
     failed = read_failure(folder)
-    note = {"name": job.name, "spec": job.spec, "cost": asdict(cost), "provenance": provenance()}
+    lost = dropped(folder for folders in job.corpora.values() for folder in folders)
+    note = {"name": job.name, "spec": job.spec, "dropped": lost, "cost": asdict(cost), "provenance": provenance()}
     write_json(Path(job.done), note | {"failed": failed is not None})
     say(f"{what}: {failed.status if failed else 'ready'} after {cost.seconds:.0f} s")
 
@@ -110,13 +115,14 @@ def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:
     preparation = validate(shared("prepare", Preparation)[job.name], job.options, "plan.json", f"prepare.{job.name}")
     data, task = plan.data_of(job.task), plan.tasks[job.task]
     adaptations: Any = methods()[job.method].adaptations() if job.method else ()
+    readable = preparation.reads(data.roles, part.target)
     with whole_folder(Path(part.folder)) as beside:
         workshop = Workshop(
             task=load_task(tasks()[job.task]),
             backbone=Path(plan.backbone(job.backbone).checkpoint),
             folders={domain: Path(folder) for domain, folder in data.folders.items()},
             roles=data.roles,
-            readable=preparation.reads(data.roles, part.target),
+            readable=readable,
             target=part.target,
             seed=part.seed,
             max_length=task.max_length,
@@ -130,6 +136,7 @@ def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:
         with measured() as cost:
             preparation.prepare(workshop)
         note = {"cost": asdict(cost) | workshop.cost, "provenance": provenance()}
+        note["dropped"] = dropped(data.folders[domain] for domain in readable)
         write_json(
             beside / "prepared.json", note | {"preparation": job.name, "options": job.options, "seed": part.seed}
         )

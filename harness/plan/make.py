@@ -20,7 +20,7 @@ from harness.contracts.model import one_of, validate
 from harness.contracts.plan import SHORT, BackboneJob, Block, Cell, DataJob, Plan, Prepared, PrepareJob, TaskPlan
 from harness.contracts.preparation import Preparation
 from harness.contracts.task import Role, Source
-from harness.data.build import check_domain, check_roles, domain_fingerprint
+from harness.data.build import check_domain, check_roles, domain_fingerprints
 from harness.data.task import load_task
 from harness.score.version import scoring_code
 
@@ -126,17 +126,17 @@ class Planner:
         field = f"tasks.{task}.domains" if run.domains else f"sources.{run.source}.domains"
         for domain in roles:
             check_domain(where, field, found, run.source, domain)
-        prints = {domain: domain_fingerprint(found, run.source, domain) for domain in roles}
+        overlap = run.overlap_of(found.spec.overlap_allowed)
+        prints = domain_fingerprints(found, run.source, roles, overlap)
         folders = {
             domain: str(self.output / "data" / task / f"{run.source}-{domain}-{print_[:SHORT]}")
             for domain, print_ in prints.items()
         }
         budgets = run.budgets or found.spec.budgets
         load_task(found)
-        allowed = found.spec.overlap_allowed or run.overlap_allowed
-        if not allowed:
+        if overlap != "allow":
             check_roles(self.where, found, run.source, roles)
-        content = [prints, roles, budgets, allowed]
+        content = [prints, roles, budgets, overlap, run.test_examples, found.spec.metrics.model_dump()]
         self.data_prints[task] = prints
         self.data[task] = DataJob(
             task=task,
@@ -144,9 +144,10 @@ class Planner:
             roles=roles,
             folders=folders,
             budgets=budgets,
-            overlap_allowed=allowed,
+            overlap=overlap,
             done=str(self.output / "data" / task / f"{fingerprint(content)[:SHORT]}.json"),
             where=self.where,
+            test_examples=run.test_examples,
         )
 
     def _plan_backbone(self, name: str) -> None:
@@ -203,8 +204,9 @@ class Planner:
             max_length=run.max_length or spec.max_length,
             target_length=run.target_length or spec.target_length,
             test_examples=run.test_examples,
-            overlap_allowed=self.data[task].overlap_allowed,
+            overlap_allowed=self.data[task].overlap == "allow",
             domains_are=self.tasks[task].spec.domains_are,
+            metrics=spec.metrics.model_dump(include=set(load_task(self.tasks[task]).options)),
         )
 
     def _check_length(self, task: str, backbone: str, longest: int) -> None:

@@ -59,6 +59,8 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
         "direction": task.direction,
         "fingerprint": cell.fingerprint,
         "leaks": bool(record.get("leaks")),  # a cell without a record shows no score that could mislead
+        # Test examples of others that were left out of what the checkpoint was made from, by task/domain and split.
+        "dropped": json.dumps(record.get("dropped") or {}, sort_keys=True),
         "error": record.get("error"),
         **preparation.get(cell.checkpoint or "", dict.fromkeys(PREPARATION, 0.0)),  # without one it costs nothing
         "train": _json(record.get("train")),
@@ -78,6 +80,7 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
             "n": found["n"],
             "primary": metric == task.metric,
             "statistics": found["statistics"].get(metric),
+            "options": json.dumps(found["options"].get(metric, {}), sort_keys=True),
         }
         for metric, score in found["scores"].items()
     ]

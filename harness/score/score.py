@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from harness.base.files import read_json, read_lines, write_json
 from harness.base.fingerprint import hash_file
 from harness.base.progress import say
 from harness.contracts.method import Kind
-from harness.contracts.plan import Cell, Plan
+from harness.contracts.plan import Cell, Plan, TaskPlan
 from harness.score.version import scoring_code
 
 # `evaluate` imports transformers' pipelines, and with them torch, for a part that is not used here.
@@ -48,35 +49,43 @@ def metric(name: str) -> evaluate.Metric:
     return made
 
 
-def score_rows(kind: Kind, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Scores and statistics of predictions; each row holds an example and what was `predicted`."""
+def score_rows(
+    kind: Kind, rows: list[dict[str, Any]], options: Mapping[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Scores, their statistics and the options they were made with; each row holds an example and what was `predicted`.
+
+    `options` are by metric, and by each score in what is returned.
+    """
     names, reference = METRICS[kind]
-    found: dict[str, Any] = {"scores": {}, "statistics": {}, "n": len(rows)}
+    found: dict[str, Any] = {"scores": {}, "statistics": {}, "options": {}, "n": len(rows)}
     for name in names:
+        chosen = (options or {}).get(name, {})
         its = metric(name).compute(
-            predictions=[row["predicted"] for row in rows], references=[row[reference] for row in rows]
+            predictions=[row["predicted"] for row in rows], references=[row[reference] for row in rows], **chosen
         )
         found["scores"] |= its["scores"]
         found["statistics"] |= its["statistics"]
+        found["options"] |= dict.fromkeys(its["scores"], chosen)
     return found
 
 
-def score_cell(cell: Cell, kind: Kind) -> Status | None:
-    """Score a finished cell unless its scores are those of these predictions and this code; returns its status.
+def score_cell(cell: Cell, task: TaskPlan) -> Status | None:
+    """Score a finished cell unless its scores are those of these predictions, this code and these options.
 
-    A method may predict what cannot be scored: the cell then counts as failed, and the others are scored all the
-    same. Its record stays, so that mending a metric trains nothing again.
+    Returns its status. A method may predict what cannot be scored: the cell then counts as failed, and the others are
+    scored all the same. Its record stays, so that mending a metric trains nothing again.
     """
     folder = Path(cell.folder)
     forget_failure(folder)
     record = read_record(folder, cell.fingerprint)
     if record is None or record["status"] != "done":
         return record["status"] if record else None
-    key = [scoring_code(), hash_file(folder / PREDICTIONS)]
+    key = [scoring_code(), task.metrics, hash_file(folder / PREDICTIONS)]
     if (folder / SCORES).is_file() and read_json(folder / SCORES)["key"] == key:
         return "done"
     try:
-        scores = score_rows(kind, read_lines(folder / PREDICTIONS))
+        kind: Kind = task.kind  # type: ignore[assignment]
+        scores = score_rows(kind, read_lines(folder / PREDICTIONS), task.metrics)
     except Exception as error:
         failure = failure_of("scoring", error)
         leave_failure(folder, failure)
@@ -87,8 +96,7 @@ def score_cell(cell: Cell, kind: Kind) -> Status | None:
 
 def score_task(plan: Plan, task: str) -> None:
     """Score every finished cell of a task and leave the mark that says so."""
-    kind: Kind = plan.tasks[task].kind  # type: ignore[assignment]
     cells = [cell for block in plan.blocks if block.task == task for cell in block.cells]
-    scored = sum(score_cell(cell, kind) == "done" for cell in cells)
+    scored = sum(score_cell(cell, plan.tasks[task]) == "done" for cell in cells)
     say(f"{task}: {scored} of {len(cells)} cells have scores")
     write_json(Path(plan.scored(task)), {"cells": len(cells), "scored": scored})

@@ -11,6 +11,7 @@ from harness.base.paths import own_files
 
 @cache
 def scoring_code() -> str:
-    """The hash of the metric modules and of how the kinds use them."""
+    """The hash of the metric modules, of how the kinds use them, and of the words that they count."""
     here = Path(__file__).parent
-    return hash_files([*own_files(here / "metrics", ".py"), here / "score.py"], here)
+    words = here.parent / "data" / "words.py"
+    return hash_files([*own_files(here / "metrics", ".py"), here / "score.py", words], here.parent)

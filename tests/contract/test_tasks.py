@@ -1,4 +1,4 @@
-"""What every discovered task's embedded source and encoding promise."""
+"""What the embedded source of every discovered task promises, and of those that `headstart new` writes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from harness.contracts.task import Sizes
 from harness.data.build import check_overlap
 from harness.data.task import SPLITS, Example, Splits, Task, load_task
 from tests.contract.grammars import Used, key, watched
+from tests.templates import template_tasks
 
 SMALL = Sizes(train=12, dev=4, test=6, unlabeled=12)
-EMBEDDED = {name: folder for name, folder in tasks().items() if "embedded" in folder.spec.sources}
+FOLDERS = tasks() | template_tasks()
+EMBEDDED = {name: folder for name, folder in FOLDERS.items() if "embedded" in folder.spec.sources}
 DOMAINS = [(name, domain) for name, folder in EMBEDDED.items() for domain in folder.spec.sources["embedded"].domains]
 
 each_task = pytest.mark.parametrize("name", EMBEDDED)
@@ -30,7 +32,7 @@ each_domain = pytest.mark.parametrize(("name", "domain"), DOMAINS)
 
 @cache
 def task_of(name: str) -> Task:
-    return load_task(tasks()[name])
+    return load_task(FOLDERS[name])
 
 
 @cache

@@ -20,6 +20,7 @@ class Bleu(evaluate.Metric):
             features=datasets.Features({"predictions": text, "references": text}),
         )
 
-    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, Any]:
-        """BLEU-4 with the 13a tokenizer."""
-        return {"scores": {"bleu": sacrebleu.corpus_bleu(predictions, [references]).score}, "statistics": {}}
+    def _compute(self, predictions: list[str], references: list[str], tokenizer: str = "13a") -> dict[str, Any]:
+        """BLEU-4 with one of sacrebleu's tokenizers."""
+        found = sacrebleu.corpus_bleu(predictions, [references], tokenize=tokenizer)
+        return {"scores": {"bleu": found.score}, "statistics": {}}

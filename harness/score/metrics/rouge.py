@@ -1,4 +1,4 @@
-"""ROUGE-1/2/L F1 with stemming by rouge-score, as a local `evaluate` metric."""
+"""ROUGE-1/2/L F1 by rouge-score, as a local `evaluate` metric."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ import datasets
 import evaluate
 from rouge_score.rouge_scorer import RougeScorer
 
+from harness.data.words import unicode_words
+
 NAMES = ["rouge1", "rouge2", "rougeL"]
+
+
+class AnyScript:
+    """A tokenizer for rouge-score that keeps the letters of every script, whole: Porter's stems are English."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """The words of a text."""
+        return unicode_words(text)
 
 
 class Rouge(evaluate.Metric):
@@ -22,9 +32,13 @@ class Rouge(evaluate.Metric):
             features=datasets.Features({"predictions": text, "references": text}),
         )
 
-    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, Any]:
+    def _compute(self, predictions: list[str], references: list[str], tokenizer: str = "english") -> dict[str, Any]:
         """Mean F1 in percent, and the F1 of each example."""
-        scorer = RougeScorer(NAMES, use_stemmer=True)
+        choices: dict[str, dict[str, Any]] = {
+            "english": {"use_stemmer": True},
+            "unicode": {"tokenizer": AnyScript()},
+        }
+        scorer = RougeScorer(NAMES, **choices[tokenizer])
         rows = [scorer.score(gold, guess) for guess, gold in zip(predictions, references, strict=True)]
         statistics = {name: [[100 * row[name].fmeasure, 1.0] for row in rows] for name in NAMES}
         scores = {name: sum(value for value, _ in its) / len(its) for name, its in statistics.items()}

@@ -1,0 +1,103 @@
+"""The local source of a task whose files its task.yaml describes: which they are, and the examples in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.base.errors import bad
+from harness.base.fingerprint import hash_file
+from harness.contracts.model import one_of
+from harness.contracts.reader import DOMAIN, Reader, Tagging
+from harness.data.files import existing
+from harness.data.formats import FORMATS
+from harness.data.rows import Row, RowFault
+
+if TYPE_CHECKING:
+    from harness.data.task import Task
+
+SPLITS = ("train", "dev", "test", "unlabeled")
+
+
+def check_reader(task: Task, reader: Reader) -> None:
+    """Raise UserError where a reader cannot give what the task's kind needs, or has options without a meaning."""
+    where, block = task.folder / "task.yaml", "sources.local.reader"
+    if reader.holds and set(reader.holds) != set(task.fields):
+        mend = f"it holds {' and '.join(reader.holds)}, and {task.kind} needs {' and '.join(task.fields)}; take another"
+        raise bad(where, f"{block}.format", type(reader).__name__.lower(), mend)
+    for split in SPLITS:
+        named = reader.named(split)
+        for field in named:
+            one_of(field, list(task.fields), where, f"{block}.{reader.names_in}")
+        lacking = [field for field in _fields(task, split) if field not in named]
+        if lacking and reader.names_all and (named or split in ("train", "test")):
+            mend = f"name what holds {lacking[0]!r}, which {task.kind} needs"
+            raise bad(where, f"{block}.{reader.names_in}", dict(named), mend)
+    for option in Tagging.model_fields:
+        if option in reader.model_fields_set and "tags" not in task.fields:
+            raise bad(where, f"{block}.{option}", getattr(reader, option), f"{task.kind} has no tags; remove it")
+    for theirs, ours in reader.types.items():
+        if ours is not None:
+            one_of(ours, list(task.types), where, f"{block}.types.{theirs}")
+
+
+def needs_folder(task: Task, reader: Reader) -> bool:
+    """Whether some of a domain's files lie in a folder of its own."""
+    names = [name for split in SPLITS for name in reader.file_names(split, _fields(task, split))]
+    return any(DOMAIN not in name for name in names)
+
+
+def read_rows(task: Task, reader: Reader, split: str, domain: str, folder: Path) -> list[dict[str, Any]]:
+    """The examples of a split, less their ids; none where the split has no file. Raises UserError as formats do."""
+    files = _files(task, reader, split, domain, folder)
+    examples = []
+    for row in FORMATS[type(reader)](reader, files, _fields(task, split)) if files else ():
+        values = {field: _parted(task, reader, field, value) for field, value in row.values.items()}
+        try:
+            examples.append(task.from_row(values, reader))
+        except RowFault as fault:
+            raise row.refusal(fault) from None
+    if files and not examples:
+        raise bad(files[0], "the number of examples", 0, "the file holds none; fetch it again or name another")
+    return examples
+
+
+def check_examples(task: Task, splits: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Raise UserError where what a task's own code has read is not what its kind needs; readers check as they read."""
+    for split, examples in splits.items():
+        for number, example in enumerate(examples, 1):
+            row = Row(f"{task.folder / 'task.py'}: read_local, {split} example {number}", example)
+            for field in _fields(task, split):
+                if field not in example:
+                    raise bad(row.where, "the example", example, f"it lacks {field!r}; give it one")
+            try:
+                task.from_row(example, Tagging(scheme="iob1"))
+            except RowFault as fault:
+                raise row.refusal(fault) from None
+
+
+def content_of(task: Task, reader: Reader, domain: str, folder: Path) -> dict[str, Any]:
+    """What a domain is read from, without its name: the block, and the hash of every file by its name in the block."""
+    hashes = {}
+    for split in SPLITS:
+        names = reader.file_names(split, _fields(task, split))
+        for name, path in zip(names, _files(task, reader, split, domain, folder), strict=True):
+            hashes[name] = hash_file(existing(path))
+    return {"files": hashes, "reader": reader.model_dump()}
+
+
+def _fields(task: Task, split: str) -> Sequence[str]:
+    return task.inputs if split == "unlabeled" else task.fields
+
+
+def _files(task: Task, reader: Reader, split: str, domain: str, folder: Path) -> list[Path]:
+    names = reader.file_names(split, _fields(task, split))
+    return [folder / (name.replace(DOMAIN, domain) if DOMAIN in name else f"{domain}/{name}") for name in names]
+
+
+def _parted(task: Task, reader: Reader, field: str, value: Any) -> Any:
+    """A list that the format can only write as a string, its items parted by spaces."""
+    if reader.strings_only and field in task.lists and isinstance(value, str):
+        return value.strip(" ").split(" ")
+    return value
