@@ -43,7 +43,8 @@ def metric(name: str) -> evaluate.Metric:
     `evaluate.load` would copy its code below the home and lock files there, and not every home can be written.
     """
     module = importlib.import_module(f"harness.score.metrics.{name}")
-    (kind,) = (its for its in vars(module).values() if isinstance(its, type) and its.__module__ == module.__name__)
+    own = (its for its in vars(module).values() if isinstance(its, type) and its.__module__ == module.__name__)
+    (kind,) = (its for its in own if issubclass(its, evaluate.Metric))
     with tempfile.TemporaryDirectory() as unused:  # it makes a folder of its own; the data stay in memory
         made: evaluate.Metric = kind(keep_in_memory=True, cache_dir=unused)
     return made
