@@ -10,22 +10,36 @@ from typing import Any
 from harness.base.errors import bad, reason
 
 AGAIN = "fetch the checkpoint again"
+POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def check_weights(checkpoint: Path) -> None:
-    """Raise UserError where the weights of a checkpoint directory are missing or cut."""
-    for name in (
+    """Raise UserError where the weights of a checkpoint directory are missing or cut, or pointers to them."""
+    for name in (  # in the order in which transformers looks for them
         "model.safetensors",
         "model.safetensors.index.json",
-        "pytorch_model.bin.index.json",
         "pytorch_model.bin",
+        "pytorch_model.bin.index.json",
     ):
         file = checkpoint / name
         if file.is_file():
+            refuse_pointer(file)
             for part in _shards(file) if name.endswith(".json") else [file]:
+                refuse_pointer(part)
                 _check_file(part)
             return
     raise bad(checkpoint, "the weights", None, f"there is no model.safetensors and no pytorch_model.bin; {AGAIN}")
+
+
+def refuse_pointer(file: Path) -> None:
+    """Raise UserError where a file, if it is there, is what git lfs keeps in the place of one that was not fetched."""
+    if not file.is_file():
+        return
+    with open(file, "rb") as start:
+        text = start.read(len(POINTER))
+    if text == POINTER:
+        mend = "it is a pointer of git lfs and not the file itself; run `git lfs pull` in the checkpoint's repository"
+        raise bad(file, "the content", text.decode(), mend)
 
 
 def _shards(index: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from harness.contracts.method import Kind
 from harness.data.task import Example, Features, Task
 
 IGNORED = -100  # a label that the loss passes over
+SAMPLE = "Anna lives in Rome , where she moved in 2024 ."
 
 
 class TokenClassification(Task):
@@ -15,15 +16,12 @@ class TokenClassification(Task):
 
     kind: ClassVar[Kind] = "token-classification"
     types: ClassVar[tuple[str, ...]]
+    sample: ClassVar[Example] = {"tokens": SAMPLE.split(), "tags": ["O"] * len(SAMPLE.split())}
 
     @property
     def labels(self) -> list[str]:
         """O, then B- and I- of each type."""
         return ["O", *(f"{side}-{name}" for name in self.types for side in "BI")]
-
-    @property
-    def label_count(self) -> int:
-        return len(self.labels)
 
     def text(self, example: Example) -> str:
         return " ".join(example["tokens"])
@@ -60,6 +58,7 @@ class CausalLM(Task):
     """Examples are {id, text}."""
 
     kind: ClassVar[Kind] = "causal-lm"
+    sample: ClassVar[Example] = {"text": SAMPLE}
 
     def text(self, example: Example) -> str:
         return str(example["text"])
@@ -94,6 +93,7 @@ class Summarization(Task):
     """Examples are {id, document, summary}; unlabeled ones {id, document}."""
 
     kind: ClassVar[Kind] = "summarization"
+    sample: ClassVar[Example] = {"document": SAMPLE, "summary": SAMPLE}
 
     def text(self, example: Example) -> str:
         return str(example["document"])

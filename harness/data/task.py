@@ -26,6 +26,7 @@ class Task:
     """
 
     kind: ClassVar[Kind]
+    sample: ClassVar[Example]  # an example to try a tokenizer and a model with, before there are data
 
     def __init__(self, spec: TaskSpec, folder: Path) -> None:
         self.spec = spec
@@ -51,8 +52,8 @@ class Task:
         raise bad(self.folder / "task.py", "the source", "hub", "the task cannot read it; define from_hub")
 
     @property
-    def label_count(self) -> int | None:
-        """The size of the head that a model needs for the task; None where the model's own serves."""
+    def labels(self) -> list[str] | None:
+        """The labels that a model needs a head for, in the order of its rows; None where the model's own serves."""
         return None
 
     def encode(

@@ -20,6 +20,7 @@ from harness.contracts.plan import BackboneJob, Block, DataJob, Plan, Prepared, 
 from harness.contracts.preparation import Preparation
 from harness.data.build import build_domain, check_job, standing
 from harness.data.task import load_task
+from harness.plan.checkpoints import check_backbone
 
 
 def build_data(plan: Plan, job: DataJob) -> None:
@@ -33,13 +34,16 @@ def build_data(plan: Plan, job: DataJob) -> None:
 
 
 def build_backbone(plan: Plan, job: BackboneJob) -> None:
-    """Pretrain a backbone, fetch it, or see that the local one can be read."""
+    """Pretrain a backbone, or fetch it; see that one that others made can be used."""
     source = job.spec["source"]
     with measured() as cost:
         if source == "pretrain":
             _pretrain(job)
         elif source == "hub":
             _fetch(plan, job)
+        if source != "pretrain":
+            for line in check_backbone(plan, job):
+                say(line)
     note = {"name": job.name, "spec": job.spec, "cost": asdict(cost), "provenance": provenance()}
     write_json(Path(job.done), note)
     say(f"backbone {job.name}: ready after {cost.seconds:.0f} s")
@@ -113,9 +117,8 @@ def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:
         with measured() as cost:
             preparation.prepare(workshop)
         note = {"cost": asdict(cost) | workshop.cost, "provenance": provenance()}
-        write_json(
-            beside / "prepared.json", note | {"preparation": job.name, "options": job.options, "seed": part.seed}
-        )
+        what = {"preparation": job.name, "options": job.options, "seed": part.seed, "drawn": sorted(workshop.drawn)}
+        write_json(beside / "prepared.json", note | what)
     workshop.resume().forget()
 
 

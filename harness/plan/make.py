@@ -7,7 +7,7 @@ from typing import Any
 
 from harness import PROTOCOL
 from harness.backbone.anatomy import architecture_of, check_kind, positions_of
-from harness.backbone.weights import check_weights
+from harness.backbone.files import check_folder, read_files
 from harness.base.errors import bad
 from harness.base.fingerprint import fingerprint, hash_file
 from harness.contracts.adaptation import Control, sizes_of
@@ -163,8 +163,7 @@ class Planner:
             if not folder.is_dir():
                 mend = "no such folder exists; name a checkpoint directory"
                 raise bad(self.where, f"backbones.{name}.path", spec.path, mend)
-            architecture_of(folder)
-            check_weights(folder)
+            check_folder(folder)
             content["files"] = _checkpoint_print(folder)
         key = fingerprint(content)
         self.backbones[name] = BackboneJob(
@@ -334,7 +333,4 @@ def _wanted_share(method: Method, run: TaskRun, config: RunConfig) -> float | No
 
 def _checkpoint_print(folder: Path) -> str:
     """The hash of a checkpoint's files; weights by content, so that a replaced file is seen."""
-    files = sorted(
-        path for path in folder.iterdir() if path.suffix in (".json", ".safetensors", ".bin", ".txt", ".model")
-    )
-    return fingerprint([(path.name, hash_file(path)) for path in files])
+    return fingerprint([(path.name, hash_file(path)) for path in read_files(folder)])
