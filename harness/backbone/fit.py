@@ -66,7 +66,7 @@ def _check_whole(checkpoint: Path, tokenizer: Any, rows: int) -> None:
     if words.is_file() and len(tokenizer) < rows:
         last = words.read_bytes().splitlines(keepends=True)[-1:]
         if last and not last[0].endswith(b"\n"):
-            mend = f"the model knows {rows} tokens and the file {len(tokenizer)}, so it is cut; fetch it again"
+            mend = f"it does not end, and the model knows {rows} tokens, so the file is cut; fetch it again, or end it"
             raise bad(words, "the last line", last[0].decode(errors="replace"), mend)
     if merges.is_file():
         made = {"".join(line.split()) for line in merges.read_text(encoding="utf-8").splitlines()}

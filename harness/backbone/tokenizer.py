@@ -69,6 +69,10 @@ def _follow_file(tokenizer: Any, checkpoint: Path) -> None:
     said = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
     if not NORMALIZING & set(said):
         here.normalizer = own.normalizer
+        for name in NORMALIZING:
+            tokenizer.init_kwargs.pop(
+                name, None
+            )  # or a saved copy would say what its class takes where nothing is said
 
 
 def _begin_with_space(tokenizer: Any) -> None:
