@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.backbone.anatomy import architecture_of
-from harness.backbone.weights import check_weights, refuse_pointer
+from harness.backbone.weights import QUANTIZED, check_weights, refuse_pointer
 from harness.base.errors import bad, reason
 
 # What a tokenizer is read from: whole in one file, or a vocabulary with what splits words beside it.
@@ -41,8 +41,7 @@ def read_files(checkpoint: Path) -> list[Path]:
 def _check_quantization(config: Path) -> None:
     how = json.loads(config.read_text(encoding="utf-8")).get("quantization_config")
     if how is not None:
-        mend = "its weights are quantized, which cannot be trained; take the checkpoint before its quantization"
-        raise bad(config, "quantization_config", how, mend)
+        raise bad(config, "quantization_config", how, QUANTIZED)
 
 
 def _check_tokenizer(checkpoint: Path) -> None:

@@ -39,7 +39,9 @@ def check_ids(checkpoint: Path, tokenizer: Any, model: PreTrainedModel, without:
     beyond = [(place, token) for token, place in tokenizer.get_vocab().items() if place >= rows]
     for place, token in sorted(beyond):
         if token not in left_out:
-            mend = f"the model has rows for 0 to {rows - 1}; add some (resize_token_embeddings) and save it, or {OWN}"
+            mend = (
+                f"the model has rows for 0 to {rows - 1}; name a token that it has in tokenizer_config.json, or {OWN}"
+            )
             raise bad(checkpoint, f"the id of the tokenizer's token {token!r}", place, mend)
 
 

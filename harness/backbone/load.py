@@ -72,8 +72,9 @@ class Checkpoint:
         check_kind(folder, architecture, kind)
         self.kind = kind
         self.anatomy = anatomies()[architecture]
-        self.tokenizer = load_tokenizer(folder)
+        # The model first: its config.json is read for the tokenizer too, and would be told as a fault of that.
         self.model, self.fresh = load_model(CLASSES[kind], folder, 0, labels)
+        self.tokenizer = load_tokenizer(folder)
         # A cache of keys and values serves generation alone; elsewhere it is built for nothing.
         self.model.config.use_cache = kind == "summarization"
         # A head that a preparation trained is in the checkpoint, yet it is a head all the same.
@@ -117,7 +118,9 @@ def load_model(
     except MemoryError:
         raise
     except Exception as error:  # of whatever file is odd: no list of the libraries' own kinds would be whole
-        raise bad(folder, "the weights", None, f"they cannot be read ({reason(error)}); fetch them again") from None
+        mend = f"it cannot be loaded ({reason(error)}); mend its config.json, or fetch the checkpoint again"
+        raise bad(folder, "the model", architecture_of(folder), mend) from None
+    model.config.return_dict = True  # whatever the checkpoint's own use was
     head = head_of(model) if labels is not None else frozenset()
     _check_report(folder, model, report, head)
     fresh = {name for name, _ in model.named_parameters() if name in report["missing_keys"]}

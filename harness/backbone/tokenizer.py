@@ -58,12 +58,15 @@ def keeps_spaces(tokenizer: Any) -> bool:
 def _follow_file(tokenizer: Any, checkpoint: Path) -> None:
     """Let a tokenizer split and join as tokenizer.json says.
 
-    The classes of transformers build some of it anew, from the vocabulary alone: a normalizer, say, is lost.
+    The classes of transformers build some of it anew, from the vocabulary alone: a normalizer, say, is lost. Only
+    what splits a word otherwise each time (BPE dropout), which serves a model's own pretraining, is left out.
     """
     file = checkpoint / "tokenizer.json"
     if not file.is_file():
         return
-    here, own = tokenizer.backend_tokenizer, Tokenizer.from_file(str(file))
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["model"].pop("dropout", None)
+    here, own = tokenizer.backend_tokenizer, Tokenizer.from_str(json.dumps(content))
     here.model, here.pre_tokenizer, here.decoder = own.model, own.pre_tokenizer, own.decoder
     settings = checkpoint / "tokenizer_config.json"
     said = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}

@@ -10,6 +10,8 @@ from typing import Any
 from harness.base.errors import bad, reason
 
 AGAIN = "fetch the checkpoint again"
+QUANTIZED = "its weights are quantized, which cannot be trained; take the checkpoint before its quantization"
+FLOATS = ("F64", "F32", "F16", "BF16")  # as a safetensors header calls them
 POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -70,14 +72,22 @@ def _begins_as_zip(file: Path) -> bool:
 
 
 def _whole_size(file: Path) -> int:
-    """The size that a safetensors file has when it is whole: eight bytes, the header, then the tensors."""
+    """The size that a safetensors file has when it is whole: eight bytes, the header, then the tensors.
+
+    Raises UserError where the header cannot be read, or tells of weights that are no floating-point numbers.
+    """
     size = file.stat().st_size
     with open(file, "rb") as start:
         length = int.from_bytes(start.read(8), "little")
         text = start.read(length) if length < size else b""
     try:
         header: dict[str, Any] = json.loads(text)
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        return 8 + length + max(ends, default=0)
+        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        ends = [entry["data_offsets"][1] for entry in entries.values()]
+        kinds = {name: entry["dtype"] for name, entry in entries.items()}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise bad(file, "the header", text[:40], f"it cannot be read ({reason(error)}); {AGAIN}") from None
+    for name, kind in kinds.items():
+        if name.endswith("weight") and kind not in FLOATS:
+            raise bad(file, f"the type of the weight {name}", kind, QUANTIZED)
+    return 8 + length + max(ends, default=0)

@@ -168,9 +168,14 @@ FAULTS = [
         ("a weight is 'transformer.h.1.", "gives the model 1 layers")),
     Odd("not a number", "gpt2", tensor("transformer.h.0.mlp.c_fc.bias", lambda value: value / 0),
         ("the weight transformer.h.0.mlp.c_fc.bias is 'NaN or infinity'", "fetch the checkpoint again")),
-    Odd("not tensors", "bert", as_pickle({"weights": Path("a")}), ("the weights is None", "fetch them again")),
+    Odd("not tensors", "bert", as_pickle({"weights": Path("a")}), ("the model is 'bert'", "cannot be loaded")),
     Odd("heads that do not divide", "bert", lambda folder: odd.config(folder, num_attention_heads=5),
-        ("the weights is None", "32")),
+        ("the model is 'bert'", "32", "mend its config.json")),
+    Odd("labels that are no mapping", "bert", lambda folder: odd.config(folder, id2label=["A"]),
+        ("the model is 'bert'", "mend its config.json")),
+    Odd("eight bits", "bert", lambda folder: odd.weights(
+        folder, lambda tensors: {name: value.to(torch.int8) for name, value in tensors.items()}),
+        ("model.safetensors: the type of the weight", "'I8'", "before its quantization")),
 ]  # fmt: skip
 
 
@@ -226,7 +231,12 @@ def with_old_names(folder: Path) -> None:
     odd.weights(folder, renamed)
 
 
-@pytest.mark.parametrize("spoil", [sharded, in_a_pickle, with_old_names], ids=lambda spoil: spoil.__name__)
+def with_tuples(folder: Path) -> None:
+    """A model that was last used without names for what it gives."""
+    odd.config(folder, return_dict=False)
+
+
+@pytest.mark.parametrize("spoil", [sharded, in_a_pickle, with_old_names, with_tuples], ids=lambda spoil: spoil.__name__)
 def test_the_same_weights_in_other_files_are_the_same(spoil: Spoil, checkpoint_folder: Folder, tmp_path: Path) -> None:
     from harness.backbone.load import Checkpoint
 

@@ -112,6 +112,16 @@ def test_what_the_settings_say_of_letters_stands(tmp_path: Path) -> None:
         assert load_tokenizer(tmp_path).convert_ids_to_tokens(ids)[0] == first
 
 
+def test_a_word_is_read_alike_each_time(tmp_path: Path) -> None:
+    own = written(tmp_path, "byte level", "gpt2", None)
+    wanted = own.encode(" " + " ".join(WORDS), add_special_tokens=False).tokens
+    file = tmp_path / "tokenizer.json"
+    content = json.loads(file.read_text())
+    content["model"]["dropout"] = 0.9
+    file.write_text(json.dumps(content))
+    assert split(load_tokenizer(tmp_path)) == wanted
+
+
 def test_what_is_cut_is_the_end(tmp_path: Path) -> None:
     written(tmp_path, "byte level", "gpt2", None)
     file = tmp_path / "tokenizer_config.json"
