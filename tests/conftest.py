@@ -34,11 +34,15 @@ def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str
 
 @pytest.fixture(scope="session")
 def checkpoint(checkpoint_folder: Callable[[str], Path]) -> Callable[..., Checkpoint]:
-    """A tiny checkpoint, read for a kind of task; its `backbone(seed)` is a fresh copy."""
+    """A tiny checkpoint, read for a kind of task; its `backbone(seed)` is a fresh copy.
+
+    Where only the size of the head matters, `labels` may be their number.
+    """
     from harness.backbone.load import Checkpoint
 
     @cache
-    def read(architecture: str, kind: Any, labels: int | None = None) -> Checkpoint:
-        return Checkpoint(checkpoint_folder(architecture), kind, labels)
+    def read(architecture: str, kind: Any, labels: int | tuple[str, ...] | None = None) -> Checkpoint:
+        names = tuple(f"label {place}" for place in range(labels)) if isinstance(labels, int) else labels
+        return Checkpoint(checkpoint_folder(architecture), kind, names)
 
     return read

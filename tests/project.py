@@ -104,10 +104,11 @@ def pair_data(folder: Path) -> None:
 
 
 def checkpoint(model_type: str) -> Spoil:
-    """A local checkpoint with one tensor in `model/`, and the configuration that uses it."""
+    """A local checkpoint in `model/`, as far as its files show without being loaded, and the configuration with it."""
 
     def spoil(folder: Path) -> None:
         text("model/config.json", json.dumps({"model_type": model_type}))(folder)
+        text("model/tokenizer.json", "{}")(folder)
         save_file({"weight": np.zeros((8, 8), np.float32)}, folder / "model" / "model.safetensors")
         config(backbones={"encoder": {"source": "local", "path": "model"}})(folder)
 

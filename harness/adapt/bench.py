@@ -47,7 +47,7 @@ class Bench:
             from harness.backbone.load import Checkpoint
 
             self.checkpoints.clear()
-            self.checkpoints[folder] = Checkpoint(Path(folder), self.task.kind, self.task.label_count)
+            self.checkpoints[folder] = Checkpoint(Path(folder), self.task.kind, self.task.labels)
         return self.checkpoints[folder]
 
     def features(self, examples: list[Example], tokenizer: Any) -> list[list[Features]]:

@@ -76,7 +76,8 @@ def run_cell(
         "stored_bytes": stored_bytes(backbone) if trains else 0,
         "trained_tokens": done.tokens,
         "last_loss": done.last_loss,
-        "report": {name: fact for adaptation in adaptations for name, fact in adaptation.report(backbone).items()},
+        "report": {"drawn": sorted(read.fresh)}
+        | {name: fact for adaptation in adaptations for name, fact in adaptation.report(backbone).items()},
     }
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from harness.base.errors import bad, reason
 from harness.contracts.method import Kind
 
+DEFAULT_PAD = 1  # what transformers takes where a config.json that counts from it does not say
 DenseRole = Literal["query", "key", "value", "output", "up", "down"]
 
 
@@ -46,14 +47,22 @@ class Stack(BaseModel):
 
 
 class Anatomy(BaseModel):
-    """One entry of anatomy.yaml."""
+    """One entry of anatomy.yaml.
+
+    `signs` are the ids of its config.json that the model itself goes by, so that the tokenizer's must be the same.
+    """
 
     kinds: list[Kind]
     width: str
     heads: str
     positions: str
-    unused_positions: int = 0
+    counts_from_pad: bool = False
+    signs: list[Literal["pad_token_id", "eos_token_id"]] = []
     stacks: dict[Literal["encoder", "decoder"], Stack]
+
+    def room(self, positions: int, pad: int | None) -> int:
+        """The longest input in tokens, from the positions that a model has and the id of its padding sign."""
+        return positions - (DEFAULT_PAD if pad is None else pad) - 1 if self.counts_from_pad else positions
 
 
 @cache
@@ -71,8 +80,9 @@ def architecture_of(checkpoint: Path) -> str:
             checkpoint, "the checkpoint", checkpoint.name, "config.json is missing; name a Hugging Face directory"
         )
     try:
-        architecture = json.loads(config.read_text(encoding="utf-8"))["model_type"]
-    except (ValueError, KeyError, TypeError) as error:
+        content = json.loads(config.read_text(encoding="utf-8"))
+        architecture = content.get("model_type")
+    except (ValueError, AttributeError) as error:
         mend = f"it cannot be read ({reason(error)}); fetch the checkpoint again"
         raise bad(config, "model_type", None, mend) from None
     if architecture not in list(anatomies()):
@@ -84,8 +94,19 @@ def architecture_of(checkpoint: Path) -> str:
 def positions_of(checkpoint: Path) -> int | None:
     """The longest input of a checkpoint directory, in tokens; None where its config.json does not say."""
     anatomy = anatomies()[architecture_of(checkpoint)]
-    content = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
-    return int(content[anatomy.positions]) - anatomy.unused_positions if anatomy.positions in content else None
+    config = checkpoint / "config.json"
+    content = json.loads(config.read_text(encoding="utf-8"))
+    if anatomy.positions not in content:
+        return None
+    positions = _number(config, anatomy.positions, content[anatomy.positions])
+    pad = content.get("pad_token_id", DEFAULT_PAD)
+    return anatomy.room(positions, _number(config, "pad_token_id", pad) if anatomy.counts_from_pad else None)
+
+
+def _number(config: Path, field: str, value: object) -> int:
+    if type(value) is not int:
+        raise bad(config, field, value, "write a number, or fetch the checkpoint again")
+    return value
 
 
 def check_kind(where: Path | str, architecture: str, kind: Kind) -> None:

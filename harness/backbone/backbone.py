@@ -167,7 +167,7 @@ class Backbone(nn.Module):
         self.head = head
         self.width: int = getattr(model.config, anatomy.width)
         self.heads: int = getattr(model.config, anatomy.heads)
-        self.positions: int = getattr(model.config, anatomy.positions) - anatomy.unused_positions
+        self.positions = anatomy.room(getattr(model.config, anatomy.positions), model.config.pad_token_id)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name in head)
 

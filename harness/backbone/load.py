@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,6 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoModelForTokenClassification,
-    AutoTokenizer,
     GenerationConfig,
     PreTrainedConfig,
     PreTrainedModel,
@@ -22,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from harness.backbone.anatomy import anatomies, architecture_of, check_kind
 from harness.backbone.backbone import Backbone, best_device
+from harness.backbone.tokenizer import load_tokenizer
 from harness.base.errors import bad, reason
 from harness.contracts.method import Kind
 
@@ -33,18 +35,6 @@ CLASSES: dict[Kind, Any] = {
     "causal-lm": AutoModelForCausalLM,
     "summarization": AutoModelForSeq2SeqLM,
 }
-
-
-def load_tokenizer(checkpoint: Path) -> Any:
-    """The checkpoint's tokenizer, with a padding sign; words may begin a text without a space."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, add_prefix_space=True)
-    except (OSError, ValueError) as error:
-        mend = f"it cannot be read ({reason(error)}); save one beside the model"
-        raise bad(checkpoint, "the tokenizer", None, mend) from None
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
 
 
 def forget_generation(model: PreTrainedModel) -> None:
@@ -82,40 +72,24 @@ def draw_fresh(model: PreTrainedModel, parameters: Iterable[Tensor], seed: int) 
 
 
 class Checkpoint:
-    """A checkpoint directory read once, from which any number of fresh backbones come."""
+    """A checkpoint directory read once, from which any number of fresh backbones come.
 
-    def __init__(self, folder: Path, kind: Kind, labels: int | None = None) -> None:
+    `labels` are the names of the task's labels, where the model needs a head for them. A head that the checkpoint
+    holds is taken over where its labels have the same names, in whatever order; else it is drawn anew.
+    """
+
+    def __init__(self, folder: Path, kind: Kind, labels: Sequence[str] | None = None) -> None:
         architecture = architecture_of(folder)
         check_kind(folder, architecture, kind)
         self.kind = kind
         self.anatomy = anatomies()[architecture]
+        # The model first: its config.json is read for the tokenizer too, and would be told as a fault of that.
+        self.model, self.fresh = load_model(CLASSES[kind], folder, 0, labels)
         self.tokenizer = load_tokenizer(folder)
-        options = {"num_labels": labels} if labels is not None else {}
-        try:
-            self.model: PreTrainedModel
-            self.model, report = CLASSES[kind].from_pretrained(
-                folder,
-                local_files_only=True,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,
-                generation_config=GenerationConfig(),
-                **options,
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise bad(folder, "the weights", None, f"they cannot be read ({reason(error)}); fetch them again") from None
-        forget_generation(self.model)
         # A cache of keys and values serves generation alone; elsewhere it is built for nothing.
         self.model.config.use_cache = kind == "summarization"
-        parts = dict(self.model.named_parameters())
-        fresh = {name for name in report["missing_keys"] if name in parts}
-        fresh |= {entry[0] for entry in report["mismatched_keys"]}
-        body = self.model.base_model_prefix + "."
-        lacking = sorted(name for name in fresh if name.startswith(body))
-        if lacking:
-            raise bad(folder, "a missing weight of the model's body", lacking[0], "fetch the checkpoint again")
         # A head that a preparation trained is in the checkpoint, yet it is a head all the same.
         self.head = head_of(self.model) if labels is not None else frozenset()
-        self.fresh = frozenset(fresh)
 
     def outline(self) -> Backbone:
         """The same backbone without weights."""
@@ -127,3 +101,75 @@ class Checkpoint:
         draw_fresh(model, [parameter for name, parameter in model.named_parameters() if name in self.fresh], seed)
         model.eval()
         return Backbone(model.to(best_device()), self.anatomy, self.kind, self.head)
+
+
+def load_model(
+    model_class: Any, folder: Path, seed: int, labels: Sequence[str] | None = None
+) -> tuple[PreTrainedModel, frozenset[str]]:
+    """A checkpoint's model in float32, and the names of the parameters that it lacks, which are drawn from `seed`.
+
+    What a half-precision checkpoint stores is rounded once, and never again by what is computed with it. With
+    `labels`, the head's rows are theirs. Raises UserError where weights of the body are missing, or any but a head's
+    have another shape than config.json says.
+    """
+    names = dict(enumerate(labels or ()))
+    options = {"id2label": names, "label2id": {name: place for place, name in names.items()}} if names else {}
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model, report = model_class.from_pretrained(
+                folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                generation_config=GenerationConfig(),
+                **options,
+            )
+    except MemoryError:
+        raise
+    except Exception as error:  # of whatever file is odd: no list of the libraries' own kinds would be whole
+        mend = f"it cannot be loaded ({reason(error)}); mend its config.json, or fetch the checkpoint again"
+        raise bad(folder, "the model", architecture_of(folder), mend) from None
+    forget_generation(model)
+    model.config.return_dict = True  # whatever the checkpoint's own use was
+    head = head_of(model) if labels is not None else frozenset()
+    _check_report(folder, model, report, head)
+    fresh = {name for name, _ in model.named_parameters() if name in report["missing_keys"]}
+    fresh |= {name for name, *_ in report["mismatched_keys"]}
+    if labels is not None and not _sort_rows(folder, model, head - fresh, labels):
+        fresh |= head
+    return model, frozenset(fresh)
+
+
+def _check_report(folder: Path, model: PreTrainedModel, report: dict[str, Any], head: frozenset[str]) -> None:
+    """Raise UserError where the model is not the one that the checkpoint's weights are of."""
+    for name, stored, wanted in sorted(report["mismatched_keys"]):
+        if name not in head:
+            mend = f"config.json asks for {list(wanted)}; fetch the checkpoint again"
+            raise bad(folder, f"the shape of the weight {name}", list(stored), mend)
+    for name, _ in model.named_parameters():
+        if name in report["missing_keys"] and name.startswith(f"{model.base_model_prefix}."):
+            raise bad(folder, "a missing weight of the model's body", name, "fetch the checkpoint again")
+    for stack in anatomies()[model.config.model_type].stacks.values():
+        layers = len(list(model.base_model.get_submodule(stack.layers).children()))
+        for name in sorted(report["unexpected_keys"]):
+            found = re.search(rf"\b{re.escape(stack.layers)}\.(\d+)\.", name)
+            if found and int(found[1]) >= layers:
+                mend = f"config.json gives the model {layers} layers, and this would be left out; mend their number"
+                raise bad(folder, "a weight", name, mend)
+
+
+@torch.no_grad()
+def _sort_rows(folder: Path, model: PreTrainedModel, head: frozenset[str], labels: Sequence[str]) -> bool:
+    """Bring the rows of a stored head into the order of `labels`; False where its own labels have other names."""
+    said = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("id2label")
+    names = [said.get(str(place)) for place in range(len(said))] if isinstance(said, dict) else []
+    if len(names) != len(labels) or set(names) != set(labels):
+        return False
+    order = [names.index(label) for label in labels]
+    for name, parameter in model.named_parameters():
+        if name in head:
+            parameter.copy_(parameter[order])
+    return True

@@ -10,22 +10,38 @@ from typing import Any
 from harness.base.errors import bad, reason
 
 AGAIN = "fetch the checkpoint again"
+QUANTIZED = "its weights are quantized, which cannot be trained; take the checkpoint before its quantization"
+FLOATS = ("F64", "F32", "F16", "BF16")  # as a safetensors header calls them
+POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def check_weights(checkpoint: Path) -> None:
-    """Raise UserError where the weights of a checkpoint directory are missing or cut."""
-    for name in (
+    """Raise UserError where the weights of a checkpoint directory are missing or cut, or pointers to them."""
+    for name in (  # in the order in which transformers looks for them
         "model.safetensors",
         "model.safetensors.index.json",
-        "pytorch_model.bin.index.json",
         "pytorch_model.bin",
+        "pytorch_model.bin.index.json",
     ):
         file = checkpoint / name
         if file.is_file():
+            refuse_pointer(file)
             for part in _shards(file) if name.endswith(".json") else [file]:
+                refuse_pointer(part)
                 _check_file(part)
             return
     raise bad(checkpoint, "the weights", None, f"there is no model.safetensors and no pytorch_model.bin; {AGAIN}")
+
+
+def refuse_pointer(file: Path) -> None:
+    """Raise UserError where a file, if it is there, is what git lfs keeps in the place of one that was not fetched."""
+    if not file.is_file():
+        return
+    with open(file, "rb") as start:
+        text = start.read(len(POINTER))
+    if text == POINTER:
+        mend = "it is a pointer of git lfs and not the file itself; run `git lfs pull` in the checkpoint's repository"
+        raise bad(file, "the content", text.decode(), mend)
 
 
 def _shards(index: Path) -> list[Path]:
@@ -56,14 +72,22 @@ def _begins_as_zip(file: Path) -> bool:
 
 
 def _whole_size(file: Path) -> int:
-    """The size that a safetensors file has when it is whole: eight bytes, the header, then the tensors."""
+    """The size that a safetensors file has when it is whole: eight bytes, the header, then the tensors.
+
+    Raises UserError where the header cannot be read, or tells of weights that are no floating-point numbers.
+    """
     size = file.stat().st_size
     with open(file, "rb") as start:
         length = int.from_bytes(start.read(8), "little")
         text = start.read(length) if length < size else b""
     try:
         header: dict[str, Any] = json.loads(text)
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        return 8 + length + max(ends, default=0)
+        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        ends = [entry["data_offsets"][1] for entry in entries.values()]
+        kinds = {name: entry["dtype"] for name, entry in entries.items()}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise bad(file, "the header", text[:40], f"it cannot be read ({reason(error)}); {AGAIN}") from None
+    for name, kind in kinds.items():
+        if name.endswith("weight") and kind not in FLOATS:
+            raise bad(file, f"the type of the weight {name}", kind, QUANTIZED)
+    return 8 + length + max(ends, default=0)

@@ -8,7 +8,8 @@ from harness.contracts.adaptation import Control
 from harness.contracts.discover import methods, papers, tasks
 from harness.contracts.plan import Plan
 from harness.data.task import load_task
-from harness.plan.entry import make_plan, recheck
+from harness.plan.checkpoints import check_local
+from harness.plan.entry import make_plan, recheck_data
 from harness.plan.jobs import build_data
 
 
@@ -30,8 +31,10 @@ def check(options: Namespace) -> int:
     for name, paper in papers().items():
         print(f"paper {name}: {len(paper.tables)} tables, {len(paper.claims)} claims")
     plan = make_plan(options.configfile)
-    recheck(plan)
+    recheck_data(plan)
     read_data(plan)
+    for line in check_local(plan):  # now that the tasks' own texts stand
+        print(line)
     print(f"{options.configfile}: {sum(1 for _ in plan.cells())} cells; all is well")
     return 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.method import Kind
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 class Preparation(Strict):
     """Continued training of a backbone. Subclass it in `harness/prepare/`; fields are its options."""
+
+    pretrains: ClassVar[bool] = False  # whether it trains by the backbone's own objective, with the head of that
 
     @property
     def per_domain(self) -> bool:

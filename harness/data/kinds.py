@@ -19,6 +19,7 @@ from harness.data.words import letters_lost
 
 IGNORED = -100  # a label that the loss passes over
 LOST = 0.5  # the share of the references' letters above which a tokenizer is of another script
+SAMPLE = "Anna lives in Rome , where she moved in 2024 ."
 
 
 class TokenClassification(Task):
@@ -29,6 +30,7 @@ class TokenClassification(Task):
     inputs: ClassVar[tuple[str, ...]] = ("tokens",)
     lists: ClassVar[tuple[str, ...]] = ("tokens", "tags")
     scores: ClassVar[dict[str, Literal["max", "min"]]] = {"f1": "max", "precision": "max", "recall": "max"}
+    sample: ClassVar[Example] = {"tokens": SAMPLE.split(), "tags": ["O"] * len(SAMPLE.split())}
 
     def __init__(self, spec: TaskSpec, folder: Path) -> None:
         super().__init__(spec, folder)
@@ -38,10 +40,6 @@ class TokenClassification(Task):
     def labels(self) -> list[str]:
         """O, then B- and I- of each type."""
         return ["O", *(f"{side}-{name}" for name in self.types for side in "BI")]
-
-    @property
-    def label_count(self) -> int:
-        return len(self.labels)
 
     def text(self, example: Example) -> str:
         return " ".join(example["tokens"])
@@ -117,6 +115,7 @@ class CausalLM(Task):
     fields: ClassVar[tuple[str, ...]] = ("text",)
     inputs: ClassVar[tuple[str, ...]] = ("text",)
     scores: ClassVar[dict[str, Literal["max", "min"]]] = {"perplexity": "min"}
+    sample: ClassVar[Example] = {"text": SAMPLE}
 
     def text(self, example: Example) -> str:
         return str(example["text"])
@@ -161,6 +160,7 @@ class Summarization(Task):
     inputs: ClassVar[tuple[str, ...]] = ("document",)
     scores: ClassVar[dict[str, Literal["max", "min"]]] = dict.fromkeys(("rouge1", "rouge2", "rougeL", "bleu"), "max")
     options: ClassVar[tuple[str, ...]] = ("rouge", "bleu")
+    sample: ClassVar[Example] = {"document": SAMPLE, "summary": SAMPLE}
 
     def text(self, example: Example) -> str:
         return str(example["document"])

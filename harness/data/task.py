@@ -41,6 +41,7 @@ class Task:
     scores: ClassVar[dict[str, Literal["max", "min"]]]  # the metrics that can rank, and which way is better
     options: ClassVar[tuple[str, ...]] = ()  # the metrics that have options
     types: tuple[str, ...] = ()  # the entity types, in kinds that have them
+    sample: ClassVar[Example]  # an example to try a tokenizer and a model with, before there are data
 
     def __init__(self, spec: TaskSpec, folder: Path) -> None:
         self.spec = spec
@@ -104,8 +105,8 @@ class Task:
         """Raise UserError where a domain's test examples cannot be scored by the task's metric."""
 
     @property
-    def label_count(self) -> int | None:
-        """The size of the head that a model needs for the task; None where the model's own serves."""
+    def labels(self) -> list[str] | None:
+        """The labels that a model needs a head for, in the order of its rows; None where the model's own serves."""
         return None
 
     def encode(

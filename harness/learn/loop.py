@@ -13,6 +13,7 @@ from torch import Tensor
 
 from harness.backbone.backbone import Backbone, check_something_trains
 from harness.base.errors import Diverged
+from harness.base.seeds import derive
 from harness.contracts.method import Train
 from harness.learn.batches import Batch
 from harness.learn.flops import Flops
@@ -35,6 +36,7 @@ def train(
     watch: Callable[[int, float], None] | None = None,
     penalties: Sequence[Callable[[Backbone], Tensor | None]] = (),
     resume: Resume | None = None,
+    noise: int | None = None,
     flops: Flops | None = None,
     after_step: Sequence[Callable[[Backbone, int, int], None]] = (),
 ) -> Trained:
@@ -42,8 +44,11 @@ def train(
 
     `penalties` are added to the loss of the examples, where they give anything; `after_step` are called with
     the steps done and the steps in all, before the step's gradients go. With `resume`, a training that was stopped
-    goes on where its state was last kept; with `flops`, its operations are counted.
+    goes on where its state was last kept; what it draws, as dropout, then depends on `noise` and the step alone. With
+    `flops`, its operations are counted.
     """
+    if resume and noise is None:
+        raise ValueError("a training that may be stopped needs `noise`, or its draws depend on where it was")
     if settings.steps == 0:
         return Trained(None, 0)
     check_something_trains(backbone)
@@ -62,6 +67,8 @@ def train(
                 watch(0, 0.0)
     for step in range(begin, settings.steps):
         batch = next(batches)
+        if noise is not None:
+            torch.manual_seed(derive("noise", noise, step))
         read = int(batch["attention_mask"].sum())
         with flops.step(read) if flops else nullcontext():
             loss = _loss(backbone, batch, penalties)

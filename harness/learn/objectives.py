@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
+from harness.backbone.tokenizer import text_signs
+from harness.base.errors import bad
 from harness.data.kinds import IGNORED
 from harness.data.task import Features
 from harness.learn.batches import similar_lengths
@@ -20,24 +23,13 @@ SENTENCE_ENDS = [".", "!", "?"]
 
 def windows(texts: list[str], tokenizer: Any, max_length: int) -> list[list[int]]:
     """The texts' token ids with the tokenizer's own special tokens, long texts cut into several windows."""
-    before, after = _signs(tokenizer)
+    before, after = text_signs(tokenizer)
     room = max_length - len(before) - len(after)
     found = []
     for ids in tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]:
         for begin in range(0, len(ids), room):
             found.append([*before, *ids[begin : begin + room], *after])
     return found
-
-
-def _signs(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """The special tokens that stand before and after a text; start and end signs where there are none."""
-    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
-    whole = tokenizer("a")["input_ids"]
-    if whole == plain:
-        start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-        return [start], [tokenizer.eos_token_id]
-    place = whole.index(plain[0])
-    return whole[:place], whole[place + len(plain) :]
 
 
 def masked(ids: list[int], tokenizer: Any, rng: Random) -> Features:
@@ -126,6 +118,16 @@ OBJECTIVES: dict[str, Callable[[list[int], Any, Random], Features]] = {
     "gpt2": causal,
     "bart": denoised,
 }
+
+
+def check_signs(checkpoint: Path, architecture: str, tokenizer: Any) -> None:
+    """Raise UserError where a tokenizer lacks a sign that the architecture's objective puts into a text."""
+    if None in [sign for signs in text_signs(tokenizer) for sign in signs]:
+        mend = "continued pretraining puts it around a text; name one of the tokens in tokenizer_config.json"
+        raise bad(checkpoint, "the tokenizer's eos_token", None, mend)
+    if OBJECTIVES[architecture] is not causal and tokenizer.mask_token_id is None:
+        mend = "continued pretraining hides tokens behind it; name one of the tokens in tokenizer_config.json"
+        raise bad(checkpoint, "the tokenizer's mask_token", None, mend)
 
 
 def corrupted(

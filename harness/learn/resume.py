@@ -20,11 +20,10 @@ class Resume:
         self.last = time.monotonic()
 
     def found(self) -> dict[str, Any] | None:
-        """What an earlier process kept, with torch's random state put back; None where there is nothing."""
+        """What an earlier process kept; None where there is nothing."""
         if not self.path.is_file():
             return None
         state: dict[str, Any] = torch.load(self.path, weights_only=True)
-        torch.set_rng_state(state["random"])
         return state
 
     def keep(self, **state: Any) -> None:
@@ -32,7 +31,7 @@ class Resume:
         if time.monotonic() - self.last < self.seconds:
             return
         with whole_file(self.path) as beside:
-            torch.save({**state, "random": torch.get_rng_state()}, beside)
+            torch.save(state, beside)
         self.last = time.monotonic()
 
     def forget(self) -> None:

@@ -20,6 +20,7 @@ from harness.contracts.discover import tasks
 from harness.contracts.model import read_yaml, validate
 from harness.contracts.plan import Plan
 from harness.data.build import check_ahead
+from harness.plan.checkpoints import check_local
 from harness.plan.make import Planner
 
 DEFAULT = "config/default.yaml"
@@ -131,7 +132,13 @@ def release_locks() -> None:
 
 
 def recheck(plan: Plan) -> None:
-    """Refuse bad data files, budgets and overlaps before any job runs, as far as that can be seen."""
+    """Refuse bad data files, budgets, overlaps and checkpoints before any job runs, as far as that can be seen."""
+    recheck_data(plan)
+    check_local(plan)
+
+
+def recheck_data(plan: Plan) -> None:
+    """Refuse bad data files, budgets and overlaps, as far as that can be seen."""
     for job in plan.data:
         check_ahead(tasks()[job.task], job)
 

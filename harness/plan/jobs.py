@@ -23,6 +23,7 @@ from harness.contracts.preparation import Preparation
 from harness.data.build import build_domains, check_job, standing
 from harness.data.overlap import dropped
 from harness.data.task import load_task
+from harness.plan.checkpoints import check_backbone
 
 
 def build_data(plan: Plan, job: DataJob) -> None:
@@ -48,6 +49,9 @@ def build_backbone(plan: Plan, job: BackboneJob) -> None:
                     _pretrain(job)
                 elif source == "hub":
                     _fetch(plan, job)
+                if source != "pretrain":
+                    for line in check_backbone(plan, job):
+                        say(line)
     failed = read_failure(folder)
     lost = dropped(folder for folders in job.corpora.values() for folder in folders)
     note = {"name": job.name, "spec": job.spec, "dropped": lost, "cost": asdict(cost), "provenance": provenance()}
@@ -136,10 +140,9 @@ def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:
         with measured() as cost:
             preparation.prepare(workshop)
         note = {"cost": asdict(cost) | workshop.cost, "provenance": provenance()}
+        what = {"preparation": job.name, "options": job.options, "seed": part.seed, "drawn": sorted(workshop.drawn)}
         note["dropped"] = dropped(data.folders[domain] for domain in readable)
-        write_json(
-            beside / "prepared.json", note | {"preparation": job.name, "options": job.options, "seed": part.seed}
-        )
+        write_json(beside / "prepared.json", note | what)
     workshop.resume().forget()
 
 

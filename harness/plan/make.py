@@ -8,10 +8,9 @@ from typing import Any
 
 from harness import PROTOCOL
 from harness.backbone.anatomy import architecture_of, check_kind, positions_of
-from harness.backbone.weights import check_weights
+from harness.backbone.files import check_folder, read_files
 from harness.base.errors import UserError, bad
 from harness.base.fingerprint import fingerprint, hash_file
-from harness.base.paths import own_files
 from harness.contracts.adaptation import Adaptation, Control, sizes_of
 from harness.contracts.config import LocalBackbone, Pretrained, RunConfig, TaskRun
 from harness.contracts.discover import Method, methods, shared, tasks
@@ -167,8 +166,7 @@ class Planner:
             if not folder.is_dir():
                 mend = "no such folder exists; name a checkpoint directory"
                 raise bad(self.where, f"backbones.{name}.path", spec.path, mend)
-            architecture_of(folder)
-            check_weights(folder)
+            check_folder(folder)
             content["files"] = _checkpoint_print(folder)
         key = fingerprint(content)
         self.backbones[name] = BackboneJob(
@@ -351,5 +349,4 @@ def _wanted_share(method: Method, run: TaskRun, config: RunConfig) -> float | No
 
 def _checkpoint_print(folder: Path) -> str:
     """The hash of a checkpoint's files; weights by content, so that a replaced file is seen."""
-    files = [path for path in own_files(folder) if path.suffix in (".json", ".safetensors", ".bin", ".txt", ".model")]
-    return fingerprint([(path.name, hash_file(path)) for path in files])
+    return fingerprint([(path.name, hash_file(path)) for path in read_files(folder)])

@@ -16,6 +16,7 @@ class Dapt(Preparation):
     """Domain-adaptive pretraining (Gururangan et al., 2020): the target domain's unlabeled text."""
 
     split: ClassVar[str] = "unlabeled"
+    pretrains: ClassVar[bool] = True
 
     steps: int = Field(150, ge=1)
     batch_size: int = Field(32, ge=1)
@@ -28,11 +29,19 @@ class Dapt(Preparation):
     def prepare(self, workshop: Workshop) -> None:
         assert workshop.target is not None
         texts = [workshop.task.text(example) for example in workshop.examples(workshop.target, self.split)]
-        model, tokenizer = load_for_pretraining(workshop.backbone)
+        model, tokenizer, workshop.drawn = load_for_pretraining(workshop.backbone, workshop.init())
         settings = workshop.train_settings(self.steps, self.batch_size, self.lr)
         what = f"{workshop.name} {workshop.target} seed {workshop.seed}"
         done = continue_pretraining(
-            model, tokenizer, texts, settings, workshop.max_length, workshop.order(), what, workshop.resume()
+            model,
+            tokenizer,
+            texts,
+            settings,
+            workshop.max_length,
+            workshop.order(),
+            workshop.noise(),
+            what,
+            workshop.resume(),
         )
         workshop.save(model, tokenizer, done.tokens, done.flops)
 

@@ -55,7 +55,7 @@ class Fusion(Preparation):
         return [domain for domain, role in roles.items() if role == "meta_train"]
 
     def prepare(self, workshop: Workshop) -> None:
-        checkpoint = Checkpoint(workshop.backbone, workshop.task.kind, workshop.task.label_count)
+        checkpoint = workshop.checkpoint()
         flops, stages = Flops(), _Stages(workshop.resumed_from)
         for domain in workshop.readable[len(stages.finished) :]:
             backbone, done = self._adapter(workshop, checkpoint, domain, stages, flops)
@@ -83,7 +83,16 @@ class Fusion(Preparation):
         batches = (collate(row, checkpoint.tokenizer.pad_token_id, backbone.device) for row in rows)
         settings = workshop.train_settings(self.steps, self.batch_size, self.lr)
         with bar(self.steps, f"{workshop.name} {domain} seed {workshop.seed}") as progress:
-            return backbone, train(backbone, batches, settings, watcher(progress), resume=stages, flops=flops)
+            done = train(
+                backbone,
+                batches,
+                settings,
+                watcher(progress),
+                resume=stages,
+                noise=derive("noise", *axes),
+                flops=flops,
+            )
+        return backbone, done
 
 
 class _Stages(Resume):

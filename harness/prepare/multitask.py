@@ -7,7 +7,6 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.backbone.backbone import Backbone
-from harness.backbone.load import Checkpoint
 from harness.base.errors import bad
 from harness.base.progress import bar, watcher
 from harness.contracts.preparation import DomainPreparation
@@ -43,14 +42,22 @@ class Multitask(DomainPreparation):
         batches = (collate(row, tokenizer.pad_token_id, backbone.device) for row in rows)
         settings = workshop.train_settings(self.steps, self.batch_size, self.lr)
         with bar(self.steps, f"{workshop.name} seed {workshop.seed}") as progress:
-            done = train(backbone, batches, settings, watcher(progress), resume=workshop.resume(), flops=Flops())
+            done = train(
+                backbone,
+                batches,
+                settings,
+                watcher(progress),
+                resume=workshop.resume(),
+                noise=workshop.noise(),
+                flops=Flops(),
+            )
         without = backbone.head if self.head == "fresh" else ()
         workshop.save(backbone.model, tokenizer, done.tokens, done.flops, without)
         workshop.save_adaptation(backbone)
 
     def _backbone(self, workshop: Workshop) -> tuple[Backbone, Any]:
         if self.updates == "backbone":
-            checkpoint = Checkpoint(workshop.backbone, workshop.task.kind, workshop.task.label_count)
+            checkpoint = workshop.checkpoint()
             backbone, tokenizer = checkpoint.backbone(workshop.init()), checkpoint.tokenizer
         else:
             backbone, tokenizer = workshop.attached()

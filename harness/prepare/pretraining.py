@@ -14,7 +14,6 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     BartConfig,
     BertConfig,
-    GenerationConfig,
     GPT2Config,
     PreTrainedConfig,
     PreTrainedModel,
@@ -23,7 +22,8 @@ from transformers import (
 
 from harness.backbone.anatomy import anatomies, architecture_of
 from harness.backbone.backbone import Backbone, best_device
-from harness.backbone.load import forget_generation, load_tokenizer
+from harness.backbone.load import load_model
+from harness.backbone.tokenizer import load_tokenizer
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
 from harness.contracts.config import Pretrained
@@ -50,8 +50,9 @@ def pretrain(spec: Pretrained, texts: list[str], folder: Path, name: str, resume
     torch.manual_seed(derive("init", "backbone", spec.architecture, spec.seed))
     model = CLASSES[spec.architecture].from_config(_config(spec, tokenizer))
     settings = Train(steps=spec.steps, batch_size=spec.batch_size, lr=spec.lr, weight_decay=0.01)
-    order = generator("order", "backbone", spec.architecture, spec.seed)
-    trained = continue_pretraining(model, tokenizer, texts, settings, spec.max_length, order, name, resume)
+    axes = "backbone", spec.architecture, spec.seed
+    order, noise = generator("order", *axes), derive("noise", *axes)
+    trained = continue_pretraining(model, tokenizer, texts, settings, spec.max_length, order, noise, name, resume)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return trained
@@ -64,10 +65,11 @@ def continue_pretraining(
     settings: Train,
     max_length: int,
     order: Random,
+    noise: int,
     what: str,
     resume: Resume,
 ) -> Trained:
-    """Train all of `model` on `texts` by its architecture's own objective."""
+    """Train all of `model` on `texts` by its architecture's own objective; `noise` is the seed of its dropout."""
     architecture = model.config.model_type
     anatomy = anatomies()[architecture]
     backbone = Backbone(model.to(best_device()), anatomy, anatomy.kinds[0], frozenset())
@@ -75,17 +77,16 @@ def continue_pretraining(
     rows = corrupted(windows(texts, tokenizer, max_length), architecture, tokenizer, settings.batch_size, order)
     batches = (collate(features, tokenizer.pad_token_id, backbone.device) for features in rows)
     with bar(settings.steps, what) as progress:
-        return train(backbone, batches, settings, watcher(progress), resume=resume, flops=Flops())
+        return train(backbone, batches, settings, watcher(progress), resume=resume, noise=noise, flops=Flops())
 
 
-def load_for_pretraining(checkpoint: Path) -> tuple[PreTrainedModel, Any]:
-    """A checkpoint with the head of its pretraining objective, and its tokenizer."""
-    architecture = architecture_of(checkpoint)
-    model = CLASSES[architecture].from_pretrained(
-        checkpoint, local_files_only=True, generation_config=GenerationConfig()
-    )
-    forget_generation(model)
-    return model, load_tokenizer(checkpoint)
+def load_for_pretraining(checkpoint: Path, seed: int) -> tuple[PreTrainedModel, Any, frozenset[str]]:
+    """A checkpoint with the head of its pretraining objective, its tokenizer, and what of the head it lacks.
+
+    What it lacks, as a checkpoint of the body alone does, is drawn from `seed`.
+    """
+    model, fresh = load_model(CLASSES[architecture_of(checkpoint)], checkpoint, seed)
+    return model, load_tokenizer(checkpoint), fresh
 
 
 def train_tokenizer(texts: list[str], spec: Pretrained) -> PreTrainedTokenizerFast:

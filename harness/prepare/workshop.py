@@ -28,7 +28,8 @@ class Workshop:
     """Given to `Preparation.prepare`. `target` is the target domain where the preparation is per domain.
 
     `readable` are the domains that the preparation may read, and `adaptations` the method's where the
-    preparation uses them, resized to train the share `match_parameters` where it is set.
+    preparation uses them, resized to train the share `match_parameters` where it is set. `drawn` are the parameters
+    that the backbone's checkpoint lacks, which begin as `init` draws them.
     """
 
     task: Task
@@ -46,6 +47,7 @@ class Workshop:
     adaptations: Sequence[Adaptation] = ()
     match_parameters: float | None = None
     cost: dict[str, Any] = field(default_factory=dict)
+    drawn: frozenset[str] = frozenset()
 
     def examples(self, domain: str, split: str) -> list[Example]:
         """A split of a domain. The test split is for scoring and is refused, and so is a domain kept back."""
@@ -67,13 +69,23 @@ class Workshop:
         """The seed of new parameters."""
         return derive("init", self.name, self.seed)
 
+    def noise(self) -> int:
+        """The seed of what training draws, as dropout."""
+        return derive("noise", self.name, self.target or "all", self.seed)
+
     def train_settings(self, steps: int, batch_size: int, lr: float) -> Train:
         """A preparation's training: AdamW with linear decay."""
         return Train(steps=steps, batch_size=batch_size, lr=lr, weight_decay=0.01)
 
+    def checkpoint(self) -> Checkpoint:
+        """The backbone's checkpoint, read for the task."""
+        read = Checkpoint(self.backbone, self.task.kind, self.task.labels)
+        self.drawn = read.fresh
+        return read
+
     def attached(self, random_start: bool = False) -> tuple[Backbone, Any]:
         """The backbone with the method's adaptations, and its tokenizer; with random weights if asked for."""
-        checkpoint = Checkpoint(self.backbone, self.task.kind, self.task.label_count)
+        checkpoint = self.checkpoint()
         if random_start:
             torch.manual_seed(self.init())
             drawn = CLASSES[self.task.kind].from_config(checkpoint.model.config)

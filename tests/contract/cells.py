@@ -112,9 +112,10 @@ def task_of(kind: Kind) -> tuple[Task, str, Splits]:
     raise LookupError(f"no task of kind {kind} has an embedded source")
 
 
-def labels_of(kind: Kind) -> int | None:
-    """The size of the head that the kind's task needs."""
-    return task_of(kind)[0].label_count
+def labels_of(kind: Kind) -> tuple[str, ...] | None:
+    """The labels of the head that the kind's task needs."""
+    labels = task_of(kind)[0].labels
+    return None if labels is None else tuple(labels)
 
 
 def seen_examples(kind: Kind, budget: int, seed: int) -> list[str]:

@@ -390,7 +390,7 @@ def test_domains_that_are_kept_back_are_not_read(checkpoint_folder: Folder, tmp_
 def test_an_adaptation_of_another_shape_is_refused(checkpoint_folder: Folder, tmp_path: Path) -> None:
     prepared(tmp_path, "bert", checkpoint_folder("bert"), meta())
     adaptation: Adaptation = Adapter(bottleneck=5)
-    backbone = Checkpoint(tmp_path / "saved", "token-classification", 7).backbone(0)
+    backbone = Checkpoint(tmp_path / "saved", "token-classification", labels_of("token-classification")).backbone(0)
     attach(backbone, [adaptation], 0)
     with pytest.raises(Exception, match="another adaptation"):
         load_start(backbone, tmp_path / "saved")

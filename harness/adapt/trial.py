@@ -1,0 +1,80 @@
+"""A checkpoint tried as cells and preparations will use it, so that what it lacks is told once and before them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel
+
+from harness.backbone.anatomy import positions_of
+from harness.backbone.files import check_folder
+from harness.backbone.fit import check_fit, check_ids, check_known
+from harness.backbone.load import Checkpoint
+from harness.backbone.weights import AGAIN
+from harness.base.errors import bad, reason
+from harness.data.task import Features, Task
+from harness.learn.batches import collate
+from harness.learn.objectives import check_signs
+from harness.prepare.pretraining import load_for_pretraining
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a run does with a checkpoint: for which task, and whether a preparation pretrains it further.
+
+    `texts` are some of the task's own, where its data stand already.
+    """
+
+    task: Task
+    max_length: int
+    target_length: int
+    pretrains: bool
+    texts: list[str] = field(default_factory=list)
+
+
+def try_checkpoint(folder: Path, use: Use) -> list[str]:
+    """What to know of a checkpoint, a line each; raises UserError at the first fault that a cell would meet."""
+    architecture = check_folder(folder)
+    room = positions_of(folder)
+    if room is not None and max(use.max_length, use.target_length) > room:
+        longest, mend = max(use.max_length, use.target_length), f"lower max_length of {use.task.spec.label}"
+        raise bad(folder, "the number of tokens that it reads", room, f"{longest} are asked for; {mend}")
+    read = Checkpoint(folder, use.task.kind, use.task.labels)
+    _check_finite(folder, read.model)
+    check_fit(folder, read.tokenizer, read.model, use.task.kind)
+    check_known(folder, read.tokenizer, use.texts, use.task.folder.name)
+    encoded = use.task.encode([use.task.sample], read.tokenizer, use.max_length, use.target_length)
+    _check_runs(folder, read.model, encoded[0], read.tokenizer.pad_token_id)
+    shown = " ".join(read.tokenizer.convert_ids_to_tokens(encoded[0][0]["input_ids"]))
+    lines = [f"{architecture}, reads {shown}"]
+    if read.fresh:
+        lines.append(f"new, from each cell's seed: {', '.join(sorted(read.fresh))}")
+    if use.pretrains:
+        model, tokenizer, drawn = load_for_pretraining(folder, 0)
+        _check_finite(folder, model)
+        check_signs(folder, architecture, tokenizer)
+        check_ids(folder, tokenizer, model)
+        if drawn:
+            lines.append(f"new, from each seed, where it is pretrained further: {', '.join(sorted(drawn))}")
+    return lines
+
+
+@torch.no_grad()
+def _check_runs(folder: Path, model: PreTrainedModel, rows: list[Features], pad: int) -> None:
+    """Raise UserError unless the model gives numbers for one example, at the CPU."""
+    try:
+        logits = model.eval()(**collate(rows, pad)).logits
+    except Exception as error:  # what a model raises depends on what is odd about it
+        mend = f"it cannot read the text of a task ({reason(error)}); {AGAIN}"
+        raise bad(folder, "the model", type(model).__name__, mend) from None
+    if not torch.isfinite(logits).all():
+        raise bad(folder, "the output", "NaN or infinity", f"the model reads a text and gives no number; {AGAIN}")
+
+
+def _check_finite(folder: Path, model: PreTrainedModel) -> None:
+    """Raise UserError where a weight is no number."""
+    for name, value in model.named_parameters():
+        if not torch.isfinite(value).all():
+            raise bad(folder, f"the weight {name}", "NaN or infinity", AGAIN)
