@@ -8,7 +8,7 @@ import sys
 
 from harness.plan.entry import Inputs, leave_refused, open_run
 
-PLAN = open_run(config, workflow.configfiles)
+PLAN = open_run(workflow.config_settings.config_args, workflow.configfiles)
 INPUTS = Inputs(PLAN)
 OUT = PLAN.output
 JOB = f"OMP_NUM_THREADS={{threads}} exec {sys.executable} -m harness.cli.job {{rule}} {PLAN.path}"

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from harness.base.errors import bad, reason
+from harness.base.lines import Where
 from harness.contracts.method import Kind
 
 DenseRole = Literal["query", "key", "value", "output", "up", "down"]
@@ -88,7 +89,7 @@ def positions_of(checkpoint: Path) -> int | None:
     return int(content[anatomy.positions]) - anatomy.unused_positions if anatomy.positions in content else None
 
 
-def check_kind(where: Path | str, architecture: str, kind: Kind) -> None:
+def check_kind(where: Where, architecture: str, kind: Kind) -> None:
     """Raise UserError where an architecture cannot do a kind of task."""
     if kind not in anatomies()[architecture].kinds:
         able = [name for name, anatomy in anatomies().items() if kind in anatomy.kinds]

@@ -6,14 +6,15 @@ import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness.base.errors import UserError, bad
+from harness.base.errors import UserError
 from harness.base.files import write_text
-from harness.contracts.config import RunConfig, read_keys
+from harness.contracts.config import RunConfig, read_config
 from harness.contracts.discover import tasks
-from harness.contracts.model import read_yaml, validate
+from harness.contracts.model import validate
 from harness.contracts.plan import Plan
 from harness.data.build import check_ahead
 from harness.plan.make import Planner
@@ -27,20 +28,18 @@ def make_plan(
     where: str = DEFAULT, changes: dict[str, Any] | None = None, only: dict[str, list[Any]] | None = None
 ) -> Plan:
     """The plan of a configuration file; `changes` replace its keys, `only` keeps some of its cells."""
-    # Snakemake hands over the file's own keys; what `extends` names is read here.
-    content = read_keys(Path(where)) | {key: value for key, value in (changes or {}).items() if key != "extends"}
-    return Planner(validate(RunConfig, content, where), where, only).plan()
+    content, places = read_config([Path(where)])
+    return Planner(validate(RunConfig, content | (changes or {}), places), places, only).plan()
 
 
-def open_run(config: dict[str, Any], files: list[Any]) -> Plan:
-    """The plan for a Snakemake run, saved and locked; a mistake ends the run with one sentence."""
+def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
+    """The plan for a Snakemake run, saved and locked; a mistake ends the run with one sentence.
+
+    `changes` are the words after `--config`, `files` those after `--configfile`.
+    """
     try:
-        for file in files[:-1]:
-            keys = read_yaml(Path(file))  # Snakemake has merged them, and would keep the last of two equal keys
-            if "extends" in keys:
-                raise bad(file, "extends", keys["extends"], "only the last configuration file may extend another")
-        where = str(files[-1]) if files else DEFAULT
-        plan = make_plan(where, config)
+        content, places = read_config([Path(file) for file in files] or [Path(DEFAULT)], changes)
+        plan = Planner(validate(RunConfig, content, places), places).plan()
         take_lock(plan)
         _refusal(plan).unlink(missing_ok=True)
         recheck(plan)

@@ -10,8 +10,9 @@ from harness.backbone.anatomy import architecture_of, check_kind, positions_of
 from harness.backbone.weights import check_weights
 from harness.base.errors import bad
 from harness.base.fingerprint import fingerprint, hash_file
+from harness.base.lines import Layers, Where
 from harness.contracts.adaptation import Control, sizes_of
-from harness.contracts.config import LocalBackbone, Pretrained, RunConfig, TaskRun
+from harness.contracts.config import LocalBackbone, Pretrained, RunConfig, TaskRun, merged
 from harness.contracts.discover import Method, methods, shared, tasks
 from harness.contracts.method import Train
 from harness.contracts.model import one_of, validate
@@ -26,7 +27,7 @@ from harness.score.version import scoring_code
 class Planner:
     """Makes the plan of one configuration."""
 
-    def __init__(self, config: RunConfig, where: str, only: dict[str, list[Any]] | None = None) -> None:
+    def __init__(self, config: RunConfig, where: Layers, only: dict[str, list[Any]] | None = None) -> None:
         self.config = config
         self.where = where
         self.only = only or {}
@@ -120,7 +121,7 @@ class Planner:
     def _plan_data(self, task: str, run: TaskRun) -> None:
         found = self.tasks[task]
         _, roles = self._source(task, run)
-        where = self.where if run.domains else found.folder / "task.yaml"
+        where: Where = self.where if run.domains else found.folder / "task.yaml"
         field = f"tasks.{task}.domains" if run.domains else f"sources.{run.source}.domains"
         for domain in roles:
             check_domain(where, field, found, run.source, domain)
@@ -144,7 +145,7 @@ class Planner:
             budgets=budgets,
             overlap_allowed=allowed,
             done=str(self.output / "data" / task / f"{fingerprint(content)[:SHORT]}.json"),
-            where=self.where,
+            where=self.where.of(f"tasks.{task}"),
         )
 
     def _plan_backbone(self, name: str) -> None:
@@ -306,7 +307,7 @@ class Planner:
         return self.prepares.setdefault(done, job)
 
 
-def _train_settings(method: Method, task: str, run: TaskRun, where: str) -> Train:
+def _train_settings(method: Method, task: str, run: TaskRun, where: Layers) -> Train:
     """The method's training, then what was tuned for the task, then what the configuration says."""
     settings = method.spec.train.model_dump()
     if task in method.tuned:
@@ -315,15 +316,6 @@ def _train_settings(method: Method, task: str, run: TaskRun, where: str) -> Trai
     if method.spec.control and settings["steps"] == 0:
         return validate(Train, settings, method.folder / "method.yaml", "train")
     return validate(Train, settings | run.train, where, f"tasks.{task}.train")
-
-
-def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with changes, which reach into its mappings."""
-    both = {
-        name: merged(base[name], change) if isinstance(change, dict) and isinstance(base.get(name), dict) else change
-        for name, change in changes.items()
-    }
-    return base | both
 
 
 def _wanted_share(method: Method, run: TaskRun, config: RunConfig) -> float | None:
