@@ -6,14 +6,17 @@ CORES ?= all
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 export PYTHONHASHSEED := 0
+# Where neither these nor the system name a home and a user, as in some containers, Snakemake ends with an error.
+export HOME ?= /dev/null
+export LOGNAME ?= nobody
 
 .PHONY: reproduce smoke test lint bench environment
 
 reproduce: environment
-	$(BIN)/snakemake --cores $(CORES)
+	$(BIN)/python -m snakemake --cores $(CORES)
 
 smoke: environment
-	$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
+	$(BIN)/python -m snakemake --cores $(CORES) --configfile config/smoke.yaml
 
 test: environment
 	$(BIN)/python -m pytest -n 2
@@ -33,7 +36,7 @@ environment: $(VENV)/made
 
 # A first run installs minutes' worth of packages; the mark is written last, so a broken install is made again.
 $(VENV)/made: constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "headstart: Python 3.11 or newer is needed; set PYTHON to one")'
-	$(PYTHON) -m venv $(VENV)
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "headstart: Python 3.11 or newer is needed; set PYTHON to one")'
+	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@

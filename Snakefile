@@ -4,14 +4,12 @@ A file's name holds the fingerprint of what it is made from, so what stands is n
 changed has a new name. The plan (harness/plan/) knows every name; there is no logic here.
 """
 
-import sys
-
-from harness.plan.entry import Inputs, leave_refused, open_run
+from harness.plan.entry import Inputs, job_command, leave_refused, open_run
 
 PLAN = open_run(workflow.config_settings.config_args, workflow.configfiles)
 INPUTS = Inputs(PLAN)
 OUT = PLAN.output
-JOB = f"OMP_NUM_THREADS={{threads}} exec {sys.executable} -m harness.cli.job {{rule}} {PLAN.path}"
+JOB = job_command(PLAN)
 
 
 onerror:
@@ -34,14 +32,14 @@ rule all:
 rule data:
     output: f"{OUT}/data/{{task}}/{{key}}.json"
     log: f"{OUT}/logs/data/{{task}}-{{key}}.log"
-    shell: JOB + " {output} 2> {log}"
+    shell: JOB + " {output:q} 2> {log:q}"
 
 rule backbone:
     input: INPUTS.data
     output: f"{OUT}/backbones/{{name}}-{{key}}/backbone.json"
     log: f"{OUT}/logs/backbone/{{name}}-{{key}}.log"
     priority: 2
-    shell: JOB + " {output} 2> {log}"
+    shell: JOB + " {output:q} 2> {log:q}"
 
 rule prepare:
     input: INPUTS.prepare
@@ -49,44 +47,44 @@ rule prepare:
     log: f"{OUT}/logs/prepare/{{task}}-{{name}}-{{key}}.log"
     priority: 1
     resources: gpu=1
-    shell: JOB + " {output} 2> {log}"
+    shell: JOB + " {output:q} 2> {log:q}"
 
 rule adapt:
     input: INPUTS.adapt
     output: f"{OUT}/blocks/{{task}}/{{method}}-{{key}}.json"
     log: f"{OUT}/logs/adapt/{{task}}-{{method}}-{{key}}.log"
     resources: gpu=1
-    shell: JOB + " {output} 2> {log}"
+    shell: JOB + " {output:q} 2> {log:q}"
 
 rule score:
     input: INPUTS.score
     output: f"{OUT}/scores/{{task}}-{{key}}.json"
     log: f"{OUT}/logs/score/{{task}}-{{key}}.log"
-    shell: JOB + " {wildcards.task} 2> {log}"
+    shell: JOB + " {wildcards.task:q} 2> {log:q}"
 
 rule collect:
     input: INPUTS.collect()
     output: f"{OUT}/records.parquet"
     log: f"{OUT}/logs/collect.log"
-    shell: JOB + " 2> {log}"
+    shell: JOB + " 2> {log:q}"
 
 rule tables:
     input: rules.collect.output
     output: TABLES
     log: f"{OUT}/logs/tables.log"
-    shell: JOB + " 2> {log}"
+    shell: JOB + " 2> {log:q}"
 
 rule leaderboard:
     input: rules.collect.output
     output: BOARDS
     log: f"{OUT}/logs/leaderboard.log"
-    shell: JOB + " 2> {log}"
+    shell: JOB + " 2> {log:q}"
 
 rule figures:
     input: rules.collect.output
     output: FIGURES
     log: f"{OUT}/logs/figures.log"
-    shell: JOB + " 2> {log}"
+    shell: JOB + " 2> {log:q}"
 
 rule outcome:
     input: rules.collect.output, TABLES, BOARDS, FIGURES

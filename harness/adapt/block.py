@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import signal
-import sys
 import time
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from harness.adapt.bench import Bench, run_control
+from harness.adapt.failure import Failure, failure_of, read_failure
+from harness.adapt.limits import limits
 from harness.adapt.record import Status, read_record, write_done, write_failed
-from harness.base.errors import Diverged, Unsupported, UserError
+from harness.base.errors import UserError
 from harness.base.files import write_json
 from harness.base.progress import say
+from harness.base.threads import threads
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.discover import methods, tasks
 from harness.contracts.method import Train
 from harness.contracts.plan import Block, Cell, Plan
 from harness.data.task import load_task
-
-
-class CellTimeout(Exception):
-    """The cell took longer than the configuration allows."""
 
 
 def run_block(plan: Plan, block: Block) -> int:
@@ -77,11 +68,14 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         "backbone": block.backbone,
         "train": block.train,
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
-        "threads": int(os.environ.get("OMP_NUM_THREADS", 0)) or None,
+        "threads": threads(),
     }
     folder = Path(cell.folder)
+    if failure := _failed_before(plan, block, cell):
+        write_failed(folder, identity | {"failed_in": failure.what}, failure.status, failure.error)
+        return failure.status
     try:
-        with _limits(plan.cell_minutes, plan.memory_gib):
+        with limits(plan.cell_minutes, plan.memory_gib):
             predictions, costs = _compute(bench, cell)
         test = bench.split(cell.domain, "test")
         if len(predictions) != len(test):
@@ -90,10 +84,16 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         write_done(folder, identity, rows, costs)
         return "done"
     except Exception as error:  # a method may raise anything; the other cells go on
-        status = _status(error)
-        write_failed(folder, identity, status, traceback.format_exc())
-        say(f"{cell.name}: {type(error).__name__}: {error}")
-        return status
+        failure = failure_of(cell.name, error)
+        write_failed(folder, identity, failure.status, failure.error)
+        return failure.status
+
+
+def _failed_before(plan: Plan, block: Block, cell: Cell) -> Failure | None:
+    """Why the checkpoint that the cell begins from could not be made; None where it was, or a control needs none."""
+    if cell.checkpoint is None:
+        return None
+    return read_failure(Path(cell.checkpoint if block.prepare_done else plan.backbone(block.backbone).folder))
 
 
 def _compute(bench: Bench, cell: Cell) -> tuple[list[Any], dict[str, Any]]:
@@ -102,43 +102,3 @@ def _compute(bench: Bench, cell: Cell) -> tuple[list[Any], dict[str, Any]]:
     from harness.adapt.cell import run_cell  # seconds to import, which controls do without
 
     return run_cell(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)
-
-
-def _status(error: Exception) -> Status:
-    if isinstance(error, Diverged):
-        return "diverged"
-    if isinstance(error, Unsupported):
-        return "unsupported"
-    if isinstance(error, CellTimeout):
-        return "timeout"
-    # On the CPU torch raises a plain RuntimeError; on a GPU torch.OutOfMemoryError, a RuntimeError too.
-    refused = isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))
-    if isinstance(error, MemoryError) or refused:
-        return "out_of_memory"
-    if isinstance(error, UserError):
-        raise error  # a mistake in what the run is made of: every cell would fail for it
-    return "error"
-
-
-@contextmanager
-def _limits(minutes: float | None, gib: float | None) -> Iterator[None]:
-    """Turn too long into CellTimeout and too much memory into a refused allocation."""
-
-    def ring(_: int, __: FrameType | None) -> None:
-        raise CellTimeout(f"the cell took longer than {minutes} minutes")
-
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        # Without a limit the kernel would kill the whole block for one greedy cell.
-        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        limit = machine if gib is None else int(gib * 2**30)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
-    if minutes is not None:
-        signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, minutes * 60)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        resource.setrlimit(resource.RLIMIT_DATA, before)

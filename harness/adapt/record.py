@@ -22,7 +22,7 @@ def write_done(folder: Path, identity: dict[str, Any], rows: list[dict[str, Any]
 
 def write_failed(folder: Path, identity: dict[str, Any], status: Status, error: str) -> None:
     """Write a failed cell: a status and the end of the error, and no score."""
-    end = {"status": status, "error": error[-2000:], "costs": {}, "provenance": provenance()}
+    end = {"status": status, "error": error, "costs": {}, "provenance": provenance()}
     write_json(folder / RECORD, identity | end)
 
 

@@ -15,8 +15,10 @@ def end_with_parent(last: Callable[[], object] | None = None) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
-        if last:
-            last()
-        os._exit(1)
+        try:
+            if last:
+                last()
+        finally:  # whatever befalls the last words, as a folder that is gone
+            os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -38,8 +38,8 @@ def main() -> int:
 
 def connected(address: str) -> socket.socket | None:
     """A connection to the server, None where it does not answer."""
-    server = socket.socket(socket.AF_UNIX)
     try:
+        server = socket.socket(socket.AF_UNIX)
         server.connect(address)
     except OSError:
         return None

@@ -11,10 +11,11 @@ from typing import Any
 from harness.adapt.record import PREDICTIONS, read_record
 from harness.base.errors import UserError
 from harness.base.files import read_lines
+from harness.cli.columns import aligned
 from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers
 from harness.contracts.plan import Cell, Plan
-from harness.plan.entry import make_plan
+from harness.plan.entry import at_work, make_plan
 
 
 def show_list(options: Namespace) -> int:
@@ -22,17 +23,17 @@ def show_list(options: Namespace) -> int:
     rows: dict[str, dict[str, Any]]
     if options.what == "methods":
         rows = {name: method.spec.model_dump() | {"leaks": method.leaks} for name, method in methods().items()}
-        lines = [f"{name:<16}{row['label']}: {row['summary']}{_mark(row['leaks'])}" for name, row in rows.items()]
+        lines = [(name, row["label"], row["summary"] + _mark(row["leaks"])) for name, row in rows.items()]
     elif options.what == "tasks":
         rows = {name: task.spec.model_dump() for name, task in tasks().items()}
-        lines = [f"{name:<16}{row['label']}: {row['summary']}" for name, row in rows.items()]
+        lines = [(name, row["label"], row["summary"]) for name, row in rows.items()]
     else:
         rows = {name: paper.model_dump() for name, paper in papers().items()}
         lines = [
-            f"{name:<20}{row['title']} ({len(row['tables'])} tables, {len(row['claims'])} claims)"
+            (name, row["title"], f"{len(row['tables'])} tables, {len(row['claims'])} claims")
             for name, row in rows.items()
         ]
-    print(json.dumps(rows, indent=2) if options.json else "\n".join(lines))
+    print(json.dumps(rows, indent=2) if options.json else "\n".join(aligned(lines)))
     return 0
 
 
@@ -44,6 +45,7 @@ def show_status(options: Namespace) -> int:
     """Print a line a block, then every failed cell with the last line of its error."""
     plan = make_plan(options.configfile)
     total: Counter[str] = Counter()
+    lines: list[tuple[str, str, str]] = []
     failed: list[tuple[Cell, dict[str, Any]]] = []
     for block in plan.blocks:
         counts: Counter[str] = Counter()
@@ -55,29 +57,25 @@ def show_status(options: Namespace) -> int:
                 failed.append((cell, record))
         total += counts
         told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-        print(f"{block.task:<14}{block.method:<20}{told}")
+        lines.append((block.task, block.method, told))
+    print("\n".join(aligned(lines)))
     for cell, record in failed:
-        last = (record.get("error") or "").strip().splitlines()[-1:]
-        print(f"{record['status']}: {cell.name}: {''.join(last)}")
+        print(": ".join([record["status"], cell.name, *_reason(record)]))
     print(", ".join(f"{count} {status}" for status, count in sorted(total.items())))
     return 0
+
+
+def _reason(record: dict[str, Any]) -> list[str]:
+    """What failed, where that was before the cell, and the last line of its error."""
+    before = [record["failed_in"]] if "failed_in" in record else []
+    return [*before, *(record.get("error") or "").strip().splitlines()[-1:]]
 
 
 def _absent(plan: Plan, done: str) -> str:
     """`running` where a run is at work on the block that this cell belongs to, else `missing`."""
     log = Path(plan.output) / "logs" / "adapt" / Path(done).parent.name
     file = log.with_name(f"{log.name}-{Path(done).stem}.log")
-    return "running" if file.is_file() and not Path(done).is_file() and _at_work(plan) else "missing"
-
-
-def _at_work(plan: Plan) -> bool:
-    from harness.plan.entry import take_lock
-
-    try:
-        take_lock(plan)
-    except UserError:
-        return True
-    return False
+    return "running" if file.is_file() and not Path(done).is_file() and at_work(plan) else "missing"
 
 
 def show_predictions(options: Namespace) -> int:

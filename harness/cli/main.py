@@ -6,8 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from harness.base.errors import UserError
+from harness.base.paths import settle_home
+from harness.base.threads import THREADS, threads
 from harness.cli import check, compare, look, make, new, run, tune
 from harness.plan.entry import DEFAULT
 
@@ -43,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     status = command("status", look.show_status, "count done, failed and missing cells")
     _config(status)
 
-    again = command("retry", run.retry, "forget failed cells and run again")
+    again = command("retry", run.retry, "forget what failed and run again")
     _config(again)
     again.add_argument("--status", nargs="+", metavar="STATUS", help="only cells that ended so (error, timeout, ...)")
     again.add_argument("--cores", default="all", help="cores for Snakemake")
@@ -82,16 +85,32 @@ def _cells(parser: argparse.ArgumentParser) -> None:
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake is one sentence and exit code 2."""
     # As many threads as a job of the DAG has, so that a cell computed here has the same digits.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if threads() is None:
+        os.environ[THREADS] = "1"
+    settle_home()
+    _show_every_letter()
     options = parser().parse_args(words)
     try:
-        return int(options.does(options) or 0)
+        status = int(options.does(options) or 0)
+        sys.stdout.flush()
+        return status
     except UserError as error:
         print(f"headstart: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("headstart: stopped; what was finished is kept", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # The reader has seen enough, as `| head` has. What is still in the buffer must not be tried again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as if ended by SIGPIPE
+
+
+def _show_every_letter() -> None:
+    """Let a letter that the terminal's encoding lacks appear as `?` rather than end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

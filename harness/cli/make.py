@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from harness.adapt.record import read_record
+from harness.cli.columns import aligned
 from harness.contracts.plan import Block, Plan
 from harness.plan.entry import make_plan
+from harness.plan.jobs import settled
 from harness.record.collect import records_file
 
 # Seconds on one core, measured on the embedded default; a run's own records replace them.
@@ -26,25 +29,26 @@ def show_plan(options: Namespace) -> int:
     plan = make_plan(options.configfile)
     left = defaultdict[str, float](float)
     measured = measured_seconds(plan)
-    print(f"{'job':<12}{'task':<14}{'what':<22}{'cells':>7}{'to do':>7}{'minutes':>9}")
+    rows: list[Sequence[str]] = [("job", "task", "what", "cells", "to do", "minutes", "")]
     for job in plan.data:
-        _row("data", job.task, job.source, len(job.folders), int(not Path(job.done).is_file()), 0.0)
+        rows.append(_row("data", job.task, job.source, len(job.folders), int(not Path(job.done).is_file()), 0.0))
     for backbone in plan.backbones:
         missing = int(not Path(backbone.done).is_file())
         seconds = missing * (BACKBONE_SECONDS if backbone.spec["source"] == "pretrain" else 0.0)
         left["backbone"] += seconds
-        _row("backbone", "", backbone.name, 1, missing, seconds)
+        rows.append(_row("backbone", "", backbone.name, 1, missing, seconds))
     for prepare in plan.prepares:
-        missing = sum(not (Path(part.folder) / "prepared.json").is_file() for part in prepare.parts)
+        missing = sum(not settled(part) for part in prepare.parts)
         seconds = missing * PREPARED_SECONDS
         left["prepare"] += seconds
-        _row("prepare", prepare.task, prepare.name, len(prepare.parts), missing, seconds)
+        rows.append(_row("prepare", prepare.task, prepare.name, len(prepare.parts), missing, seconds))
     for block in plan.blocks:
         missing = sum(read_record(Path(cell.folder), cell.fingerprint) is None for cell in block.cells)
         fallback = CELL_SECONDS[plan.tasks[block.task].kind] if block.cells[0].checkpoint else CONTROL_SECONDS
         seconds = missing * measured.get((block.task, block.method), fallback) + IMPORT_SECONDS * bool(missing)
         left["adapt"] += seconds
-        _row("adapt", block.task, block.method, len(block.cells), missing, seconds, _share(block))
+        rows.append(_row("adapt", block.task, block.method, len(block.cells), missing, seconds, _share(block)))
+    print("\n".join(aligned(rows, right=(3, 4, 5))))
     cells = sum(1 for _ in plan.cells())
     minutes = sum(left.values()) / 60
     print(f"\n{cells} cells; about {minutes:.0f} minutes on one core, {minutes / 2:.0f} on two")
@@ -76,5 +80,5 @@ def _share(block: Block) -> str:
     return f"{' and '.join(block.sized_by)} for {100 * block.match_parameters:g}% trained"
 
 
-def _row(rule: str, task: str, what: str, cells: int, missing: int, seconds: float, more: str = "") -> None:
-    print(f"{rule:<12}{task:<14}{what:<22}{cells:>7}{missing:>7}{seconds / 60:>9.1f}  {more}".rstrip())
+def _row(rule: str, task: str, what: str, cells: int, missing: int, seconds: float, more: str = "") -> tuple[str, ...]:
+    return rule, task, what, str(cells), str(missing), f"{seconds / 60:.1f}", more

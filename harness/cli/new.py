@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from harness.base.errors import UserError, bad
-from harness.contracts.discover import project_root
+from harness.base.paths import own_files, project_root
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -20,7 +20,7 @@ def new(options: Namespace) -> int:
     if folder.exists():
         raise UserError(f"{folder}: this folder exists already; choose another name")
     template = TEMPLATES / options.what
-    for file in sorted(path for path in template.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+    for file in own_files(template, deep=True):
         place = folder / file.relative_to(template)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(file.read_text(encoding="utf-8").replace("NAME", options.name), encoding="utf-8")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from argparse import Namespace
+from collections.abc import Collection
 from pathlib import Path
 
+from harness.adapt.failure import forget_failure, read_failure
 from harness.adapt.record import FAILURES, SCORES, forget, read_record
 from harness.base.errors import UserError, bad
 from harness.base.files import read_json
@@ -63,7 +65,7 @@ def make_inputs(plan: Plan) -> None:
 
 
 def retry(options: Namespace) -> int:
-    """Forget failed cells, so that they are computed again, and run Snakemake."""
+    """Forget failed cells, and what failed before them, so that they are computed again, and run Snakemake."""
     wanted = options.status or list(FAILURES)
     unknown = sorted(set(wanted) - set(FAILURES))
     if unknown:
@@ -82,9 +84,26 @@ def retry(options: Namespace) -> int:
         if failed:
             Path(block.done).unlink(missing_ok=True)
         count += len(failed)
-    print(f"{count} cells will run again")
-    if not count:
+    before = forget_inputs(plan, wanted)
+    print(f"{count} cells will run again" + (f", and {before} checkpoints that failed before them" if before else ""))
+    if not count + before:
         return 0
     release_locks()
+    sys.stdout.flush()  # Snakemake writes to the same place
     command = [sys.executable, "-m", "snakemake", "--cores", options.cores, "--configfile", options.configfile]
     return subprocess.call(command)
+
+
+def forget_inputs(plan: Plan, wanted: Collection[str]) -> int:
+    """Forget the backbones and preparations that failed with a status `wanted`, and their jobs' marks; how many."""
+    count = 0
+    jobs = [(job.done, [job.folder]) for job in plan.backbones]
+    jobs += [(job.done, [part.folder for part in job.parts]) for job in plan.prepares]
+    for done, folders in jobs:
+        for folder in map(Path, folders):
+            failure = read_failure(folder)
+            if failure and failure.status in wanted:
+                forget_failure(folder)
+                Path(done).unlink(missing_ok=True)
+                count += 1
+    return count

@@ -19,7 +19,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from harness.base.errors import reason
 from harness.base.processes import end_with_parent
+from harness.base.progress import say
+from harness.base.threads import threads
 
 # What each rule's job would import. Importing starts no thread, which a fork would lose.
 ARCHITECTURES = tuple(f"transformers.models.{name}.modeling_{name}" for name in ("bert", "gpt2", "bart", "roberta"))
@@ -44,8 +47,11 @@ def main() -> None:
     end_with_parent(last)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Snakemake, which then ends its jobs
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a job here: its caller hears from it
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(sys.argv[1])
+    try:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(sys.argv[1])
+    except OSError as error:
+        return say(f"headstart: {sys.argv[1]}: no socket ({reason(error)}); each job does its own imports, in seconds")
     listener.listen(64)
     while True:
         caller, _ = listener.accept()
@@ -66,7 +72,7 @@ def last() -> None:
     """Done when the run has ended; a run that had nothing to do leaves no note."""
     if _served:
         note_cpu("server")
-    os.unlink(sys.argv[1])
+    Path(sys.argv[1]).unlink(missing_ok=True)
 
 
 def note_cpu(what: str) -> None:
@@ -116,8 +122,9 @@ def become(request: dict[str, Any], streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     torch = sys.modules.get("torch")
-    if torch is not None and "OMP_NUM_THREADS" in os.environ:
-        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    allowed = threads()
+    if torch is not None and allowed is not None:
+        torch.set_num_threads(allowed)
 
 
 def end_with(caller: socket.socket) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from argparse import Namespace
 from pathlib import Path
 from statistics import fmean, geometric_mean
@@ -9,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from harness.adapt.failure import read_failure
 from harness.adapt.record import SCORES, read_record
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_text
@@ -122,8 +124,11 @@ def stands_in(whole: Plan, backbone: str, configfile: str) -> dict[str, Any]:
     """The run's own backbone as a local checkpoint, so that trials do not pretrain it again."""
     job = whole.backbone(backbone)
     if not Path(job.done).is_file():
-        command = f"snakemake --cores all {job.done} --configfile {configfile}"
+        command = shlex.join(["snakemake", "--cores", "all", job.done, "--configfile", configfile])
         raise UserError(f"{configfile}: backbones.{backbone} is not made yet; run `{command}` first")
+    if failure := read_failure(Path(job.folder)):
+        mend = f"`headstart retry --configfile {shlex.quote(configfile)}` tries it again"
+        raise UserError(f"{configfile}: backbones.{backbone} could not be made ({failure.status}); {mend}")
     return {"source": "local", "path": job.checkpoint}
 
 

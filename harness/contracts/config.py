@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from harness.base.errors import bad
-from harness.base.lines import Layers
+from harness.base.lines import Layers, Where
+from harness.base.paths import expanded
 from harness.base.yaml_file import read_value, read_yaml
 from harness.contracts.method import Share
 from harness.contracts.model import Strict
@@ -93,7 +94,24 @@ class RunConfig(Strict):
     )
     allow_failures: bool = False
     cell_minutes: float | None = Field(None, gt=0, description="a cell that takes longer is a `timeout`")
-    memory_gib: float | None = Field(None, gt=0, description="a cell that takes more is an `out_of_memory`")
+    memory_gib: float | None = Field(
+        None, gt=0, description="a cell or a preparation that takes more is an `out_of_memory`"
+    )
+
+
+def located(config: RunConfig, where: Where) -> RunConfig:
+    """The configuration with its paths written out; raises UserError where one cannot be, or cannot be used."""
+    output = expanded(config.output, where, "output")
+    if not output or any(letter in "{}" or letter < " " for letter in output):
+        mend = "name a folder without { and }, which Snakemake reads as wildcards, and without line ends"
+        raise bad(where, "output", config.output, mend)
+    backbones = {
+        name: spec.model_copy(update={"path": expanded(spec.path, where, f"backbones.{name}.path")})
+        if isinstance(spec, LocalBackbone)
+        else spec
+        for name, spec in config.backbones.items()
+    }
+    return config.model_copy(update={"output": output, "backbones": backbones})
 
 
 def read_config(files: Sequence[Path], changes: Sequence[str] = ()) -> tuple[dict[str, Any], Layers]:

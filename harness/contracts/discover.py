@@ -10,9 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-import harness
 from harness.base.errors import bad, reason
 from harness.base.fingerprint import hash_files
+from harness.base.paths import PACKAGE, left_by_tools, own_files, project_root
 from harness.base.yaml_file import read_yaml
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.method import MethodSpec, Tuned
@@ -20,14 +20,7 @@ from harness.contracts.model import one_of, validate
 from harness.contracts.preparation import Preparation
 from harness.contracts.task import TaskSpec
 
-PACKAGE = Path(harness.__file__).parent
 Plug = TypeVar("Plug", Adaptation, Control, Preparation)
-
-
-def project_root() -> Path:
-    """The folder that holds `methods/` and `tasks/`: the current one, else the one the program is in."""
-    here = Path.cwd()
-    return here if (here / "methods").is_dir() and (here / "tasks").is_dir() else PACKAGE.parent
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,7 @@ class Method:
     @property
     def code(self) -> str:
         """The hash of the folder's Python files."""
-        return hash_files(sorted(self.folder.glob("*.py")), self.folder)
+        return hash_files(own_files(self.folder, ".py"), self.folder)
 
     def adaptations(self) -> list[Adaptation | Control]:
         """The method's adaptations with their options, in the order that method.yaml names them."""
@@ -90,8 +83,8 @@ class TaskFolder:
     @property
     def code(self) -> str:
         """The hash of the folder's Python files and word lists."""
-        files = [*self.folder.glob("*.py"), *self.folder.glob("embedded/*")]
-        return hash_files(sorted(files), self.folder)
+        files = [*own_files(self.folder, ".py"), *own_files(self.folder / "embedded", deep=True)]
+        return hash_files(files, self.folder)
 
 
 def methods(root: Path | None = None) -> dict[str, Method]:
@@ -118,7 +111,7 @@ def tasks(root: Path | None = None) -> dict[str, TaskFolder]:
 def shared(floor: str, base: type[Plug]) -> dict[str, type[Plug]]:
     """The plug-ins of `base` that the harness itself offers, by name."""
     found: dict[str, type[Plug]] = {}
-    for file in sorted((PACKAGE / floor).glob("*.py")):
+    for file in own_files(PACKAGE / floor, ".py"):
         # Other files are not imported: it takes seconds. A base that refines `base` ends in its name.
         if f"{base.__name__})" in file.read_text(encoding="utf-8"):
             module = importlib.import_module(f"harness.{floor}.{file.stem}")
@@ -167,8 +160,12 @@ def plug_folders(parent: Path, must_hold: str) -> list[Path]:
     """The folders in `parent` that hold a file; raises UserError where one holds others but not that."""
     if not parent.is_dir():
         raise bad(parent, "the folder", parent.name, "it does not exist; run in the project's own folder")
-    folders = sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
+    folders = [path for path in _own(parent) if path.is_dir() and not path.name.startswith("_")]
     for folder in folders:
-        if not (folder / must_hold).is_file() and any(folder.iterdir()):
+        if not (folder / must_hold).is_file() and _own(folder):
             raise bad(folder, "the folder", folder.name, f"{must_hold} is missing in it; write it or remove the folder")
     return [folder for folder in folders if (folder / must_hold).is_file()]
+
+
+def _own(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not left_by_tools(path.name))

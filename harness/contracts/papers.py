@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.base.errors import bad
-from harness.contracts.discover import TaskFolder, methods, plug_folders, project_root, tasks
+from harness.base.paths import project_root
+from harness.contracts.discover import TaskFolder, methods, plug_folders, tasks
 from harness.contracts.model import one_of
 from harness.contracts.paper import Claim, PaperSpec, PaperTable, Reported, read_paper, read_reported
 

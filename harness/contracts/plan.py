@@ -49,7 +49,7 @@ class BackboneJob:
     @property
     def checkpoint(self) -> str:
         """The Hugging Face directory: the user's own where the backbone is local."""
-        return str(Path(self.spec["path"]).expanduser()) if self.spec["source"] == "local" else self.folder
+        return str(Path(self.spec["path"])) if self.spec["source"] == "local" else self.folder
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class Prepared:
     fingerprint: str
     target: str | None
     seed: int
+
+    @property
+    def done(self) -> str:
+        """The file that stands when the checkpoint is complete."""
+        return f"{self.folder}/prepared.json"
 
 
 @dataclass(frozen=True)

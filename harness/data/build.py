@@ -11,6 +11,7 @@ from harness.base.errors import bad
 from harness.base.files import read_lines, whole_folder, write_json, write_lines
 from harness.base.fingerprint import fingerprint, hash_file, hash_files
 from harness.base.lines import Where
+from harness.base.paths import expanded, own_files
 from harness.contracts.discover import TaskFolder
 from harness.contracts.model import one_of
 from harness.contracts.plan import DataJob
@@ -28,7 +29,7 @@ def local_folder(where: Path, source: Source) -> Path:
     if not root:
         mend = "HEADSTART_DATA is not set; set this environment variable to the folder that holds the local data"
         raise bad(where, field, source.folder, mend)
-    folder = Path(root).expanduser() / (source.folder or "")
+    folder = Path(expanded(root, "the environment", "HEADSTART_DATA")) / (source.folder or "")
     if not folder.is_dir():
         mend = f"{folder} does not exist; put the data there or set HEADSTART_DATA to another folder"
         raise bad(where, field, source.folder, mend)
@@ -53,7 +54,7 @@ def check_domain(where: Where, field: str, task: TaskFolder, name: SourceName, d
         folder = local_folder(task.folder / "task.yaml", source) / domain
         if not folder.is_dir():
             raise bad(where, field, domain, f"there is no folder {folder}; add it or name another domain")
-    grammars = sorted(file.stem for file in (task.folder / "embedded").glob("*.yaml"))
+    grammars = [file.stem for file in own_files(task.folder / "embedded", ".yaml")]
     if name == "embedded" and grammars:  # without any, the task generates in a way of its own
         one_of(domain, grammars, where, field)
 
@@ -65,7 +66,7 @@ def domain_content(task: TaskFolder, name: SourceName, domain: str) -> Any:
         return pinned(where, source, domain).model_dump()
     if name == "local":
         folder = local_folder(where, source) / domain
-        return hash_files([path for path in folder.rglob("*") if path.is_file()], folder)
+        return hash_files(own_files(folder, deep=True), folder)
     grammar = task.folder / "embedded" / f"{domain}.yaml"
     return hash_file(grammar) if grammar.is_file() else domain
 

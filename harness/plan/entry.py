@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, reason
 from harness.base.files import write_text
-from harness.contracts.config import RunConfig, read_config
+from harness.base.lines import Layers
+from harness.base.paths import settle_home
+from harness.base.progress import say
+from harness.contracts.config import RunConfig, located, read_config
 from harness.contracts.discover import tasks
 from harness.contracts.model import validate
 from harness.contracts.plan import Plan
@@ -21,6 +26,8 @@ from harness.plan.make import Planner
 
 DEFAULT = "config/default.yaml"
 LONGEST_ADDRESS = 100  # bytes; the system allows a socket's path 104 or 108
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
+UNLOCKED = "HEADSTART_UNLOCKED"  # the environment variable that is set once this was said, for processes started here
 _locks: list[Any] = []  # held until the process ends; the kernel lets go even after SIGKILL
 
 
@@ -29,7 +36,11 @@ def make_plan(
 ) -> Plan:
     """The plan of a configuration file; `changes` replace its keys, `only` keeps some of its cells."""
     content, places = read_config([Path(where)])
-    return Planner(validate(RunConfig, content | (changes or {}), places), places, only).plan()
+    return _planned(content | (changes or {}), places, only)
+
+
+def _planned(content: dict[str, Any], places: Layers, only: dict[str, list[Any]] | None = None) -> Plan:
+    return Planner(located(validate(RunConfig, content, places), places), places, only).plan()
 
 
 def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
@@ -37,9 +48,10 @@ def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
 
     `changes` are the words after `--config`, `files` those after `--configfile`.
     """
+    settle_home()
     try:
         content, places = read_config([Path(file) for file in files] or [Path(DEFAULT)], changes)
-        plan = Planner(validate(RunConfig, content, places), places).plan()
+        plan = _planned(content, places)
         take_lock(plan)
         _refusal(plan).unlink(missing_ok=True)
         recheck(plan)
@@ -53,29 +65,63 @@ def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
 def start_server(plan: Plan) -> None:
     """Start the process that imports what the jobs need once; it ends with this one."""
     address = Path(plan.output) / ".server"
-    if len(str(address)) > LONGEST_ADDRESS:
+    if len(os.fsencode(address)) > LONGEST_ADDRESS:
         return  # the jobs then do their own imports
     address.unlink(missing_ok=True)  # what a killed run left; this run holds the lock
     subprocess.Popen([sys.executable, "-m", "harness.cli.server", str(address)], stdin=subprocess.DEVNULL)
     os.environ["HEADSTART_SERVER"] = str(address)
 
 
+def job_command(plan: Plan) -> str:
+    """The shell line of a job, in which Snakemake fills in {threads} and {rule}; a rule adds its target."""
+    program, path = (
+        shlex.quote(word).replace("{", "{{").replace("}", "}}") for word in (sys.executable, str(plan.path))
+    )
+    return f"OMP_NUM_THREADS={{threads}} exec {program} -m harness.cli.job {{rule}} {path}"
+
+
 def take_lock(plan: Plan) -> None:
-    """Hold the output folder for this process; raises UserError where another run holds it."""
+    """Hold the output folder for this process; raises UserError where another run holds it or it cannot be written.
+
+    Where the file system has no locks this is said, and the run goes on.
+    """
     path = Path(plan.output) / ".lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = open(path, "a+")  # noqa: SIM115 - kept open: closing it would let the lock go
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+")  # noqa: SIM115 - kept open: closing it would let the lock go
+    except OSError as error:
+        mend = "choose another `output`"
+        raise UserError(f"{plan.output}: the output folder cannot be written ({reason(error)}); {mend}") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
         owner = file.read().strip() or "unknown"
+        file.close()
         raise UserError(f"{plan.output}: another run is at work here (process {owner}); wait until it ends") from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        if UNLOCKED not in os.environ:
+            os.environ[UNLOCKED] = "said"
+            say(f"headstart: {plan.output}: files cannot be locked here ({reason(error)}); start no second run on it")
     file.seek(0)
     file.truncate()
     file.write(str(os.getpid()))
     file.flush()
     _locks.append(file)
+
+
+def at_work(plan: Plan) -> bool:
+    """Whether another process holds the output folder; False where that cannot be seen. Nothing is written."""
+    try:
+        with open(Path(plan.output) / ".lock") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def release_locks() -> None:

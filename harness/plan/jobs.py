@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.adapt.failure import failures_left, leave_failure, read_failure
+from harness.adapt.limits import limits
 from harness.base.errors import bad, reason
 from harness.base.files import read_lines, whole_folder, write_json
 from harness.base.measure import measured
@@ -33,16 +35,19 @@ def build_data(plan: Plan, job: DataJob) -> None:
 
 
 def build_backbone(plan: Plan, job: BackboneJob) -> None:
-    """Pretrain a backbone, fetch it, or see that the local one can be read."""
-    source = job.spec["source"]
+    """Pretrain a backbone, fetch it, or see that the local one can be read; a failure is left for its cells."""
+    source, what, folder = job.spec["source"], f"backbone {job.name}", Path(job.folder)
     with measured() as cost:
-        if source == "pretrain":
-            _pretrain(job)
-        elif source == "hub":
-            _fetch(plan, job)
+        if read_failure(folder) is None:
+            with failures_left(folder, what), limits(None, plan.memory_gib):
+                if source == "pretrain":
+                    _pretrain(job)
+                elif source == "hub":
+                    _fetch(plan, job)
+    failed = read_failure(folder)
     note = {"name": job.name, "spec": job.spec, "cost": asdict(cost), "provenance": provenance()}
-    write_json(Path(job.done), note)
-    say(f"backbone {job.name}: ready after {cost.seconds:.0f} s")
+    write_json(Path(job.done), note | {"failed": failed is not None})
+    say(f"{what}: {failed.status if failed else 'ready'} after {cost.seconds:.0f} s")
 
 
 def _pretrain(job: BackboneJob) -> None:
@@ -75,16 +80,28 @@ def _fetch(plan: Plan, job: BackboneJob) -> None:
 
 
 def run_preparation(plan: Plan, job: PrepareJob) -> None:
-    """Make every checkpoint of a preparation that does not stand yet."""
-    begin = time.perf_counter()
+    """Make every checkpoint of a preparation that does not stand yet; a failure is left for the cells that need it."""
+    begin, failed = time.perf_counter(), 0
     for number, part in enumerate(job.parts, 1):
-        if not (Path(part.folder) / "prepared.json").is_file():
-            _prepare(plan, job, part)
+        folder, what = Path(part.folder), f"{job.name} {job.task} {part.target or 'all domains'} seed {part.seed}"
+        if not settled(part):
+            if below := read_failure(Path(plan.backbone(job.backbone).folder)):
+                leave_failure(folder, below)
+            else:
+                with failures_left(folder, f"preparation {what}"), limits(None, plan.memory_gib):
+                    _prepare(plan, job, part)
+        failure = read_failure(folder)
+        failed += failure is not None
         spent = time.perf_counter() - begin
         left = spent / number * (len(job.parts) - number)
-        what = f"{part.target or 'all domains'} seed {part.seed}"
-        say(f"[{number}/{len(job.parts)}] {job.name} {job.task} {what} ({spent:.0f} s so far, about {left:.0f} s left)")
-    write_json(Path(job.done), {"checkpoints": len(job.parts)})
+        word = failure.status if failure else "stands"
+        say(f"[{number}/{len(job.parts)}] {what}: {word} ({spent:.0f} s so far, about {left:.0f} s left)")
+    write_json(Path(job.done), {"checkpoints": len(job.parts), "failed": failed})
+
+
+def settled(part: Prepared) -> bool:
+    """Whether a prepared checkpoint stands, or failed and is not tried again before `headstart retry`."""
+    return Path(part.done).is_file() or read_failure(Path(part.folder)) is not None
 
 
 def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:

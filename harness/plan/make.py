@@ -11,6 +11,7 @@ from harness.backbone.weights import check_weights
 from harness.base.errors import bad
 from harness.base.fingerprint import fingerprint, hash_file
 from harness.base.lines import Layers, Where
+from harness.base.paths import own_files
 from harness.contracts.adaptation import Control, sizes_of
 from harness.contracts.config import LocalBackbone, Pretrained, RunConfig, TaskRun, merged
 from harness.contracts.discover import Method, methods, shared, tasks
@@ -150,7 +151,8 @@ class Planner:
 
     def _plan_backbone(self, name: str) -> None:
         spec = self.config.backbones[name]
-        content: dict[str, Any] = {"protocol": PROTOCOL, "spec": spec.model_dump()}
+        # Not where a local checkpoint lies: its files are hashed below, and the same files may move.
+        content: dict[str, Any] = {"protocol": PROTOCOL, "spec": spec.model_dump(exclude={"path"})}
         corpora: dict[str, list[str]] = {}
         if isinstance(spec, Pretrained):
             for task, roles in spec.corpora.items():
@@ -160,7 +162,7 @@ class Planner:
                 corpora[task] = [job.folders[domain] for domain in domains]
                 content[f"corpus {task}"] = [self.data_prints[task][domain] for domain in domains]
         if isinstance(spec, LocalBackbone):
-            folder = Path(spec.path).expanduser()
+            folder = Path(spec.path)
             if not folder.is_dir():
                 mend = "no such folder exists; name a checkpoint directory"
                 raise bad(self.where, f"backbones.{name}.path", spec.path, mend)
@@ -184,7 +186,7 @@ class Planner:
         if isinstance(described, Pretrained):
             check_kind(self.where, described.architecture, spec.kind)
         elif isinstance(described, LocalBackbone):
-            folder = Path(described.path).expanduser()
+            folder = Path(described.path)
             check_kind(folder / "config.json", architecture_of(folder), spec.kind)
         longest = max(run.max_length or spec.max_length, run.target_length or spec.target_length)
         self._check_length(task, backbone, longest)
@@ -211,7 +213,7 @@ class Planner:
         if isinstance(described, Pretrained):
             room = described.max_length
         elif isinstance(described, LocalBackbone):
-            room = positions_of(Path(described.path).expanduser())
+            room = positions_of(Path(described.path))
         if room is not None and longest > room:
             mend = f"backbone {backbone!r} reads at most {room} tokens; lower it or take a longer backbone"
             raise bad(self.where, f"tasks.{task}.max_length", longest, mend)
@@ -326,7 +328,5 @@ def _wanted_share(method: Method, run: TaskRun, config: RunConfig) -> float | No
 
 def _checkpoint_print(folder: Path) -> str:
     """The hash of a checkpoint's files; weights by content, so that a replaced file is seen."""
-    files = sorted(
-        path for path in folder.iterdir() if path.suffix in (".json", ".safetensors", ".bin", ".txt", ".model")
-    )
+    files = [path for path in own_files(folder) if path.suffix in (".json", ".safetensors", ".bin", ".txt", ".model")]
     return fingerprint([(path.name, hash_file(path)) for path in files])

@@ -7,43 +7,38 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from harness.adapt.record import SCORES, read_record
 from harness.base.files import read_json, whole_file
 from harness.contracts.plan import Cell, Plan
-
-# What a prepared checkpoint cost: the columns, and the keys of its prepared.json. Memory is that of the process.
-PREPARATION = {
-    "preparation_seconds": "seconds", "preparation_tokens": "tokens", "preparation_flops": "flops",
-    "preparation_peak_rss_mib": "peak_rss_mib",
-}  # fmt: skip
-COLUMNS = (
-    "task", "method", "domain", "budget", "seed", "source", "backbone", "status", "metric", "score", "n",
-    "primary", "direction", "fingerprint", "adaptation_seconds", "prediction_seconds", *PREPARATION,
-    "peak_rss_mib", "peak_device_mib", "trained_parameters", "model_parameters", "stored_bytes", "trained_tokens",
-    "trained_share", "wanted_share", "sized",
-    "arithmetic_cpu_seconds", "leaks", "error", "report", "statistics", "train", "provenance",
-)  # fmt: skip
+from harness.record.schema import COLUMNS, PREPARATION, SCHEMA
 
 
 def collect(plan: Plan) -> pd.DataFrame:
-    """Every cell of the plan, in its order; a cell without a score has one row with a status."""
-    preparation = _preparation_costs(plan)
-    rows: list[dict[str, Any]] = []
-    for cell in plan.cells():
-        rows += _rows(plan, cell, preparation)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    """Every cell of the plan, as records.parquet has it."""
+    return _table(plan).to_pandas()
 
 
 def write_records(plan: Plan) -> None:
     """Write records.parquet, whole or not at all."""
     with whole_file(records_file(plan)) as beside:
-        collect(plan).to_parquet(beside, index=False)
+        pq.write_table(_table(plan), beside)
 
 
 def records_file(plan: Plan) -> Path:
     """Where the records of a plan are."""
     return Path(plan.output) / "records.parquet"
+
+
+def _table(plan: Plan) -> pa.Table:
+    """Every cell of the plan, in its order; a cell without a score has one row with a status."""
+    preparation = _preparation_costs(plan)
+    rows: list[dict[str, Any]] = []
+    for cell in plan.cells():
+        rows += _rows(plan, cell, preparation)
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
 def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -65,11 +60,12 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
         "fingerprint": cell.fingerprint,
         "leaks": bool(record.get("leaks")),  # a cell without a record shows no score that could mislead
         "error": record.get("error"),
-        **preparation.get(cell.checkpoint or "", dict.fromkeys(PREPARATION, 0.0)),
-        "train": json.dumps(record.get("train"), sort_keys=True),
-        "provenance": json.dumps(record.get("provenance"), sort_keys=True),
+        **preparation.get(cell.checkpoint or "", dict.fromkeys(PREPARATION, 0.0)),  # without one it costs nothing
+        "train": _json(record.get("train")),
+        "generation": _json(record.get("generation")),  # of kinds that generate
+        "provenance": _json(record.get("provenance")),
     } | {name: value for name, value in costs.items() if name in COLUMNS}
-    row["report"] = json.dumps(costs.get("report", {}), sort_keys=True)
+    row["report"] = _json(costs.get("report", {}))
     scores = Path(cell.folder) / SCORES
     if record["status"] != "done" or not scores.is_file():
         return [row]
@@ -87,13 +83,15 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
     ]
 
 
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, sort_keys=True)
+
+
 def _preparation_costs(plan: Plan) -> dict[str, dict[str, Any]]:
-    """Costs by prepared folder, for those that stand; None where a preparation did not say."""
+    """Costs by prepared folder; None where a preparation did not say, failed, or is still to be made."""
     costs = {}
     for job in plan.prepares:
         for part in job.parts:
-            file = Path(part.folder) / "prepared.json"
-            if file.is_file():
-                found = read_json(file)["cost"]
-                costs[part.folder] = {column: found.get(key) for column, key in PREPARATION.items()}
+            found = read_json(Path(part.done))["cost"] if Path(part.done).is_file() else {}
+            costs[part.folder] = {column: found.get(key) for column, key in PREPARATION.items()}
     return costs

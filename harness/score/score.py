@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,8 +36,15 @@ METRICS: dict[Kind, tuple[tuple[str, ...], str]] = {
 
 @cache
 def metric(name: str) -> evaluate.Metric:
-    """One of our `evaluate` metrics, loaded from the repository, so without a hub."""
-    return evaluate.load(str(Path(__file__).parent / "metrics" / f"{name}.py"), keep_in_memory=True)
+    """One of our `evaluate` metrics, made as it stands here.
+
+    `evaluate.load` would copy its code below the home and lock files there, and not every home can be written.
+    """
+    module = importlib.import_module(f"harness.score.metrics.{name}")
+    (kind,) = (its for its in vars(module).values() if isinstance(its, type) and its.__module__ == module.__name__)
+    with tempfile.TemporaryDirectory() as unused:  # it makes a folder of its own; the data stay in memory
+        made: evaluate.Metric = kind(keep_in_memory=True, cache_dir=unused)
+    return made
 
 
 def score_rows(kind: Kind, rows: list[dict[str, Any]]) -> dict[str, Any]:

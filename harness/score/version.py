@@ -6,10 +6,11 @@ from functools import cache
 from pathlib import Path
 
 from harness.base.fingerprint import hash_files
+from harness.base.paths import own_files
 
 
 @cache
 def scoring_code() -> str:
     """The hash of the metric modules and of how the kinds use them."""
     here = Path(__file__).parent
-    return hash_files([*sorted((here / "metrics").glob("*.py")), here / "score.py"], here)
+    return hash_files([*own_files(here / "metrics", ".py"), here / "score.py"], here)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from harness.contracts.plan import Cell, Plan
-from harness.record.collect import PREPARATION
+from harness.record.schema import PREPARATION
 from harness.table.rows import write_rows
 from harness.table.scores import TaskScores
 from harness.table.shares import share_columns
@@ -131,7 +132,7 @@ def _preparation(cells: pd.DataFrame, planned: Sequence[Cell]) -> Row:
 
     A cell's record says what its checkpoint cost; the plan says which cells share one. So a checkpoint that
     three domains and three budgets share counts once, and each domain bears a third of it. Memory is the
-    largest of the checkpoints'.
+    largest of the checkpoints'. Where one did not say, or could not be made, the sum is not known.
     """
     checkpoints = {(cell.domain, cell.budget, cell.seed): cell.checkpoint for cell in planned if cell.checkpoint}
     places = zip(cells.domain, cells.budget, cells.seed, strict=True)
@@ -139,12 +140,14 @@ def _preparation(cells: pd.DataFrame, planned: Sequence[Cell]) -> Row:
     owners = pd.Series(found_in, index=cells.index, dtype=object)
     one_each = cells[list(PREPARATION)].apply(pd.to_numeric, errors="coerce").groupby(owners).first()
     serves = len({(cell.domain, cell.seed) for cell in planned})
-    sums = {name: float(one_each[name].sum()) for name in PREPARATION if name != PEAK}
-    spread: Row = {
-        f"{name}_spread": sums[name] / serves if serves else None
-        for name in ("preparation_seconds", "preparation_flops")
-    }
+    found = {name: float(one_each[name].sum(skipna=False)) for name in PREPARATION if name != PEAK}
+    sums = {name: None if math.isnan(value) else value for name, value in found.items()}
+    spread: Row = {f"{name}_spread": _over(sums[name], serves) for name in ("preparation_seconds", "preparation_flops")}
     return sums | spread | {PEAK: float(one_each[PEAK].max()) if len(one_each) else 0.0}
+
+
+def _over(value: float | None, parts: int) -> float | None:
+    return None if value is None or not parts else value / parts
 
 
 def overall_board(plan: Plan, boards: dict[str, list[Row]]) -> tuple[list[str], list[Row]]:

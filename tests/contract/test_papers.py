@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.contracts.discover import project_root
+from harness.base.paths import project_root
 from harness.contracts.paper import PaperSpec, read_reported
 from harness.contracts.papers import papers
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.contracts.plan import Block, Cell, Plan, TaskPlan
-from harness.record.collect import COLUMNS
+from harness.record.schema import COLUMNS
 
 LABELS = {"alpha": "Alpha | one", "beta": "Beta", "gamma": "Gamma", "zero": "Zero-shot"}
 METRICS = {"ner": "f1", "lm": "perplexity", "sums": "rouge1"}

@@ -1,0 +1,25 @@
+"""The columns of records.parquet and their types, the same in every run, so that any two are read together."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+# What a prepared checkpoint cost: the columns, and the keys of its prepared.json. Memory is that of the process.
+PREPARATION = {
+    "preparation_seconds": "seconds", "preparation_tokens": "tokens", "preparation_flops": "flops",
+    "preparation_peak_rss_mib": "peak_rss_mib",
+}  # fmt: skip
+TEXT, WHOLE, NUMBER, TRUTH = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+TYPES: dict[str, pa.DataType] = {
+    "task": TEXT, "method": TEXT, "domain": TEXT, "budget": WHOLE, "seed": WHOLE, "source": TEXT, "backbone": TEXT,
+    "status": TEXT, "metric": TEXT, "score": NUMBER, "n": WHOLE, "primary": TRUTH, "direction": TEXT,
+    "fingerprint": TEXT, "adaptation_seconds": NUMBER, "prediction_seconds": NUMBER, "preparation_seconds": NUMBER,
+    "preparation_tokens": WHOLE, "preparation_flops": NUMBER, "preparation_peak_rss_mib": NUMBER,
+    "peak_rss_mib": NUMBER, "peak_device_mib": NUMBER, "trained_parameters": WHOLE, "model_parameters": WHOLE,
+    "stored_bytes": WHOLE, "trained_tokens": WHOLE, "trained_share": NUMBER, "wanted_share": NUMBER, "sized": TEXT,
+    "arithmetic_cpu_seconds": NUMBER, "leaks": TRUTH, "error": TEXT,
+    # An example's statistics are a row of numbers; what else has a shape of its own is JSON.
+    "statistics": pa.list_(pa.list_(NUMBER)), "report": TEXT, "train": TEXT, "generation": TEXT, "provenance": TEXT,
+}  # fmt: skip
+COLUMNS = tuple(TYPES)
+SCHEMA = pa.schema(list(TYPES.items()))
