@@ -11,7 +11,8 @@ import pytest
 from harness.base.errors import UserError
 from harness.base.paths import expanded, left_by_tools, own_files
 from harness.cli.main import main
-from harness.contracts.discover import methods, papers, tasks
+from harness.contracts.discover import methods, tasks
+from harness.contracts.papers import papers
 from harness.plan.entry import make_plan
 from tests import project as use
 from tests.project import CONFIG
