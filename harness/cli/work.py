@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from harness.base.errors import UserError
+from harness.base.progress import say
 from harness.contracts.plan import load_plan
 from harness.plan.entry import note_refusal
 from harness.plan.jobs import JOBS, score
@@ -25,6 +25,6 @@ def work(rule: str, plan_file: str, target: str = "") -> int:
             return report(plan, rule)
     except UserError as error:
         note_refusal(plan, str(error))
-        print(f"headstart: {error}", file=sys.stderr)
+        say(f"headstart: {error}")
         return 2
     return 0

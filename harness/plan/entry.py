@@ -9,11 +9,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from harness.base.disk import Unwritten, unwritten
 from harness.base.errors import UserError, reason
-from harness.base.files import write_text
+from harness.base.files import check_writable, sweep, write_text
 from harness.base.lines import Layers
 from harness.base.paths import settle_home
 from harness.base.progress import say
@@ -53,6 +55,8 @@ def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
         content, places = read_config([Path(file) for file in files] or [Path(DEFAULT)], changes)
         plan = _planned(content, places)
         take_lock(plan)
+        check_writable(Path(plan.output))
+        sweep(Path(plan.output))
         _refusal(plan).unlink(missing_ok=True)
         recheck(plan)
         plan.save()
@@ -90,6 +94,8 @@ def take_lock(plan: Plan) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+")  # noqa: SIM115 - kept open: closing it would let the lock go
     except OSError as error:
+        if told := unwritten(Path(plan.output), error):
+            raise told from None
         mend = "choose another `output`"
         raise UserError(f"{plan.output}: the output folder cannot be written ({reason(error)}); {mend}") from None
     try:
@@ -105,11 +111,12 @@ def take_lock(plan: Plan) -> None:
         if UNLOCKED not in os.environ:
             os.environ[UNLOCKED] = "said"
             say(f"headstart: {plan.output}: files cannot be locked here ({reason(error)}); start no second run on it")
+    _locks.append(file)
     file.seek(0)
     file.truncate()
-    file.write(str(os.getpid()))
-    file.flush()
-    _locks.append(file)
+    with suppress(OSError):  # who holds it is for others to read: on a full disk the lock is held all the same
+        file.write(str(os.getpid()))
+        file.flush()
 
 
 def at_work(plan: Plan) -> bool:
@@ -137,14 +144,19 @@ def recheck(plan: Plan) -> None:
 
 
 def note_refusal(plan: Plan, sentence: str) -> None:
-    """Keep why a job refused its input, for the end of the run to tell."""
-    write_text(_refusal(plan), sentence)
+    """Keep why a job refused its input, or could not go on, for the end of the run to tell."""
+    with suppress(Unwritten):
+        write_text(_refusal(plan), sentence)
 
 
 def leave_refused(plan: Plan) -> None:
-    """End a run with the sentence of the job that refused its input, if one did."""
-    if _refusal(plan).is_file():
-        _leave(_refusal(plan).read_text(encoding="utf-8"))
+    """End a run with the sentence of the job that refused its input, if one did, or that nothing can be written."""
+    try:
+        if _refusal(plan).is_file():
+            _leave(_refusal(plan).read_text(encoding="utf-8"))
+        check_writable(Path(plan.output))
+    except Unwritten as error:
+        _leave(str(error))
 
 
 def _refusal(plan: Plan) -> Path:

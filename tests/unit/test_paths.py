@@ -100,7 +100,7 @@ def test_an_output_that_cannot_be_is_refused(
     use.write_config(project, {"output": output})
     assert main(["check", "--configfile", CONFIG]) == 2
     err = capsys.readouterr().err
-    assert err.startswith(f"headstart: {CONFIG}: output is {output!r}; ")
+    assert err.startswith(f"headstart: {CONFIG}: line 1: output is {output!r}; ")
     assert told in err
     assert err.count("\n") == 1
 
