@@ -6,7 +6,7 @@ changed has a new name. The plan (harness/plan/) knows every name; there is no l
 
 from harness.plan.entry import Inputs, job_command, leave_refused, open_run
 
-PLAN = open_run(config, workflow.configfiles)
+PLAN = open_run(workflow.config_settings.config_args, workflow.configfiles)
 INPUTS = Inputs(PLAN)
 OUT = PLAN.output
 JOB = job_command(PLAN)

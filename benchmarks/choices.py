@@ -20,11 +20,11 @@ from typing import Any
 import yaml
 
 from harness.base.files import write_text
+from harness.base.yaml_file import read_yaml
 from harness.cli.tune import dev_domains, stands_in
+from harness.contracts.config import merged
 from harness.contracts.discover import Method, methods
-from harness.contracts.model import read_yaml
 from harness.plan.entry import DEFAULT, make_plan
-from harness.plan.make import merged
 from harness.record.collect import collect
 from harness.score.scale import Scale
 from harness.table.comparison import compare

@@ -14,7 +14,8 @@ import pandas as pd
 
 from harness.base.files import write_text
 from harness.contracts.adaptation import Control
-from harness.contracts.discover import Method, methods, papers
+from harness.contracts.discover import Method, methods
+from harness.contracts.papers import papers
 from harness.prepare.dapt import Dapt
 from harness.prepare.meta import Meta
 from harness.prepare.multitask import Multitask

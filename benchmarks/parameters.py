@@ -20,10 +20,11 @@ from harness.backbone.load import outline
 from harness.backbone.matching import attach_outline, body_parameters, match, trained_in_body
 from harness.base.errors import Unsupported, UserError
 from harness.base.files import write_text
+from harness.base.yaml_file import read_yaml
 from harness.contracts.adaptation import Adaptation, sizes_of
 from harness.contracts.discover import Method, methods
 from harness.contracts.method import Kind
-from harness.contracts.model import read_yaml, validate
+from harness.contracts.model import validate
 from harness.learn.save import stored_bytes
 from harness.table.markdown import line
 

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from harness.base.errors import bad, reason
+from harness.base.lines import Where
 from harness.contracts.method import Kind
 
 DEFAULT_PAD = 1  # what transformers takes where a config.json that counts from it does not say
@@ -109,7 +110,7 @@ def _number(config: Path, field: str, value: object) -> int:
     return value
 
 
-def check_kind(where: Path | str, architecture: str, kind: Kind) -> None:
+def check_kind(where: Where, architecture: str, kind: Kind) -> None:
     """Raise UserError where an architecture cannot do a kind of task."""
     if kind not in anatomies()[architecture].kinds:
         able = [name for name, anatomy in anatomies().items() if kind in anatomy.kinds]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from harness.base.lines import Where, place_of
 
 
 class UserError(Exception):
@@ -21,12 +21,12 @@ class Unsupported(Exception):
     """This method cannot run on this kind of task or backbone."""
 
 
-def bad(where: Path | str, field: str, value: object, mend: str) -> UserError:
-    """One sentence that names the file, the field, the value and the mend."""
+def bad(where: Where, field: str, value: object, mend: str) -> UserError:
+    """One sentence that names the file, the field's line where it is YAML, the field, the value and the mend."""
     shown = repr(value)
     if len(shown) > 120:
         shown = shown[:117] + "..."
-    return UserError(f"{where}: {field} is {shown}; {mend}")
+    return UserError(f"{place_of(where, field, value)}: {field} is {shown}; {mend}")
 
 
 def reason(error: BaseException) -> str:

@@ -3,37 +3,56 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
+import re
 import shutil
+import socket
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from harness.base.disk import unwritten
+
+BESIDE = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})-(?P<process>[0-9]+)-[0-9a-f]{8}(\.old)?")
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a place beside `path` to write to; sync it and rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    """Yield a place beside `path` to write to; sync it and rename it into place.
+
+    Raises Unwritten where the disk is full or may not be written to.
+    """
+    beside = _beside(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         _sync(beside)
         os.replace(beside, path)
+    except Exception as error:  # before the half is removed, which makes room again
+        if told := unwritten(path, error):
+            raise told from error
+        raise
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder beside `path` to fill; rename it into place when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    old = beside.with_suffix(".old")
-    beside.mkdir()
+    """Yield a folder beside `path` to fill; rename it into place when it is complete.
+
+    Raises Unwritten where the disk is full or may not be written to.
+    """
+    beside = _beside(path)
+    old = beside.with_name(f"{beside.name}.old")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.mkdir()
         yield beside
         for written in beside.rglob("*"):
             if written.is_file():
@@ -42,6 +61,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
             # Out of the way in one step: a kill while it is removed must not leave half of it in its place.
             os.replace(path, old)
         os.replace(beside, path)
+    except Exception as error:
+        if told := unwritten(path, error):
+            raise told from error
+        raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -55,6 +78,43 @@ def _sync(path: Path) -> None:
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
                 raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove the halves that processes of this machine left in `folder` when they were killed."""
+    for parent, folders, files in os.walk(folder):
+        for name in [*folders, *files]:
+            found = BESIDE.fullmatch(name)
+            if found and found["machine"] == _machine() and not _alive(int(found["process"])):
+                half = Path(parent) / name
+                with suppress(OSError):
+                    half.unlink() if half.is_file() else shutil.rmtree(half)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise Unwritten unless a small file can be written to `folder`."""
+    write_text(folder / ".writable", "x" * 4096)
+    (folder / ".writable").unlink()
+
+
+def _beside(path: Path) -> Path:
+    """A hidden name beside `path` that no other process takes, and that says whose it is."""
+    return path.with_name(f".{path.name}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+
+
+@cache
+def _machine() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import harness
 from harness.base.errors import bad
+from harness.base.lines import Where
 
 PACKAGE = Path(harness.__file__).parent
 VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([^}]+)\})")
@@ -22,7 +23,7 @@ def project_root() -> Path:
     return here if (here / "methods").is_dir() and (here / "tasks").is_dir() else PACKAGE.parent
 
 
-def expanded(text: str, where: Path | str, field: str) -> str:
+def expanded(text: str, where: Where, field: str) -> str:
     """`text` with `$NAME`, `${NAME}` and a leading `~` written out, as a shell does.
 
     Raises UserError where a variable is not set or a home folder is not known.
@@ -40,7 +41,7 @@ def expanded(text: str, where: Path | str, field: str) -> str:
     return path
 
 
-def check_plain(name: str, where: Path | str, field: str) -> None:
+def check_plain(name: str, where: Where, field: str) -> None:
     """Raise UserError where Snakemake could not use a path with `name` in it: it reads braces as wildcards."""
     if any(letter in "{}" or letter < " " for letter in name):
         raise bad(

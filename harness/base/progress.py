@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from tqdm import tqdm
 
@@ -25,6 +26,7 @@ def watcher(progress: tqdm) -> Callable[[int, float], None]:  # type: ignore[typ
 
 
 def say(text: str) -> None:
-    """A line for the person or the log, at once."""
-    tqdm.write(text, file=sys.stderr)
-    sys.stderr.flush()
+    """A line for the person or the log, at once; a log that takes no more, on a full disk, ends nothing."""
+    with suppress(OSError):
+        tqdm.write(text, file=sys.stderr)
+        sys.stderr.flush()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 
 from harness.contracts.adaptation import Control
-from harness.contracts.discover import methods, papers, tasks
+from harness.contracts.discover import methods, tasks
+from harness.contracts.papers import papers
 from harness.contracts.plan import Plan
 from harness.data.task import load_task
 from harness.plan.checkpoints import check_local

@@ -21,15 +21,14 @@ def main() -> int:
     end_with_parent()
     address = os.environ.get(SERVER)
     server = connected(address) if address else None
-    if server is None:
+    if server is None or not begun(server):
         from harness.cli.work import work
 
         return work(*sys.argv[1:])
-    request = {"words": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd()}
-    text = json.dumps(request).encode()
-    socket.send_fds(server, [len(text).to_bytes(8, "big")], [1, 2])
-    server.sendall(text)
-    status = server.recv(1)
+    try:
+        status = server.recv(1)
+    except ConnectionError:
+        status = b""
     if not status:
         print("headstart: the job's process was ended from outside (for want of memory?)", file=sys.stderr)
         return 1
@@ -44,6 +43,18 @@ def connected(address: str) -> socket.socket | None:
     except OSError:
         return None
     return server
+
+
+def begun(server: socket.socket) -> bool:
+    """Ask for the job; whether a process began it before the server ended, or gave up waiting for the words."""
+    request = {"words": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd()}
+    text = json.dumps(request).encode()
+    try:
+        socket.send_fds(server, [len(text).to_bytes(8, "big")], [1, 2])
+        server.sendall(text)
+        return bool(server.recv(1))
+    except OSError:
+        return False
 
 
 if __name__ == "__main__":

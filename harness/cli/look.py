@@ -12,7 +12,8 @@ from harness.adapt.record import PREDICTIONS, read_record
 from harness.base.errors import UserError
 from harness.base.files import read_lines
 from harness.cli.columns import aligned
-from harness.contracts.discover import methods, papers, tasks
+from harness.contracts.discover import methods, tasks
+from harness.contracts.papers import papers
 from harness.contracts.plan import Cell, Plan
 from harness.plan.entry import at_work, make_plan
 

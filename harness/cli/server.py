@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,10 @@ IMPORTS = {
     "figures": REPORTING,
     "outcome": REPORTING,
 }
+PATIENCE = 10.0  # seconds that a caller has to say what it wants
+BEGUN = b"b"  # what a caller hears first, from the process that does its job
 _served: list[str] = []  # the rules of the jobs that were forked
+_bound: list[int] = []  # the inode of this server's socket
 
 
 def main() -> None:
@@ -50,12 +54,17 @@ def main() -> None:
     try:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(sys.argv[1])
+        _bound.append(os.stat(sys.argv[1]).st_ino)
     except OSError as error:
         return say(f"headstart: {sys.argv[1]}: no socket ({reason(error)}); each job does its own imports, in seconds")
     listener.listen(64)
     while True:
         caller, _ = listener.accept()
-        request, streams = receive(caller)
+        try:
+            request, streams = receive(caller)
+        except (OSError, ValueError):  # it was ended or stopped before it had said what it wants; no other job waits
+            caller.close()
+            continue
         for module in ("harness.cli.work", *IMPORTS.get(request["words"][0], ())):
             importlib.import_module(module)
         _served.append(request["words"][0])
@@ -72,24 +81,36 @@ def last() -> None:
     """Done when the run has ended; a run that had nothing to do leaves no note."""
     if _served:
         note_cpu("server")
-    Path(sys.argv[1]).unlink(missing_ok=True)
+    with suppress(OSError):  # a server that was stopped for a while may find another run's socket in its place
+        if _bound == [os.stat(sys.argv[1]).st_ino]:
+            os.unlink(sys.argv[1])
 
 
 def note_cpu(what: str) -> None:
     """Add a line to the run's logs/cpu.csv: what this process did, and its CPU seconds."""
     file = Path(sys.argv[1]).parent / "logs" / "cpu.csv"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with open(file, "a") as lines:  # one short write, which other jobs cannot come in between
-        lines.write(f"{what},{time.process_time():.3f}\n")
+    with suppress(OSError):  # a note is not worth a job
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open(file, "a") as lines:  # one short write, which other jobs cannot come in between
+            lines.write(f"{what},{time.process_time():.3f}\n")
 
 
 def receive(caller: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """A job's words, environment and folder, and its standard output and error."""
+    """A job's words, environment and folder, and its standard output and error; OSError where it does not say."""
+    caller.settimeout(PATIENCE)
     head, streams, _, _ = socket.recv_fds(caller, 8, 2)
-    size, text = int.from_bytes(head, "big"), b""
-    while len(text) < size:
-        text += caller.recv(size - len(text))
-    request: dict[str, Any] = json.loads(text)
+    try:
+        size, text = int.from_bytes(head, "big"), b""
+        while len(text) < size:
+            if not (more := caller.recv(size - len(text))):
+                raise ConnectionError("the caller has ended")
+            text += more
+        request: dict[str, Any] = json.loads(text)
+    except (OSError, ValueError):
+        for stream in streams:
+            os.close(stream)
+        raise
+    caller.settimeout(None)
     return request, streams
 
 
@@ -98,15 +119,18 @@ def serve(caller: socket.socket, request: dict[str, Any], streams: list[int]) ->
     status = 1
     try:
         become(request, streams)
+        caller.sendall(BEGUN)
         end_with(caller)
         from harness.cli.work import work
 
         status = work(*request["words"])
         note_cpu(request["words"][0])
     except BaseException:
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
+        with suppress(OSError):
+            traceback.print_exc()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # a log on a full disk
+            stream.flush()
     caller.sendall(bytes([status]))
     os._exit(0)
 

@@ -14,7 +14,9 @@ from harness.adapt.failure import read_failure
 from harness.adapt.record import SCORES, read_record
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_text
+from harness.base.lines import place_of
 from harness.base.progress import say
+from harness.base.yaml_file import read_yaml
 from harness.cli.run import make_inputs
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.method import Tuned
@@ -52,7 +54,8 @@ def tune_one(options: Namespace, method: Method, task: str) -> None:
     assert plan is not None
     done = [(score, trial) for trial in trials if (score := scores[_name(trial)]) is not None]
     if not done:
-        raise UserError(f"{method.folder / 'method.yaml'}: search: every trial failed on {task}; try other values")
+        place = place_of(method.folder / "method.yaml", "search", None)
+        raise UserError(f"{place}: search: every trial failed on {task}; try other values")
     best = (max if plan.tasks[task].direction == "max" else min)(done, key=lambda pair: pair[0])[1]
     if edge := at_edge(trials, best):
         where = method.folder / "method.yaml"
@@ -67,7 +70,7 @@ def tune_one(options: Namespace, method: Method, task: str) -> None:
         trials={name: None if score is None else round(score, 3) for name, score in scores.items()},
     )
     file = method.folder / "tuned.yaml"
-    entries = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    entries = read_yaml(file) if file.is_file() else {}
     entries[task] = entry.model_dump()
     head = "# Written by `headstart tune`: chosen on meta_dev domains, never on those that are scored.\n"
     write_text(file, head + yaml.safe_dump(entries, sort_keys=True))
@@ -78,7 +81,7 @@ def candidates(method: Method) -> list[dict[str, float]]:
     search = method.spec.search
     trials = [{name: value} for name, values in search.items() for value in values]
     if len(search) != 1 or len(trials) != TRIALS:
-        where = method.folder / "method.yaml"
+        where = place_of(method.folder / "method.yaml", "search", None)
         raise UserError(f"{where}: search holds {len(trials)} values of {len(search)} rates; give {TRIALS} of one")
     return trials
 
@@ -113,7 +116,8 @@ def dev_domains(whole: Plan, task: str, configfile: str) -> dict[str, str]:
     """A task's domains by role, with meta_dev scored in meta_test's place; raises UserError where there is none."""
     roles = {name: role for name, role in whole.data_of(task).roles.items() if role != "meta_test"}
     if "meta_dev" not in roles.values():
-        raise UserError(f"{configfile}: tasks.{task}.domains has no meta_dev domain; give one that role")
+        field = f"tasks.{task}.domains"
+        raise UserError(f"{place_of(configfile, field, None)}: {field} has no meta_dev domain; give one that role")
     return {name: "meta_test" if role == "meta_dev" else role for name, role in roles.items()}
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from harness.base.errors import UserError
 from harness.base.files import refused_by_system
+from harness.base.progress import say
 from harness.contracts.plan import load_plan
 from harness.plan.entry import note_refusal
 from harness.plan.jobs import JOBS, score
@@ -26,11 +26,11 @@ def work(rule: str, plan_file: str, target: str = "") -> int:
             return report(plan, rule)
     except UserError as error:
         note_refusal(plan, str(error))
-        print(f"headstart: {error}", file=sys.stderr)
+        say(f"headstart: {error}")
         return 2
     except OSError as error:
         if (told := refused_by_system(error)) is None:
             raise
-        print(f"headstart: {told}", file=sys.stderr)  # and not noted: the same place could refuse the note
+        say(f"headstart: {told}")  # and not noted: the same place could refuse the note
         return 2
     return 0

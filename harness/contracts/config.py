@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from harness.base.errors import bad
+from harness.base.lines import Layers, Where
 from harness.base.paths import check_plain, expanded
+from harness.base.yaml_file import read_value, read_yaml
 from harness.contracts.method import Share
-from harness.contracts.model import Strict, read_yaml
+from harness.contracts.model import Strict
 from harness.contracts.task import Budgets, Commit, Overlap, Role, Seeds, SourceName
 
 
@@ -109,7 +113,7 @@ class RunConfig(Strict):
     )
 
 
-def located(config: RunConfig, where: str) -> RunConfig:
+def located(config: RunConfig, where: Where) -> RunConfig:
     """The configuration with its paths written out; raises UserError where one cannot be, or cannot be used."""
     output = expanded(config.output, where, "output")
     if not output:
@@ -126,15 +130,54 @@ def located(config: RunConfig, where: str) -> RunConfig:
     return config.model_copy(update={"output": output, "backbones": backbones})
 
 
-def read_keys(path: Path) -> dict[str, Any]:
-    """A configuration file's keys; `extends: OTHER.yaml` takes those that it lacks from the file beside it."""
-    content = read_yaml(path)
+def read_config(files: Sequence[Path], changes: Sequence[str] = ()) -> tuple[dict[str, Any], Layers]:
+    """What configuration files say together, and where: each changes those before it, and `KEY=VALUE` all of them.
+
+    A change reaches into mappings. Snakemake merges in the same way, but reads YAML as version 1.1 has it, in which
+    `no` is a truth value, and of `KEY=VALUE` every number as a text; so nothing is taken from it but the words.
+    """
+    *earlier, last = files
+    own = read_yaml(last)
+    base = _base(last, own)
+    layers = [*((str(file), _alone(file)) for file in earlier), (str(last), own)]
+    written: dict[str, Any] = reduce(merged, (content for _, content in layers), {})
+    if base:  # a file's own top keys replace those of the one that it extends
+        kept = {key: value for key, value in base[1].items() if key not in written}
+        layers.insert(0, (base[0], kept))
+        written = kept | written
+    said = [(f"--config {change}", _change(change)) for change in changes]
+    return reduce(merged, (content for _, content in said), written), Layers(layers, said)
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with changes, which reach into its mappings."""
+    both = {
+        name: merged(base[name], change) if isinstance(change, dict) and isinstance(base.get(name), dict) else change
+        for name, change in changes.items()
+    }
+    return {**base, **both}
+
+
+def _change(word: str) -> dict[str, Any]:
+    key, _, text = word.partition("=")
+    return {key: read_value(text, f"--config {key}")}
+
+
+def _alone(file: Path) -> dict[str, Any]:
+    content = read_yaml(file)
+    if "extends" in content:
+        raise bad(file, "extends", content["extends"], "only the last configuration file may extend another")
+    return content
+
+
+def _base(file: Path, content: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """The file that `extends: OTHER.yaml` names beside this one, and what it says; the key is taken out."""
     if "extends" not in content:
-        return content
+        return None
     name = content.pop("extends")
     if not isinstance(name, str):
-        raise bad(path, "extends", name, "name a configuration file beside this one")
-    base = read_yaml(path.parent / name)
+        raise bad(file, "extends", name, "name a configuration file beside this one")
+    base = read_yaml(file.parent / name)
     if "extends" in base:
-        raise bad(path, "extends", name, "it extends another file itself; name one that does not")
-    return base | content
+        raise bad(file, "extends", name, "it extends another file itself; name one that does not")
+    return str(file.parent / name), base

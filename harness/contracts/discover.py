@@ -13,10 +13,10 @@ from typing import TypeVar
 from harness.base.errors import bad, reason
 from harness.base.fingerprint import hash_files
 from harness.base.paths import PACKAGE, check_plain, left_by_tools, own_files, project_root
+from harness.base.yaml_file import read_yaml
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.method import MethodSpec, Tuned
-from harness.contracts.model import one_of, read_yaml, validate
-from harness.contracts.paper import PaperSpec, read_reported
+from harness.contracts.model import one_of, validate
 from harness.contracts.preparation import Preparation
 from harness.contracts.task import TaskSpec
 
@@ -90,7 +90,7 @@ class TaskFolder:
 def methods(root: Path | None = None) -> dict[str, Method]:
     """Every folder under `methods/`, by id."""
     found = {}
-    for folder in _folders((root or project_root()) / "methods", "method.yaml"):
+    for folder in plug_folders((root or project_root()) / "methods", "method.yaml"):
         spec = validate(MethodSpec, read_yaml(folder / "method.yaml"), folder / "method.yaml")
         tuned_file = folder / "tuned.yaml"
         entries = read_yaml(tuned_file) if tuned_file.is_file() else {}
@@ -102,19 +102,9 @@ def methods(root: Path | None = None) -> dict[str, Method]:
 def tasks(root: Path | None = None) -> dict[str, TaskFolder]:
     """Every folder under `tasks/`, by id."""
     found = {}
-    for folder in _folders((root or project_root()) / "tasks", "task.yaml"):
+    for folder in plug_folders((root or project_root()) / "tasks", "task.yaml"):
         spec = validate(TaskSpec, read_yaml(folder / "task.yaml"), folder / "task.yaml")
         found[folder.name] = TaskFolder(folder.name, folder, spec)
-    return found
-
-
-def papers(root: Path | None = None) -> dict[str, PaperSpec]:
-    """Every folder under `papers/`, by id."""
-    found = {}
-    for folder in _folders((root or project_root()) / "papers", "tables.yaml"):
-        content = {**read_yaml(folder / "tables.yaml"), **read_yaml(folder / "claims.yaml")}
-        found[folder.name] = validate(PaperSpec, content, folder / "tables.yaml")
-        read_reported(folder / "reported.csv")
     return found
 
 
@@ -166,7 +156,8 @@ def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
-def _folders(parent: Path, must_hold: str) -> list[Path]:
+def plug_folders(parent: Path, must_hold: str) -> list[Path]:
+    """The folders in `parent` that hold a file; raises UserError where one holds others but not that."""
     if not parent.is_dir():
         raise bad(parent, "the folder", parent.name, "it does not exist; run in the project's own folder")
     folders = [path for path in _own(parent) if path.is_dir() and not path.name.startswith("_")]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.errors import PydanticUserError
 
 from harness.base.errors import UserError, bad, reason
+from harness.base.lines import Where, place_of
+from harness.base.yaml_file import Odd
 
 
 class Strict(BaseModel):
@@ -23,82 +23,54 @@ class Strict(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Twice(yaml.YAMLError):
-    """A key stands twice in one mapping."""
+def validate(model: type[Model], content: Any, where: Where, prefix: str = "", texts: bool = False) -> Model:
+    """`content` as `model`; raises UserError with the first mistake in one sentence.
 
-    def __init__(self, key: str, value: str, line: int) -> None:
-        super().__init__(f"{key!r} stands twice")
-        self.key, self.value, self.line = key, value, line
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error; PyYAML keeps the last without a word."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """The mapping, before merge keys are filled in: those may repeat a key."""
-        node = super().compose_mapping_node(anchor)
-        seen = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise _Twice(key.value, getattr(value, "value", ""), key.start_mark.line + 1)
-            seen.add(str(key.value))
-        return node
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; raises UserError where it is missing or not a mapping."""
-    if not path.is_file():
-        raise bad(path, "the file", path.name, "it does not exist; create it or name another")
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except _Twice as error:
-        value = error.value if isinstance(error.value, str) else "a second block"
-        raise bad(
-            f"{path}: line {error.line}", f"the key {error.key!r}", value, "it stands twice; remove one"
-        ) from None
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        where = f"{path}: line {place.line + 1}" if place else path
-        raise bad(where, "the YAML", getattr(error, "problem", str(error)), "mend this line or the one above") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        odd = error.object[error.start : error.end]
-        raise bad(f"{path}: line {line}", "the text", odd, "it is not UTF-8; save the file as UTF-8") from None
-    if not isinstance(content, dict):
-        raise bad(path, "the file", content, "write a mapping of keys to values")
-    return content
-
-
-def validate(model: type[Model], content: Any, where: Path | str, prefix: str = "") -> Model:
-    """`content` as `model`; raises UserError with the first mistake in one sentence."""
+    `texts` says that numbers are written as texts too, as a CSV file has them.
+    """
     try:
         read = model.model_validate(content)
     except ValidationError as error:
         raise _sentence(model, content, error, where, prefix) from None
     except PydanticUserError as error:  # a plug-in's own annotations cannot be read
         raise bad(where, prefix or "the file", model.__name__, f"mend the class's fields ({reason(error)})") from None
-    if truth := _truth(content, read):
-        mend = "write a number, or a text in quotes: YAML reads yes, no, on and off as truth values"
-        raise bad(where, f"{prefix}.{truth[0]}".lstrip("."), truth[1], mend)
+    if not texts and (found := _misread(content, read)):
+        field, value, mend = found
+        raise bad(where, f"{prefix}.{field}".lstrip("."), value, mend)
     return read
 
 
-def _truth(content: Any, read: Any) -> tuple[str, bool] | None:
-    """Where `content` holds a truth value that was read as a number, which pydantic allows."""
+def _misread(content: Any, read: Any) -> tuple[str, Any, str] | None:
+    """Where `content` holds a value that pydantic took for another kind of value, with the mend."""
     for key, value in content.items() if isinstance(content, Mapping) else enumerate(content):
-        its = read[key] if isinstance(read, (Mapping, list)) else getattr(read, str(key), value)
-        if isinstance(value, bool) and not isinstance(its, bool):
-            return str(key), value
-        inner = isinstance(value, (Mapping, list)) and isinstance(its, (BaseModel, Mapping, list))
-        if inner and (found := _truth(value, its)):
-            return f"{key}.{found[0]}", found[1]
+        its = read[key] if isinstance(read, (Mapping, Sequence)) else getattr(read, str(key), value)
+        if mend := _mend(value, its):
+            return str(key), value, mend
+        inner = _holds(value) and (_holds(its) or isinstance(its, BaseModel))
+        if inner and (found := _misread(value, its)):
+            return f"{key}.{found[0]}", *found[1:]
     return None
 
 
-def _sentence(
-    model: type[BaseModel], content: Any, error: ValidationError, where: Path | str, prefix: str
-) -> UserError:
-    first = _most_exact(content, error)
+def _mend(value: Any, read: Any) -> str | None:
+    """How to write what was given as `value` and read as `read`; None where it is well."""
+    number = isinstance(read, (int, float)) and not isinstance(read, bool)
+    if isinstance(value, bool) and not isinstance(read, bool):
+        return "write a number"
+    if isinstance(value, str) and number:
+        return f"write the number alone, as {read}: without quotes, a leading zero or underscores"
+    if read is value and isinstance(value, Odd):  # a place that takes anything
+        return "write true or false, or a decimal number, or put it in quotes: it can be read in several ways"
+    return None
+
+
+def _holds(value: Any) -> bool:
+    return isinstance(value, (Mapping, Sequence)) and not isinstance(value, (str, bytes))
+
+
+def _sentence(model: type[BaseModel], content: Any, error: ValidationError, where: Where, prefix: str) -> UserError:
+    mistakes = _most_exact(content, error)
+    first = mistakes[0]
     lacking = first["type"] == "missing"
     place = _users_keys(content, first["loc"][:-1] if lacking else first["loc"])
     if lacking:
@@ -108,19 +80,46 @@ def _sentence(
         known = _keys_at(model, first["loc"][:-1])
         close = get_close_matches(str(first["loc"][-1]), known, 1)
         mend = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(sorted(known)) or 'no keys'}"
-        return UserError(f"{where}: unknown key {field!r} (value {first['input']!r}); {mend}")
+        file = place_of(where, field, None)
+        return UserError(f"{file}: unknown key {field!r} (value {first['input']!r}); {mend}")
     if lacking:
         return bad(where, field, None, "it is missing; add it")
-    told = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
+    told = " or ".join(dict.fromkeys(_told(mistake) for mistake in mistakes))
     return bad(where, field, first["input"], told[0].lower() + told[1:])
 
 
-def _most_exact(content: Any, error: ValidationError) -> Any:
-    """The first mistake; where several branches of a union fail there, the one that went deepest."""
-    mistakes = error.errors()
+def _told(mistake: Any) -> str:
+    """What pydantic says of a mistake, and how to write it right where that is not said."""
+    told = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
+    value, kind = mistake["input"], mistake["type"]
+    if kind == "list_type" and not _holds(value):
+        return f"it should be a valid list: write [{'' if value is None else value}]"
+    if kind == "string_type" and not _holds(value):
+        return "it should be a valid string: put it in quotes"
+    if kind in ("int_parsing", "float_parsing") and isinstance(value, Odd):
+        return f"it should be a valid {'integer' if kind == 'int_parsing' else 'number'}: write a decimal number"
+    if kind in ("dict_type", "model_type"):
+        return "it should be a valid dictionary: write keys with values"
+    return str(told)
+
+
+def _most_exact(content: Any, error: ValidationError) -> list[Any]:
+    """The first mistake; where several branches of a union fail there, those that went deepest.
+
+    A key that lacks because it is misspelt is told as the one that is not known.
+    """
+    mistakes: list[Any] = error.errors()
+    *parent, name = mistakes[0]["loc"] or ("",)
+    for mistake in mistakes if mistakes[0]["type"] == "missing" else ():
+        beside = mistake["type"] == "extra_forbidden" and list(mistake["loc"][:-1]) == parent
+        if beside and get_close_matches(str(mistake["loc"][-1]), [str(name)]):
+            return [mistake]
     keys = [_users_keys(content, mistake["loc"]) for mistake in mistakes]
+    if not keys[0]:
+        return [mistakes[0]]
     same = [place for place in range(len(keys)) if keys[place][: len(keys[0])] == keys[0]]
-    return mistakes[max(same, key=lambda place: len(keys[place]))] if keys[0] else mistakes[0]
+    deepest = max(same, key=lambda place: len(keys[place]))
+    return [mistakes[place] for place in same if keys[place] == keys[deepest]]
 
 
 def _users_keys(content: Any, place: tuple[Any, ...]) -> list[str]:
@@ -155,7 +154,7 @@ def _arguments(annotation: Any) -> list[Any]:
     return found
 
 
-def one_of(name: str, known: Mapping[str, Any] | list[str], where: Path | str, field: str) -> None:
+def one_of(name: str, known: Mapping[str, Any] | list[str], where: Where, field: str) -> None:
     """Raise UserError unless `name` is among `known`, suggesting the nearest."""
     if name not in known:
         close = get_close_matches(name, list(known), 1)

@@ -9,7 +9,9 @@ from typing import Literal
 from pydantic import Field
 
 from harness.base.errors import bad
-from harness.contracts.model import Strict, validate
+from harness.base.yaml_file import read_yaml
+from harness.contracts.model import Model, Strict, validate
+from harness.contracts.task import Budgets
 
 Mark = Literal["published", "recreated", "digitised"]
 
@@ -44,11 +46,11 @@ class Claim(Strict):
     better: str
     worse: str
     smallest_difference: float = Field(ge=0)
-    budgets: Literal["all"] | list[int] = "all"
+    budgets: Literal["all"] | Budgets = "all"
 
 
 class PaperSpec(Strict):
-    """What `papers/<id>/tables.yaml` and `claims.yaml` say together."""
+    """What the files of `papers/<id>/` say together."""
 
     title: str
     citation: str
@@ -56,10 +58,49 @@ class PaperSpec(Strict):
     claims: dict[str, Claim]
 
 
-def read_reported(path: Path) -> list[Reported]:
+class TablesFile(Strict):
+    """What `tables.yaml` may say."""
+
+    title: str
+    citation: str
+    tables: dict[str, PaperTable]
+
+
+class ClaimsFile(Strict):
+    """What `claims.yaml` may say."""
+
+    claims: dict[str, Claim]
+
+
+def read_paper(folder: Path) -> PaperSpec:
+    """A paper from its files, each checked by itself; raises UserError naming the file at fault."""
+    tables = _read(folder / "tables.yaml", TablesFile, {"claims.yaml": ClaimsFile})
+    claims = _read(folder / "claims.yaml", ClaimsFile, {"tables.yaml": TablesFile})
+    return PaperSpec(title=tables.title, citation=tables.citation, tables=tables.tables, claims=claims.claims)
+
+
+def _read(file: Path, model: type[Model], others: dict[str, type[Strict]]) -> Model:
+    content = read_yaml(file)
+    for name, other in others.items():
+        for key in content:
+            if key in other.model_fields and key not in model.model_fields:
+                raise bad(file, key, content[key], f"it belongs to {name}; move it there")
+    return validate(model, content, file)
+
+
+def read_reported(file: Path) -> list[Reported]:
     """The paper's numbers; raises UserError naming the line at fault."""
-    if not path.is_file():
+    if not file.is_file():
         mend = f"it does not exist; write it with the columns {', '.join(Reported.model_fields)}"
-        raise bad(path, "the file", path.name, mend)
-    with open(path, encoding="utf-8", newline="") as file:
-        return [validate(Reported, row, f"{path}: line {number}") for number, row in enumerate(csv.DictReader(file), 2)]
+        raise bad(file, "the file", file.name, mend)
+    found: dict[tuple[str, str, str], Reported] = {}
+    with open(file, encoding="utf-8", newline="") as lines:
+        rows = csv.DictReader(lines, restkey="beyond the columns")
+        for row in rows:
+            where = f"{file}: line {rows.line_num}"
+            number = validate(Reported, row, where, texts=True)
+            place = number.table, number.row, number.column
+            if place in found:
+                raise bad(where, "table, row and column", ", ".join(place), "they stand twice; remove one")
+            found[place] = number
+    return list(found.values())

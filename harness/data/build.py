@@ -10,6 +10,7 @@ from typing import Any
 from harness.base.errors import bad
 from harness.base.files import read_lines, whole_folder, write_json, write_lines
 from harness.base.fingerprint import fingerprint, hash_file, hash_files
+from harness.base.lines import Where
 from harness.base.paths import expanded, own_files
 from harness.contracts.discover import TaskFolder
 from harness.contracts.model import one_of
@@ -45,7 +46,7 @@ def pinned(where: Path, source: Source, domain: str) -> HubSet:
     return found
 
 
-def check_domain(where: Path | str, field: str, task: TaskFolder, name: SourceName, domain: str) -> None:
+def check_domain(where: Where, field: str, task: TaskFolder, name: SourceName, domain: str) -> None:
     """Raise UserError where a source of a task has no such domain."""
     source = task.spec.sources[name]
     if name == "hub":
@@ -73,7 +74,7 @@ def domain_content(task: TaskFolder, name: SourceName, domain: str) -> Any:
     return hash_file(grammar) if grammar.is_file() else domain
 
 
-def check_roles(where: str, task: TaskFolder, name: SourceName, roles: dict[str, Role]) -> None:
+def check_roles(where: Where, task: TaskFolder, name: SourceName, roles: dict[str, Role]) -> None:
     """Raise UserError where one domain has two roles under two names."""
     seen: dict[str, str] = {}
     for domain, role in roles.items():

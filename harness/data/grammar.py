@@ -28,7 +28,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.base.errors import bad
-from harness.contracts.model import Strict, read_yaml, validate
+from harness.base.yaml_file import read_yaml
+from harness.contracts.model import Strict, validate
 
 Part = Literal["train", "dev", "test", "unlabeled"]
 Forms = dict[str, str]

@@ -30,8 +30,9 @@ class Resume:
         """Write the state if the last time is long enough ago."""
         if time.monotonic() - self.last < self.seconds:
             return
-        with whole_file(self.path) as beside:
-            torch.save(state, beside)
+        # Through a file of ours: an error of torch's own does not say that the disk is full.
+        with whole_file(self.path) as beside, open(beside, "wb") as file:
+            torch.save(state, file)
         self.last = time.monotonic()
 
     def forget(self) -> None:

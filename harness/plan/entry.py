@@ -8,16 +8,20 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness.base.errors import UserError, bad, reason
-from harness.base.files import refused_by_system, write_text
+from harness.base.disk import Unwritten, unwritten
+from harness.base.errors import UserError, reason
+from harness.base.files import check_writable, refused_by_system, sweep, write_text
+from harness.base.lines import Layers
 from harness.base.paths import settle_home
 from harness.base.progress import say
-from harness.contracts.config import RunConfig, located, read_keys
+from harness.contracts.config import RunConfig, located, read_config
 from harness.contracts.discover import tasks
-from harness.contracts.model import read_yaml, validate
+from harness.contracts.model import validate
 from harness.contracts.plan import Plan
 from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
@@ -34,22 +38,26 @@ def make_plan(
     where: str = DEFAULT, changes: dict[str, Any] | None = None, only: dict[str, list[Any]] | None = None
 ) -> Plan:
     """The plan of a configuration file; `changes` replace its keys, `only` keeps some of its cells."""
-    # Snakemake hands over the file's own keys; what `extends` names is read here.
-    content = read_keys(Path(where)) | {key: value for key, value in (changes or {}).items() if key != "extends"}
-    return Planner(located(validate(RunConfig, content, where), where), where, only).plan()
+    content, places = read_config([Path(where)])
+    return _planned(content | (changes or {}), places, only)
 
 
-def open_run(config: dict[str, Any], files: list[Any]) -> Plan:
-    """The plan for a Snakemake run, saved and locked; a mistake ends the run with one sentence."""
+def _planned(content: dict[str, Any], places: Layers, only: dict[str, list[Any]] | None = None) -> Plan:
+    return Planner(located(validate(RunConfig, content, places), places), places, only).plan()
+
+
+def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
+    """The plan for a Snakemake run, saved and locked; a mistake ends the run with one sentence.
+
+    `changes` are the words after `--config`, `files` those after `--configfile`.
+    """
     settle_home()
     try:
-        for file in files[:-1]:
-            keys = read_yaml(Path(file))  # Snakemake has merged them, and would keep the last of two equal keys
-            if "extends" in keys:
-                raise bad(file, "extends", keys["extends"], "only the last configuration file may extend another")
-        where = str(files[-1]) if files else DEFAULT
-        plan = make_plan(where, config)
+        content, places = read_config([Path(file) for file in files] or [Path(DEFAULT)], changes)
+        plan = _planned(content, places)
         take_lock(plan)
+        check_writable(Path(plan.output))
+        sweep(Path(plan.output))
         _refusal(plan).unlink(missing_ok=True)
         recheck(plan)
         plan.save()
@@ -91,6 +99,8 @@ def take_lock(plan: Plan) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+")  # noqa: SIM115 - kept open: closing it would let the lock go
     except OSError as error:
+        if told := unwritten(Path(plan.output), error):
+            raise told from None
         mend = "choose another `output`"
         raise UserError(f"{plan.output}: the output folder cannot be written ({reason(error)}); {mend}") from None
     try:
@@ -106,11 +116,12 @@ def take_lock(plan: Plan) -> None:
         if UNLOCKED not in os.environ:
             os.environ[UNLOCKED] = "said"
             say(f"headstart: {plan.output}: files cannot be locked here ({reason(error)}); start no second run on it")
+    _locks.append(file)
     file.seek(0)
     file.truncate()
-    file.write(str(os.getpid()))
-    file.flush()
-    _locks.append(file)
+    with suppress(OSError):  # who holds it is for others to read: on a full disk the lock is held all the same
+        file.write(str(os.getpid()))
+        file.flush()
 
 
 def at_work(plan: Plan) -> bool:
@@ -144,14 +155,19 @@ def recheck_data(plan: Plan) -> None:
 
 
 def note_refusal(plan: Plan, sentence: str) -> None:
-    """Keep why a job refused its input, for the end of the run to tell."""
-    write_text(_refusal(plan), sentence)
+    """Keep why a job refused its input, or could not go on, for the end of the run to tell."""
+    with suppress(Unwritten):
+        write_text(_refusal(plan), sentence)
 
 
 def leave_refused(plan: Plan) -> None:
-    """End a run with the sentence of the job that refused its input, if one did."""
-    if _refusal(plan).is_file():
-        _leave(_refusal(plan).read_text(encoding="utf-8"))
+    """End a run with the sentence of the job that refused its input, if one did, or that nothing can be written."""
+    try:
+        if _refusal(plan).is_file():
+            _leave(_refusal(plan).read_text(encoding="utf-8"))
+        check_writable(Path(plan.output))
+    except Unwritten as error:
+        _leave(str(error))
 
 
 def _refusal(plan: Plan) -> Path:

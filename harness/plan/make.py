@@ -11,8 +11,9 @@ from harness.backbone.anatomy import architecture_of, check_kind, positions_of
 from harness.backbone.files import check_folder, read_files
 from harness.base.errors import UserError, bad
 from harness.base.fingerprint import fingerprint, hash_file
+from harness.base.lines import Layers, Where
 from harness.contracts.adaptation import Adaptation, Control, sizes_of
-from harness.contracts.config import LocalBackbone, Pretrained, RunConfig, TaskRun
+from harness.contracts.config import LocalBackbone, Pretrained, RunConfig, TaskRun, merged
 from harness.contracts.discover import Method, methods, shared, tasks
 from harness.contracts.method import Train
 from harness.contracts.model import one_of, validate
@@ -27,7 +28,7 @@ from harness.score.version import scoring_code
 class Planner:
     """Makes the plan of one configuration."""
 
-    def __init__(self, config: RunConfig, where: str, only: dict[str, list[Any]] | None = None) -> None:
+    def __init__(self, config: RunConfig, where: Layers, only: dict[str, list[Any]] | None = None) -> None:
         self.config = config
         self.where = where
         self.only = only or {}
@@ -121,7 +122,7 @@ class Planner:
     def _plan_data(self, task: str, run: TaskRun) -> None:
         found = self.tasks[task]
         _, roles = self._source(task, run)
-        where = self.where if run.domains else found.folder / "task.yaml"
+        where: Where = self.where if run.domains else found.folder / "task.yaml"
         field = f"tasks.{task}.domains" if run.domains else f"sources.{run.source}.domains"
         for domain in roles:
             check_domain(where, field, found, run.source, domain)
@@ -145,7 +146,7 @@ class Planner:
             budgets=budgets,
             overlap=overlap,
             done=str(self.output / "data" / task / f"{fingerprint(content)[:SHORT]}.json"),
-            where=self.where,
+            where=self.where.of(f"tasks.{task}"),
             test_examples=run.test_examples,
         )
 
@@ -311,7 +312,7 @@ class Planner:
         return self.prepares.setdefault(done, job)
 
 
-def _train_settings(method: Method, task: str, run: TaskRun, where: str) -> Train:
+def _train_settings(method: Method, task: str, run: TaskRun, where: Layers) -> Train:
     """The method's training, then what was tuned for the task, then what the configuration says."""
     settings = method.spec.train.model_dump()
     if task in method.tuned:
@@ -330,15 +331,6 @@ def _check_training(method: Method, adaptations: Sequence[Adaptation | Control],
                 part.trained_for(steps)
         except ValueError as error:
             raise UserError(f"{method.folder / 'method.yaml'}: on {task} adapt.{name}.{error}") from None
-
-
-def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with changes, which reach into its mappings."""
-    both = {
-        name: merged(base[name], change) if isinstance(change, dict) and isinstance(base.get(name), dict) else change
-        for name, change in changes.items()
-    }
-    return base | both
 
 
 def _wanted_share(method: Method, run: TaskRun, config: RunConfig) -> float | None:

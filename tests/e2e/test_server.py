@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -69,6 +70,45 @@ def test_without_a_server_the_job_is_done_by_its_caller(tmp_path: Path) -> None:
     job = start_job(tmp_path / "nobody", tmp_path / "absent.json")
     assert "FileNotFoundError" in job.communicate(timeout=60)[1]
     assert job.returncode == 1
+
+
+def test_a_job_that_no_process_began_is_done_by_its_caller(address: Path, tmp_path: Path) -> None:
+    """The server was killed with callers in its queue."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(address))
+        listener.listen()
+        job = start_job(address, tmp_path / "absent.json")
+        listener.accept()[0].close()
+    address.unlink()
+    assert "FileNotFoundError" in job.communicate(timeout=60)[1]
+    assert job.returncode == 1
+
+
+@pytest.mark.parametrize("words", [b"", (100).to_bytes(8, "big") + b"half", (4).to_bytes(8, "big") + b"odd}"])
+def test_a_caller_that_ends_before_it_says_what_it_wants_stops_no_other(
+    words: bytes, server: subprocess.Popen[str], address: Path, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(str(address))
+        caller.sendall(words)
+    job, forked = running_job(server, address, tmp_path)  # the server answers the next one
+    os.kill(forked, signal.SIGKILL)
+    job.communicate(timeout=60)
+
+
+def test_a_server_leaves_the_socket_of_the_next_run(
+    server: subprocess.Popen[str], address: Path, tmp_path: Path
+) -> None:
+    """A server that was stopped when its run was killed wakes up when another run has begun."""
+    assert server.stdout is not None
+    forker = int(server.stdout.readline())
+    address.unlink()
+    with socket.socket(socket.AF_UNIX) as next_one:
+        next_one.bind(str(address))
+        server.kill()
+        wait_until(lambda: not Path(f"/proc/{forker}").exists())
+        assert address.exists()
+    address.unlink()
 
 
 def test_a_killed_job_is_told_to_its_caller(server: subprocess.Popen[str], address: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.parameters import PAGE, SIZES, Model, models, page, paper_row
-from harness.contracts.model import read_yaml
+from harness.base.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
 

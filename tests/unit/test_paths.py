@@ -11,7 +11,8 @@ import pytest
 from harness.base.errors import UserError
 from harness.base.paths import expanded, left_by_tools, own_files
 from harness.cli.main import main
-from harness.contracts.discover import methods, papers, tasks
+from harness.contracts.discover import methods, tasks
+from harness.contracts.papers import papers
 from harness.plan.entry import make_plan
 from tests import project as use
 from tests.project import CONFIG
@@ -99,7 +100,7 @@ def test_an_output_that_cannot_be_is_refused(
     use.write_config(project, {"output": output})
     assert main(["check", "--configfile", CONFIG]) == 2
     err = capsys.readouterr().err
-    assert err.startswith(f"headstart: {CONFIG}: output is {output!r}; ")
+    assert err.startswith(f"headstart: {CONFIG}: line 1: output is {output!r}; ")
     assert told in err
     assert err.count("\n") == 1
 

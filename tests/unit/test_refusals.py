@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +129,14 @@ CONFIGS = [
     Bad("prepare type", use.wikiann(prepare={"dapt": {"steps": "x"}}), CONFIG, "prepare.dapt.steps", "'x'", "integer"),
     Bad("key twice", use.edit(CONFIG, "seeds:", "seeds: [7]\nseeds:"), CONFIG, "'seeds'", "second block", "remove one"),
     Bad("inner key twice", use.edit(CONFIG, "steps: 1", "steps: 1\n    steps: 2"), CONFIG, "'steps'", "'2'", "remove"),
+    Bad("octal", use.edit(CONFIG, "- 4", "- 010"), f"{CONFIG}: line 11", "budgets.0", "'010'", "as 10"),
+    Bad("truth for a role", use.edit(CONFIG, "nl: meta_test", "no: on"), f"{CONFIG}: line 14", "domains.no", "'on'",
+        "'meta_test'"),
+    Bad("one method", use.config(methods="lora"), f"{CONFIG}: line 4", "methods", "'lora'",
+        "it should be 'all' or it should be a valid list: write [lora]"),
+    Bad("one role", pretrained(corpora={"wikiann": "meta_train"}), CONFIG, "corpora.wikiann", "'meta_train'",
+        "write [meta_train]"),
+    Bad("nothing for a text", use.config(output=None), f"{CONFIG}: line 1", "output", "None", "put it in quotes"),
     Bad("not UTF-8", use.text(CONFIG, b"a: \xff\n"), f"{CONFIG}: line 1", "the text", "\\xff", "UTF-8"),
 ]  # fmt: skip
 
@@ -316,9 +326,19 @@ def told_by_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
     monkeypatch.setattr(os, "_exit", leave)
     with pytest.raises(SystemExit) as ended:
-        entry.open_run({}, [CONFIG])
+        entry.open_run([], [CONFIG])
     assert ended.value.code == 2
     return capsys.readouterr().err
+
+
+def names_its_line(mistake: Bad, told: str) -> bool:
+    """Whether a sentence about a YAML file names a line with a part of the field or the value; absence has none."""
+    found = re.search(r"(\S+\.yaml): line (\d+): ", told)
+    if found is None:
+        return any(word in told for word in ("it is missing", "does not exist", "the file is"))
+    line = Path(found[1]).read_bytes().splitlines()[int(found[2]) - 1].decode(errors="backslashreplace")
+    words = [mistake.value.strip("'[]").lower(), *re.split("[.:]", mistake.field.strip("'"))]
+    return "the YAML" in told or any(word in line for word in words if word)
 
 
 @pytest.mark.parametrize("mistake", ALL, ids=lambda mistake: mistake.name)
@@ -333,6 +353,7 @@ def test_refused_in_one_sentence(
         assert told.count("\n") == 1, told
         for part in (mistake.file, mistake.field, mistake.value, mistake.mend):
             assert part in told
+        assert names_its_line(mistake, told) or not mistake.file.endswith(".yaml")
     assert not (project / "out" / "plan.json").exists()
     assert not (project / "out" / "backbones").exists()
 
@@ -354,9 +375,9 @@ def test_a_long_value_is_cut() -> None:
     assert len(str(bad("f", "x", "a" * 1000, "mend it"))) < 160
 
 
-def snakemake(folder: Path) -> subprocess.CompletedProcess[str]:
+def snakemake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A real Snakemake run of the small project."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", CONFIG]
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", CONFIG, *words]
     path = os.pathsep.join([str(use.ROOT), os.environ.get("PYTHONPATH", "")])
     variables = os.environ | {"PYTHONPATH": path, "HEADSTART_DATA": str(folder / "data")}
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
@@ -384,3 +405,19 @@ def test_snakemake_leaves_with_the_sentence_of_a_job(project: Path) -> None:
     assert "add frames or words" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr + done.stdout
     assert not list((project / "out").glob("backbones/*/backbone.json"))
+
+
+def test_snakemake_takes_the_files_own_reading_and_the_command_lines(project: Path) -> None:
+    """Snakemake reads `no` as False and each number after `--config` as a text: neither reaches the plan."""
+    use.ner_data(project)
+    (project / "data/wikiann/nl").rename(project / "data/wikiann/no")
+    use.edit(CONFIG, "nl: meta_test", "no: meta_test")(project)
+    done = snakemake(project, "-n", "--config", "tasks={wikiann: {budgets: [5, 6]}}", "seeds=[3]", "allow_failures=yes")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads((project / "out" / "plan.json").read_text())
+    assert plan["tasks"]["wikiann"]["domains"] == ["no"]
+    assert plan["tasks"]["wikiann"]["budgets"] == [5, 6]
+    assert (plan["seeds"], plan["allow_failures"]) == ([3], True)
+    done = snakemake(project, "-n", "--config", "tasks={wikiann: {budgets: [010]}}")
+    assert done.returncode == 2
+    assert "headstart: --config tasks={wikiann: {budgets: [010]}}: tasks.wikiann.budgets.0 is '010'" in done.stderr
