@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,11 @@ def text_lines(path: Path, may_end_open: bool = False) -> list[str]:
 
 
 def existing(path: Path) -> Path:
-    """`path`; raises UserError where there is no such file."""
+    """`path`; raises UserError where there is no such file or it may not be read."""
     if not path.is_file():
         raise bad(path, "the data file", path.name, "it does not exist; put it there or set HEADSTART_DATA to another")
+    if not os.access(path, os.R_OK):
+        raise bad(path, "the data file", path.name, "it may not be read by this user; change its permissions")
     return path
 
 

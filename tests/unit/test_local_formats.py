@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,14 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         task = local_task(tmp_path, LM, {"format": format_})
         with pytest.raises(UserError, match="d/train: the data file is 'train'; it does not exist"):
             task.read_local("d", tmp_path)
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for format_ in WRITE:
+        task = local_task(tmp_path, LM, {"format": format_})
+        with pytest.raises(UserError, match="d/train: the data file is 'train'; it may not be read"):
+            read_files(task, tmp_path, WRITE[format_]({"text": "a"}))
 
 
 BLOCKS: list[tuple[str, str, dict[str, Any], str]] = [
