@@ -55,6 +55,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HEADSTART_DATA", str(tmp_path / "data"))
     write_checkpoint(tmp_path / "bert", "bert")
+    use.text("bert/failed.json", "[]")(tmp_path)  # the user's own, and no word of ours
     spec = {"encoder": {"source": "local", "path": "bert"}}
     changes = {"seeds": [0, 1], "methods": ["finetune", "dapt"], "tasks": {"wikiann": NER}, "backbones": spec}
     use.write_config(tmp_path, changes)
