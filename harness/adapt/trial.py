@@ -37,10 +37,10 @@ class Use:
 def try_checkpoint(folder: Path, use: Use) -> list[str]:
     """What to know of a checkpoint, a line each; raises UserError at the first fault that a cell would meet."""
     architecture = check_folder(folder)
-    room = positions_of(folder)
-    if room is not None and max(use.max_length, use.target_length) > room:
-        longest, mend = max(use.max_length, use.target_length), f"lower max_length of {use.task.spec.label}"
-        raise bad(folder, "the number of tokens that it reads", room, f"{longest} are asked for; {mend}")
+    longest, room = max(use.max_length, use.target_length), positions_of(folder)
+    if room is not None and longest > room:
+        mend = f"{longest} are asked for; lower max_length of the task {use.task.folder.name}"
+        raise bad(folder, "the number of tokens that it reads", room, mend)
     read = Checkpoint(folder, use.task.kind, use.task.labels)
     _check_finite(folder, read.model)
     check_fit(folder, read.tokenizer, read.model, use.task.kind)
@@ -51,14 +51,16 @@ def try_checkpoint(folder: Path, use: Use) -> list[str]:
     lines = [f"{architecture}, reads {shown}"]
     if read.fresh:
         lines.append(f"new, from each cell's seed: {', '.join(sorted(read.fresh))}")
-    if use.pretrains:
-        model, tokenizer, drawn = load_for_pretraining(folder, 0)
-        _check_finite(folder, model)
-        check_signs(folder, architecture, tokenizer)
-        check_ids(folder, tokenizer, model)
-        if drawn:
-            lines.append(f"new, from each seed, where it is pretrained further: {', '.join(sorted(drawn))}")
-    return lines
+    return [*lines, *(_try_pretraining(folder, architecture) if use.pretrains else ())]
+
+
+def _try_pretraining(folder: Path, architecture: str) -> list[str]:
+    """What to know of a checkpoint that a preparation pretrains further; raises UserError where none can."""
+    model, tokenizer, drawn = load_for_pretraining(folder, 0)
+    _check_finite(folder, model)
+    check_signs(folder, architecture, tokenizer)
+    check_ids(folder, tokenizer, model)
+    return [f"new, from each seed, where it is pretrained further: {', '.join(sorted(drawn))}"] if drawn else []
 
 
 @torch.no_grad()

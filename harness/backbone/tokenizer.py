@@ -13,7 +13,7 @@ from harness.base.errors import bad, reason
 
 PROBE = ["Anna", "lives", "in", "Rome", ",", "and", "in", "2024", "she", "moved", "."]
 # Of tokenizer_config.json, what says how a normalizer differs from the one in tokenizer.json.
-NORMALIZING = {"do_lower_case", "strip_accents", "tokenize_chinese_chars", "keep_accents"}
+NORMALIZING = {"do_lower_case", "strip_accents", "tokenize_chinese_chars"}
 
 
 def load_tokenizer(checkpoint: Path) -> Any:
