@@ -122,6 +122,9 @@ OBJECTIVES: dict[str, Callable[[list[int], Any, Random], Features]] = {
 
 def check_signs(checkpoint: Path, architecture: str, tokenizer: Any) -> None:
     """Raise UserError where a tokenizer lacks a sign that the architecture's objective puts into a text."""
+    if not tokenizer("a", add_special_tokens=False)["input_ids"]:
+        mend = "it reads the text 'a' as nothing; take the tokenizer that the model was trained with"
+        raise bad(checkpoint, "the tokenizer", type(tokenizer).__name__, mend)
     if None in [sign for signs in text_signs(tokenizer) for sign in signs]:
         mend = "continued pretraining puts it around a text; name one of the tokens in tokenizer_config.json"
         raise bad(checkpoint, "the tokenizer's eos_token", None, mend)

@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from harness.adapt.trial import Use, try_checkpoint
 from harness.backbone.fit import check_known
@@ -81,6 +81,14 @@ def tokenizer_json(make: Callable[[], Tokenizer], **settings: Any) -> Spoil:
 def over_spaces() -> Tokenizer:
     """A tokenizer whose tokens reach from word to word."""
     return odd.byte_level(pre_tokenizers.Metaspace(replacement=" ", prepend_scheme="never", split=False))
+
+
+def without_letters() -> Tokenizer:
+    """A tokenizer that reads nothing of a text in Latin letters."""
+    words = {sign: place for place, sign in enumerate([*odd.SIGNS, "あ", "い"])}
+    tokenizer = Tokenizer(models.BPE(words, []))
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    return tokenizer
 
 
 def newer(folder: Path) -> None:
@@ -158,6 +166,8 @@ FAULTS = [
         ("the tokenizer is None", "Error", "install what it asks for")),
     Odd("of a later version", "bert", newer, ("the tokenizer is None", "update the package tokenizers")),
     Odd("words run together", "bert", tokenizer_json(over_spaces), ("the tokenizer is", "one by one otherwise")),
+    Odd("nothing of Latin letters", "bert", tokenizer_json(without_letters), ("reads the text 'a' as nothing",),
+        pretrains=True),
     Odd("cut merges", "gpt2", merges(0.5), ("merges.txt: the number of merges is", "it is cut")),
     Odd("cut vocabulary", "bert", word_pieces(-2), ("vocab.txt: the last line is '##'", "so the file is cut")),
     Odd("a lost weight", "bert", tensor(f"{SPACE}.weight", lambda _: None),
