@@ -10,7 +10,7 @@ export PYTHONHASHSEED := 0
 export HOME ?= /dev/null
 export LOGNAME ?= nobody
 
-.PHONY: reproduce smoke test lint bench environment
+.PHONY: reproduce smoke test lint bench drill environment
 
 reproduce: environment
 	$(BIN)/python -m snakemake --cores $(CORES)
@@ -31,6 +31,11 @@ bench: environment
 	$(BIN)/python -m pip install --quiet torchopt && $(BIN)/python benchmarks/meta.py
 	$(BIN)/python benchmarks/real_sizes.py
 	$(BIN)/python benchmarks/overhead.py
+
+# Kills, stops, full disks and folders that may not be written; what a run leaves must not depend on them.
+KILLS ?= 8
+drill: environment
+	$(BIN)/python benchmarks/drill.py --kills $(KILLS)
 
 environment: $(VENV)/made
 

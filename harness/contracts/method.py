@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from harness.contracts.model import Strict
 
@@ -86,9 +86,15 @@ class MethodSpec(Strict):
     @field_validator("search")
     @classmethod
     def _known_parameters(cls, value: dict[str, list[float]]) -> dict[str, list[float]]:
-        for name in value:
+        for name, tried in value.items():
             if name not in Train.model_fields:
                 raise ValueError(f"{name!r} is no field of `train`")
+            for one in tried:
+                try:
+                    Train.model_validate({name: one})
+                except ValidationError as error:
+                    told = error.errors()[0]["msg"].removeprefix("Input should be ")
+                    raise ValueError(f"{name} {one:g} should be {told}") from None
         return value
 
     @property

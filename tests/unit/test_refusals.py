@@ -144,6 +144,8 @@ FOLDERS = [
     Bad("method key", use.edit(METHOD, "label:", "lable: x\nlabel:"), METHOD, "'lable'", "'x'", "did you mean 'label'"),
     Bad("method type", use.edit(METHOD, "LoRA", "[a]"), METHOD, "label", "['a']", "valid string"),
     Bad("method train", use.edit(METHOD, "steps: 60", "step: 60"), METHOD, "train.step", "60", "'steps'"),
+    Bad("method search", use.edit(METHOD, "search: {lr: [", "search: {lr: [0, "), METHOD, "search", "{'lr': [0",
+        "lr 0 should be greater than 0"),
     Bad("adapt option", use.edit(METHOD, "rank: 8", "rnak: 8"), METHOD, "adapt.lora.rnak", "8", "'rank'"),
     Bad("adapt type", use.edit(METHOD, "rank: 8", "rank: many"), METHOD, "adapt.lora.rank", "'many'", "integer"),
     Bad("no such class", use.edit(METHOD, "{lora:", "{lara:"), METHOD, "adapt", "'lara'", "did you mean 'lora'"),
