@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.table.markdown import difference, number, probability, table, with_interval
+from harness.table.markdown import count, difference, number, probability, table, with_interval
 from harness.table.pivot import POWER
 from harness.table.rows import Row
 from harness.table.scores import LEAK_MARK, LEAKING, TaskScores
@@ -67,8 +67,8 @@ def _line(scores: TaskScores, row: Row) -> list[str]:
         "–" if mean is None else with_interval(mean, value("low"), value("high"), digits),
         probability(value("p_value")),
         "–" if seen is None else difference(scores.scale, seen),
-        shown("trained_parameters", 0),
-        shown("stored_bytes", 0),
+        count(value("trained_parameters")),
+        count(value("stored_bytes")),
         shown("preparation_seconds_spread", 1),
         shown("adaptation_seconds", 1),
         str(row["coverage"]),

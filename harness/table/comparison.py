@@ -10,7 +10,7 @@ import pandas as pd
 from harness.base.files import write_text
 from harness.contracts.plan import Plan
 from harness.table.leaderboard import task_board
-from harness.table.markdown import difference, number, probability, table, with_interval
+from harness.table.markdown import count, difference, number, probability, table, with_interval
 from harness.table.pivot import POWER, holm, pivot
 from harness.table.rows import Row, write_rows
 from harness.table.scores import TaskScores
@@ -118,8 +118,8 @@ def _line(scores: TaskScores, row: Row) -> list[str]:
         probability(value("p_value")),
         probability(value("p_holm")),
         "–" if seen is None else difference(scores.scale, seen),
-        shown("seeds_needed", 0),
-        shown("trained_parameters", 0),
+        count(value("seeds_needed")),
+        count(value("trained_parameters")),
         shown("preparation_seconds_spread", 1),
         shown("adaptation_seconds", 1),
     ]

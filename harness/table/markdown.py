@@ -49,6 +49,11 @@ def number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.3g}"
 
 
+def count(value: float | None) -> str:
+    """A whole number with its thousands parted; a dash where it is unknown."""
+    return "–" if value is None else f"{round(value):,}"
+
+
 def probability(value: float | None) -> str:
     """A p-value to four decimals; a dash where there is none."""
     return "–" if value is None else "< 0.0001" if value < 1e-4 else f"{value:.4f}"
