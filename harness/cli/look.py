@@ -11,6 +11,7 @@ from typing import Any
 from harness.adapt.record import PREDICTIONS, read_record
 from harness.base.errors import UserError
 from harness.base.files import read_lines
+from harness.cli.asked import plan_asked
 from harness.cli.columns import aligned
 from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers
@@ -86,7 +87,7 @@ def _absent(plan: Plan, done: str) -> str:
 
 def show_predictions(options: Namespace) -> int:
     """Print input, gold and predicted of the first examples of the finished cells asked for."""
-    plan = make_plan(options.configfile, only=asked(options))
+    plan = plan_asked(options)
     shown = 0
     for cell in plan.cells():
         record = read_record(Path(cell.folder), cell.fingerprint)
@@ -98,12 +99,6 @@ def show_predictions(options: Namespace) -> int:
     if not shown:
         raise UserError("no such cell is done yet; compute it with `headstart run` and the same options")
     return 0
-
-
-def asked(options: Namespace) -> dict[str, list[Any]]:
-    """The cells that --task, --method, --domain, --budget and --seed name."""
-    axes = {axis: getattr(options, axis) for axis in ("task", "method", "domain", "budget", "seed")}
-    return {axis: [value] for axis, value in axes.items() if value is not None}
 
 
 def readable(row: dict[str, Any]) -> str:

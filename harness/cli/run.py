@@ -10,10 +10,10 @@ from pathlib import Path
 
 from harness.adapt.failure import forget_failure, read_failure
 from harness.adapt.record import FAILURES, SCORES, forget, read_record
-from harness.base.errors import UserError, bad
+from harness.base.errors import UserError
 from harness.base.files import read_json
 from harness.base.progress import say
-from harness.cli.look import asked
+from harness.cli.asked import plan_asked
 from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan, recheck, release_locks, take_lock
 from harness.plan.jobs import build_backbone, build_data, run_preparation
@@ -22,11 +22,7 @@ from harness.record.collect import records_file
 
 def run(options: Namespace) -> int:
     """Run the cells asked for, making what they need, and print their scores."""
-    plan = make_plan(options.configfile, only=asked(options))
-    if not any(True for _ in plan.cells()):
-        raise bad(
-            options.configfile, "the cells asked for", asked(options), "no cell is all of these; see `headstart plan`"
-        )
+    plan = plan_asked(options)
     take_lock(plan)
     recheck(plan)
     make_inputs(plan)
@@ -57,8 +53,9 @@ def make_inputs(plan: Plan) -> None:
     for data in plan.data:
         if not Path(data.done).is_file():
             build_data(plan, data)
+    used = {block.backbone for block in plan.blocks if any(cell.checkpoint for cell in block.cells)}  # by no control
     for backbone in plan.backbones:
-        if not Path(backbone.done).is_file():
+        if backbone.name in used and not Path(backbone.done).is_file():
             say(f"backbone {backbone.name}: making it first")
             build_backbone(plan, backbone)
     for job in plan.prepares:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.base.errors import UserError
+from harness.cli.asked import plan_asked
 from harness.cli.main import main
 from harness.contracts.adaptation import sizes_of
 from harness.contracts.discover import methods
@@ -261,3 +265,26 @@ def test_the_plan_shows_what_is_matched(project: Path, capsys: pytest.CaptureFix
     lines = {line.split()[2]: line for line in capsys.readouterr().out.splitlines() if line.startswith("adapt ")}
     assert lines["lora"].endswith("rank for 1.5% trained")
     assert lines["finetune"].endswith("no size to match")
+
+
+def test_any_cell_that_the_data_allow_can_be_asked_for(project: Path) -> None:
+    """What the run does not plan has the names and fingerprints that it would have if the run planned it."""
+
+    def asked_for(**axes: Any) -> list[Cell]:
+        options = dict.fromkeys(("task", "method", "domain", "budget", "seed")) | axes
+        return list(plan_asked(Namespace(configfile=CONFIG, **options)).cells())
+
+    (cell,) = asked_for(task="wikiann", method="bitfit", domain="nl", budget=7, seed=12)
+    assert (cell.method, cell.domain, cell.budget, cell.seed) == ("bitfit", "nl", 7, 12)
+    tasks = {"wikiann": TASKS["wikiann"] | {"budgets": [4, 7]}}
+    configure(tasks=TASKS | tasks, seeds=[0, 12])
+    assert cell in make_plan(CONFIG).cells()
+    assert len(asked_for(task="wikiann", method="bitfit")) == 8
+    for axes, told in (
+        ({"task": "wikian", "method": "lora"}, "--task is 'wikian'; did you mean 'wikiann'"),
+        ({"task": "wikiann", "method": "lorra"}, "--method is 'lorra'; did you mean 'lora'"),
+        ({"task": "wikiann", "method": "lora", "domain": "fi"}, "--domain is 'fi'; use one of nl, pt"),
+        ({"task": "wikiann", "method": "lead"}, "it is not for token-classification"),
+    ):
+        with pytest.raises(UserError, match=told):
+            asked_for(**axes)

@@ -26,7 +26,13 @@ Fill = Any  # what writes a cell's files
 def scored(statistics: dict[str, Any], **record: Any) -> Fill:
     def fill(cell: Cell) -> None:
         write_done(Path(cell.folder), {"fingerprint": cell.fingerprint, "train": {"steps": 1}} | record, [], COSTS)
-        found = {"scores": {"f1": 50.0, "perplexity": 2, "rouge1": 1.5}, "statistics": statistics, "n": 2, "key": []}
+        found = {
+            "scores": {"f1": 50.0, "perplexity": 2, "rouge1": 1.5},
+            "statistics": statistics,
+            "options": {},
+            "n": 2,
+            "key": [],
+        }
         write_json(Path(cell.folder) / SCORES, found)
 
     return fill

@@ -1,0 +1,42 @@
+"""The cells that a command's --task, --method, --domain, --budget and --seed name, planned by the run or not."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from harness.base.errors import bad
+from harness.contracts.discover import methods
+from harness.contracts.model import one_of
+from harness.contracts.plan import Plan
+from harness.plan.entry import make_plan
+
+AXES = ("task", "method", "domain", "budget", "seed")
+
+
+def plan_asked(options: Namespace) -> Plan:
+    """A plan of the cells asked for and of what they need, with the run's own names and files.
+
+    Any method, budget and seed can be asked for that the task and its data allow, whether the run plans them or not.
+    Raises UserError where a name is none, or no cell is all that was asked for.
+    """
+    whole = make_plan(options.configfile)
+    one_of(options.task, list(whole.tasks), options.configfile, "--task")
+    one_of(options.method, list(methods()), options.configfile, "--method")
+    if options.domain is not None:
+        one_of(options.domain, whole.tasks[options.task].domains, options.configfile, "--domain")
+    only = {axis: [value] for axis in AXES if (value := getattr(options, axis)) is not None}
+    plan = make_plan(options.configfile, changes=_changes(whole.config, options), only=only)
+    if not plan.blocks:
+        mend = f"it is not for {whole.tasks[options.task].kind}; see `headstart list methods`"
+        raise bad(options.configfile, "--method", options.method, mend)
+    return plan
+
+
+def _changes(config: dict[str, Any], options: Namespace) -> dict[str, Any]:
+    """The keys of the configuration under which what was asked for is planned."""
+    run = config["tasks"][options.task] | {"methods": [options.method]}
+    if options.budget is not None:
+        run["budgets"] = [options.budget]
+    changes: dict[str, Any] = {"tasks": config["tasks"] | {options.task: run}}
+    return changes if options.seed is None else changes | {"seeds": [options.seed]}
