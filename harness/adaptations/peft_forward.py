@@ -34,7 +34,7 @@ def put_in(backbone: Backbone, kind: str, config_class: Any, options: dict[str, 
         adapted: Any = get_peft_model(backbone.model, config)
         backbone.model = adapted
         if backbone.device.type != "meta":  # an outline is there to be counted, and has no values to compute with
-            with torch.random.fork_rng(devices=[]), torch.no_grad():
+            with torch.no_grad():
                 backbone.to(backbone.device).eval()
                 _read_past(backbone, config)
                 _try(backbone)

@@ -96,9 +96,21 @@ def attached(case: Case, checkpoint: Read, adaptations: Sequence[Adaptation] | N
 
 
 def parts_of(case: Case) -> list[Adaptation]:
-    """The method's adaptations."""
+    """The method's adaptations, as a cell here has them."""
     parts = case.folder.adaptations()
-    return [part for part in parts if isinstance(part, Adaptation)]
+    return [part.trained_for(steps_of(case)) for part in parts if isinstance(part, Adaptation)]
+
+
+def steps_of(case: Case) -> int:
+    """A few steps; as many as the method has where its schedule does not fit into fewer."""
+    own = case.folder.spec.train.steps
+    try:
+        for part in case.folder.adaptations():
+            if isinstance(part, Adaptation):
+                part.trained_for(min(own, STEPS))
+    except ValueError:
+        return own
+    return min(own, STEPS)
 
 
 @cache
@@ -171,7 +183,7 @@ def run(
     for split in ("train", "test"):
         write_lines(folder / f"{split}.jsonl", splits[split])
     settings = case.folder.spec.train
-    train = settings.model_copy(update={"steps": min(settings.steps, STEPS), "batch_size": 2})
+    train = settings.model_copy(update={"steps": steps_of(case), "batch_size": 2})
     adaptations: Any = case.folder.adaptations()
     bench = Bench(task, {domain: str(folder)}, adaptations, train, MAX_LENGTH, TARGET_LENGTH, None)
     bench.match_parameters = match_parameters

@@ -87,9 +87,9 @@ EVERY = {kind.value: (kind.value, OPTIONS.get(kind.value, {})) for kind in PeftT
 
 
 def tuner(kind: str, options: dict[str, Any], architecture: str) -> Peft:
-    """The adaptation, as it is for a training of a few steps."""
+    """The adaptation, as method.yaml would have it."""
     more = ON_BERT.get(kind, {}) if architecture == "bert" else {}
-    return Peft(type=kind, options=options | more).trained_for(STEPS)
+    return Peft(type=kind, options=options | more)
 
 
 def read_for(architecture: str, checkpoint: Read) -> Checkpoint:
@@ -111,7 +111,7 @@ def run(folder: Path, adaptation: Peft, read: Checkpoint, max_length: int = MAX_
 
 def attached(adaptation: Peft, read: Checkpoint) -> Backbone:
     backbone = read.backbone(0)
-    attach(backbone, [adaptation], 0)
+    attach(backbone, [adaptation.trained_for(STEPS)], 0)
     return backbone
 
 
@@ -120,7 +120,8 @@ def as_peft_has_it(adaptation: Peft, read: Checkpoint) -> Any:
     bare = copy.deepcopy(read.backbone(0).model)
     config = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType(adaptation.type)]
     torch.manual_seed(0)
-    return get_peft_model(bare, config(**adaptation.options, task_type=TASK_TYPES[read.kind])).eval()
+    options = adaptation.trained_for(STEPS).options
+    return get_peft_model(bare, config(**options, task_type=TASK_TYPES[read.kind])).eval()
 
 
 def check_it_is_pefts(adaptation: Peft, read: Checkpoint) -> None:
