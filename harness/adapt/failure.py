@@ -1,7 +1,7 @@
 """Why a cell, a preparation or a backbone failed, kept until `headstart retry` forgets it.
 
 What fails before a cell leaves its failure in the folder that it should have filled; every cell that needed
-the folder takes it over into its own record.
+the folder takes it over into its own record. Where scoring fails the failure stands beside the cell's record.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.adapt.limits import TookTooLong
-from harness.adapt.record import Status
+from harness.adapt.record import FAILED, Status
 from harness.base.errors import Diverged, Unsupported, UserError
 from harness.base.files import read_json, write_json
 from harness.base.progress import say
 
-FAILED = "failed.json"
 LONGEST = 2000  # letters of a traceback's end that are kept
 
 

@@ -12,6 +12,7 @@ from harness.base.provenance import provenance
 Status = Literal["done", "error", "out_of_memory", "diverged", "unsupported", "timeout"]
 FAILURES: tuple[Status, ...] = ("error", "out_of_memory", "diverged", "unsupported", "timeout")
 RECORD, PREDICTIONS, SCORES = "record.json", "predictions.jsonl", "scores.json"
+FAILED = "failed.json"  # what failed in a folder, how, and the end of its traceback
 
 
 def write_done(folder: Path, identity: dict[str, Any], rows: list[dict[str, Any]], costs: dict[str, Any]) -> None:
@@ -27,16 +28,21 @@ def write_failed(folder: Path, identity: dict[str, Any], status: Status, error: 
 
 
 def read_record(folder: Path, fingerprint: str) -> dict[str, Any] | None:
-    """The record in `folder` if it is of this very cell, else None."""
+    """The record in `folder` if it is of this very cell, else None; that of a failed cell where scoring failed."""
     file = folder / RECORD
     if not file.is_file():
         return None
     record: dict[str, Any] = read_json(file)
-    return record if record.get("fingerprint") == fingerprint else None
+    if record.get("fingerprint") != fingerprint:
+        return None
+    if (folder / FAILED).is_file():
+        failure = read_json(folder / FAILED)
+        record |= {"failed_in": failure["what"], "status": failure["status"], "error": failure["error"]}
+    return record
 
 
 def forget(folder: Path) -> None:
     """Remove a cell's files, so that the next run computes it again."""
-    for name in (RECORD, PREDICTIONS, SCORES):
+    for name in (RECORD, PREDICTIONS, SCORES, FAILED):
         if (folder / name).exists():
             os.unlink(folder / name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -30,8 +31,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
-        with open(beside, "rb") as written:
-            os.fsync(written.fileno())
+        _sync(beside)
         os.replace(beside, path)
     except Exception as error:  # before the half is removed, which makes room again
         if told := unwritten(path, error):
@@ -56,8 +56,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield beside
         for written in beside.rglob("*"):
             if written.is_file():
-                with open(written, "rb") as file:
-                    os.fsync(file.fileno())
+                _sync(written)
         if path.exists():
             # Out of the way in one step: a kill while it is removed must not leave half of it in its place.
             os.replace(path, old)
@@ -106,6 +105,16 @@ def _alive(process: int) -> bool:
     except OSError:  # it is another user's
         return True
     return True
+
+
+def _sync(path: Path) -> None:
+    """Have a file on the disk before it is named, where the file system can promise that."""
+    with open(path, "rb") as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
+                raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -41,6 +41,14 @@ def expanded(text: str, where: Where, field: str) -> str:
     return path
 
 
+def check_plain(name: str, where: Where, field: str) -> None:
+    """Raise UserError where Snakemake could not use a path with `name` in it: it reads braces as wildcards."""
+    if any(letter in "{}" or letter < " " for letter in name):
+        raise bad(
+            where, field, name, "Snakemake reads { and } as wildcards; name it without them and without line ends"
+        )
+
+
 def settle_home() -> None:
     """Where no home is known, name one that cannot be written: some libraries end with an error without any."""
     if os.path.expanduser("~").startswith("~"):

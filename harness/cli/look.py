@@ -42,7 +42,7 @@ def _mark(leaks: bool) -> str:
 
 
 def show_status(options: Namespace) -> int:
-    """Print a line a block, then every failed cell with the last line of its error."""
+    """Print a line a block, then every failed cell with its reason."""
     plan = make_plan(options.configfile)
     total: Counter[str] = Counter()
     lines: list[tuple[str, str, str]] = []
@@ -66,9 +66,15 @@ def show_status(options: Namespace) -> int:
 
 
 def _reason(record: dict[str, Any]) -> list[str]:
-    """What failed, where that was before the cell, and the last line of its error."""
-    before = [record["failed_in"]] if "failed_in" in record else []
-    return [*before, *(record.get("error") or "").strip().splitlines()[-1:]]
+    """What failed, where that was not the cell itself, and the kind of the error with the first line of what it says.
+
+    In a traceback that is the first line below the last frame that is not indented; one that was cut to its end may
+    have no frame left.
+    """
+    lines = [line for line in (record.get("error") or "").splitlines() if line.strip()]
+    frames = [place for place, line in enumerate(lines) if line.startswith("  File ")]
+    said = [line for line in lines[frames[-1] + 1 :] if not line.startswith(" ")][:1] if frames else lines[-1:]
+    return [*([record["failed_in"]] if "failed_in" in record else []), *said]
 
 
 def _absent(plan: Plan, done: str) -> str:

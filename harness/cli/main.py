@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
+from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
 from harness.base.paths import settle_home
 from harness.base.threads import THREADS, threads
@@ -89,8 +90,8 @@ def main(words: Sequence[str] | None = None) -> int:
         os.environ[THREADS] = "1"
     settle_home()
     _show_every_letter()
-    options = parser().parse_args(words)
     try:
+        options = parser().parse_args(words)
         status = int(options.does(options) or 0)
         sys.stdout.flush()
         return status
@@ -104,6 +105,11 @@ def main(words: Sequence[str] | None = None) -> int:
         # The reader has seen enough, as `| head` has. What is still in the buffer must not be tried again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # as if ended by SIGPIPE
+    except OSError as error:
+        if (told := refused_by_system(error)) is None:
+            raise
+        print(f"headstart: {told}", file=sys.stderr)
+        return 2
 
 
 def _show_every_letter() -> None:

@@ -17,6 +17,7 @@ from harness.cli.look import asked
 from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan, recheck, release_locks, take_lock
 from harness.plan.jobs import build_backbone, build_data, run_preparation
+from harness.record.collect import records_file
 
 
 def run(options: Namespace) -> int:
@@ -37,12 +38,13 @@ def run(options: Namespace) -> int:
         bench = make_bench(plan, block)
         for cell in block.cells:
             record = read_record(Path(cell.folder), cell.fingerprint)
-            status = record["status"] if record else run_and_record(plan, bench, block, cell)
+            if record is None:
+                run_and_record(plan, bench, block, cell)
+            status = score_cell(cell, plan.tasks[cell.task].kind)  # type: ignore[arg-type]
             if status != "done":
                 failed += 1
                 print(f"{cell.name}: {status}")
                 continue
-            score_cell(cell, plan.tasks[cell.task].kind)  # type: ignore[arg-type]
             found = read_json(Path(cell.folder) / SCORES)
             scores = ", ".join(f"{metric} {value:.2f}" for metric, value in found["scores"].items())
             print(f"{cell.name}: {scores} (n = {found['n']})")
@@ -71,20 +73,8 @@ def retry(options: Namespace) -> int:
     if unknown:
         raise UserError(f"--status is {unknown[0]!r}; use one of {', '.join(FAILURES)}")
     plan = make_plan(options.configfile)
-    count = 0
     take_lock(plan)
-    for block in plan.blocks:
-        failed = []
-        for cell in block.cells:
-            record = read_record(Path(cell.folder), cell.fingerprint)
-            if record and record["status"] in wanted:
-                failed.append(Path(cell.folder))
-        for folder in failed:
-            forget(folder)
-        if failed:
-            Path(block.done).unlink(missing_ok=True)
-        count += len(failed)
-    before = forget_inputs(plan, wanted)
+    count, before = forget_cells(plan, wanted), forget_inputs(plan, wanted)
     print(f"{count} cells will run again" + (f", and {before} checkpoints that failed before them" if before else ""))
     if not count + before:
         return 0
@@ -92,6 +82,26 @@ def retry(options: Namespace) -> int:
     sys.stdout.flush()  # Snakemake writes to the same place
     command = [sys.executable, "-m", "snakemake", "--cores", options.cores, "--configfile", options.configfile]
     return subprocess.call(command)
+
+
+def forget_cells(plan: Plan, wanted: Collection[str]) -> int:
+    """Forget the cells that ended with a status `wanted`, and every mark that was made of them; how many."""
+    count = 0
+    for block in plan.blocks:
+        failed = []
+        for cell in block.cells:
+            record = read_record(Path(cell.folder), cell.fingerprint)
+            if record and record["status"] in wanted:
+                failed.append(Path(cell.folder))
+        if failed:
+            # Snakemake makes a missing file again only where all that is made of it is missing too. The last comes
+            # first, so that a kill in between leaves nothing that would pass for whole.
+            for mark in (f"{plan.output}/outcome.json", str(records_file(plan)), plan.scored(block.task), block.done):
+                Path(mark).unlink(missing_ok=True)
+        for folder in failed:
+            forget(folder)
+        count += len(failed)
+    return count
 
 
 def forget_inputs(plan: Plan, wanted: Collection[str]) -> int:
@@ -103,7 +113,7 @@ def forget_inputs(plan: Plan, wanted: Collection[str]) -> int:
         for folder in map(Path, folders):
             failure = read_failure(folder)
             if failure and failure.status in wanted:
-                forget_failure(folder)
                 Path(done).unlink(missing_ok=True)
+                forget_failure(folder)
                 count += 1
     return count

@@ -145,9 +145,9 @@ def run_trial(plan: Plan) -> float | None:
     task = plan.tasks[block.task]
     for cell in block.cells:
         record = read_record(Path(cell.folder), cell.fingerprint)
-        status = record["status"] if record else run_and_record(plan, bench, block, cell)
-        if status == "done":
-            score_cell(cell, task.kind)  # type: ignore[arg-type]
+        if record is None:
+            run_and_record(plan, bench, block, cell)
+        if score_cell(cell, task.kind) == "done":  # type: ignore[arg-type]
             found.setdefault(cell.budget, []).append(read_json(Path(cell.folder) / SCORES)["scores"][task.metric])
     release_locks()
     return mean_score(found, task.metric) if sum(map(len, found.values())) == len(block.cells) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
 from harness.base.progress import say
 from harness.contracts.plan import load_plan
@@ -26,5 +27,11 @@ def work(rule: str, plan_file: str, target: str = "") -> int:
     except UserError as error:
         note_refusal(plan, str(error))
         say(f"headstart: {error}")
+        return 2
+    except OSError as error:
+        if (told := refused_by_system(error)) is None:
+            raise
+        note_refusal(plan, told)
+        say(f"headstart: {told}")
         return 2
     return 0

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from harness.base.errors import bad
 from harness.base.lines import Layers, Where
-from harness.base.paths import expanded
+from harness.base.paths import check_plain, expanded
 from harness.base.yaml_file import read_value, read_yaml
 from harness.contracts.method import Share
 from harness.contracts.model import Strict
@@ -102,9 +102,11 @@ class RunConfig(Strict):
 def located(config: RunConfig, where: Where) -> RunConfig:
     """The configuration with its paths written out; raises UserError where one cannot be, or cannot be used."""
     output = expanded(config.output, where, "output")
-    if not output or any(letter in "{}" or letter < " " for letter in output):
-        mend = "name a folder without { and }, which Snakemake reads as wildcards, and without line ends"
-        raise bad(where, "output", config.output, mend)
+    if not output:
+        raise bad(where, "output", output, "name a folder")
+    check_plain(output, where, "output")
+    for name in config.backbones:
+        check_plain(name, where, "backbones")
     backbones = {
         name: spec.model_copy(update={"path": expanded(spec.path, where, f"backbones.{name}.path")})
         if isinstance(spec, LocalBackbone)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from harness.base.errors import bad, reason
 from harness.base.fingerprint import hash_files
-from harness.base.paths import PACKAGE, left_by_tools, own_files, project_root
+from harness.base.paths import PACKAGE, check_plain, left_by_tools, own_files, project_root
 from harness.base.yaml_file import read_yaml
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.method import MethodSpec, Tuned
@@ -162,6 +162,7 @@ def plug_folders(parent: Path, must_hold: str) -> list[Path]:
         raise bad(parent, "the folder", parent.name, "it does not exist; run in the project's own folder")
     folders = [path for path in _own(parent) if path.is_dir() and not path.name.startswith("_")]
     for folder in folders:
+        check_plain(folder.name, folder, "the folder's name")
         if not (folder / must_hold).is_file() and _own(folder):
             raise bad(folder, "the folder", folder.name, f"{must_hold} is missing in it; write it or remove the folder")
     return [folder for folder in folders if (folder / must_hold).is_file()]

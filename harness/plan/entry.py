@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness.base.disk import Unwritten, unwritten
+from harness.base.disk import Unwritten, refused_by_system, unwritten
 from harness.base.errors import UserError, reason
 from harness.base.files import check_writable, sweep, write_text
 from harness.base.lines import Layers
@@ -64,6 +64,10 @@ def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
         return plan
     except UserError as error:
         _leave(str(error))
+    except OSError as error:
+        if (told := refused_by_system(error)) is None:
+            raise
+        _leave(told)
 
 
 def start_server(plan: Plan) -> None:
@@ -145,7 +149,7 @@ def recheck(plan: Plan) -> None:
 
 def note_refusal(plan: Plan, sentence: str) -> None:
     """Keep why a job refused its input, or could not go on, for the end of the run to tell."""
-    with suppress(Unwritten):
+    with suppress(OSError):
         write_text(_refusal(plan), sentence)
 
 

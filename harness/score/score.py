@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.adapt.record import PREDICTIONS, SCORES, read_record
+from harness.adapt.failure import failure_of, forget_failure, leave_failure
+from harness.adapt.record import PREDICTIONS, SCORES, Status, read_record
 from harness.base.files import read_json, read_lines, write_json
 from harness.base.fingerprint import hash_file
 from harness.base.progress import say
@@ -60,25 +61,34 @@ def score_rows(kind: Kind, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def score_cell(cell: Cell, kind: Kind) -> bool:
-    """Score a finished cell unless its scores are those of these predictions and this code."""
+def score_cell(cell: Cell, kind: Kind) -> Status | None:
+    """Score a finished cell unless its scores are those of these predictions and this code; returns its status.
+
+    A method may predict what cannot be scored: the cell then counts as failed, and the others are scored all the
+    same. Its record stays, so that mending a metric trains nothing again.
+    """
     folder = Path(cell.folder)
+    forget_failure(folder)
     record = read_record(folder, cell.fingerprint)
     if record is None or record["status"] != "done":
-        return False
+        return record["status"] if record else None
     key = [scoring_code(), hash_file(folder / PREDICTIONS)]
     if (folder / SCORES).is_file() and read_json(folder / SCORES)["key"] == key:
-        return False
-    write_json(folder / SCORES, score_rows(kind, read_lines(folder / PREDICTIONS)) | {"key": key})
-    return True
+        return "done"
+    try:
+        scores = score_rows(kind, read_lines(folder / PREDICTIONS))
+    except Exception as error:
+        failure = failure_of("scoring", error)
+        leave_failure(folder, failure)
+        return failure.status
+    write_json(folder / SCORES, scores | {"key": key})
+    return "done"
 
 
 def score_task(plan: Plan, task: str) -> None:
     """Score every finished cell of a task and leave the mark that says so."""
     kind: Kind = plan.tasks[task].kind  # type: ignore[assignment]
-    new = 0
-    blocks = [block for block in plan.blocks if block.task == task]
-    for block in blocks:
-        new += sum(score_cell(cell, kind) for cell in block.cells)
-    say(f"{task}: scored {new} cells, {sum(len(block.cells) for block in blocks)} in all")
-    write_json(Path(plan.scored(task)), {"scored": new})
+    cells = [cell for block in plan.blocks if block.task == task for cell in block.cells]
+    scored = sum(score_cell(cell, kind) == "done" for cell in cells)
+    say(f"{task}: {scored} of {len(cells)} cells have scores")
+    write_json(Path(plan.scored(task)), {"cells": len(cells), "scored": scored})

@@ -25,6 +25,7 @@ from harness.prepare import pretraining
 from harness.prepare.dapt import Dapt
 from harness.prepare.workshop import Workshop
 from harness.record.collect import collect
+from harness.score import score
 from harness.score.score import score_task
 from harness.table.leaderboard import task_board
 from tests import project as use
@@ -54,6 +55,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HEADSTART_DATA", str(tmp_path / "data"))
     write_checkpoint(tmp_path / "bert", "bert")
+    use.text("bert/failed.json", "[]")(tmp_path)  # the user's own, and no word of ours
     spec = {"encoder": {"source": "local", "path": "bert"}}
     changes = {"seeds": [0, 1], "methods": ["finetune", "dapt"], "tasks": {"wikiann": NER}, "backbones": spec}
     use.write_config(tmp_path, changes)
@@ -175,6 +177,37 @@ def test_a_users_mistake_and_a_stop_are_no_results(
     assert "headstart: bert: the head is odd; mend it" in capsys.readouterr().err
     assert not list((project / "out").rglob("failed.json"))
     assert not list((project / "out").rglob("record.json"))
+
+
+ODD = """
+from harness.contracts.adaptation import Control
+
+class Odd(Control):
+    def predict(self, train, test):
+        return [["O"] for _ in test]
+"""
+
+
+def test_predictions_that_cannot_be_scored_cost_their_cells_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use.text("methods/odd/method.py", ODD)(project)
+    use.text("methods/odd/method.yaml", "label: Odd\nsummary: Too few tags.\ncontrol: true\nadapt: odd\n")(project)
+    spec = {"encoder": {"source": "local", "path": "bert"}}
+    use.write_config(project, {"methods": ["odd", "majority"], "tasks": {"wikiann": NER}, "backbones": spec})
+    records = run_all()
+    assert failed_in(records) == {f"wikiann odd {domain} k=4 seed 0": "error" for domain in ("en", "nl")}
+    assert records["wikiann odd nl k=4 seed 0"]["failed_in"] == "scoring"
+    (file,) = (project / "out" / "cells" / "wikiann" / "odd").glob("nl-*/record.json")
+    capsys.readouterr()
+    assert headstart("run", "--task", "wikiann", "--method", "odd", "--domain", "nl") == 1
+    assert "wikiann odd nl k=4 seed 0: error" in capsys.readouterr().out
+    assert headstart("status") == 0
+    assert "scoring: ValueError" in capsys.readouterr().out
+    monkeypatch.setattr(score, "score_rows", lambda *_: {"scores": {"f1": 1.0}, "statistics": {}, "n": 6})
+    adapted = file.stat().st_mtime_ns
+    assert failed_in(run_all()) == {}, "a mended metric scores what stands"
+    assert file.stat().st_mtime_ns == adapted, "and trains nothing again"
 
 
 @pytest.fixture

@@ -45,10 +45,10 @@ CONFIG: dict[str, Any] = {
 
 
 class Project:
-    """The project's folders, a configuration, and Snakemake runs in it."""
+    """The project's folders, a configuration, and Snakemake runs in it, with environment variables of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder, self.variables = folder, variables
         copy_project(folder)
         self.configure()
 
@@ -63,7 +63,7 @@ class Project:
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run to the end."""
         return subprocess.run(
-            self.command(*words), cwd=self.folder, env=environment(), capture_output=True, text=True, check=False
+            self.command(*words), cwd=self.folder, env=self.environment(), capture_output=True, text=True, check=False
         )
 
     def start(self) -> subprocess.Popen[str]:
@@ -71,7 +71,7 @@ class Project:
         return subprocess.Popen(
             self.command(),
             cwd=self.folder,
-            env=environment(),
+            env=self.environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -81,7 +81,14 @@ class Project:
     def headstart(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a `headstart` command."""
         command = [sys.executable, "-m", "harness.cli.main", *words]
-        return subprocess.run(command, cwd=self.folder, env=environment(), capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment(), capture_output=True, text=True, check=False
+        )
+
+    def environment(self) -> dict[str, str]:
+        """This process's environment, offline, with the package of this checkout, and the project's own variables."""
+        usual = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+        return os.environ | usual | self.variables
 
     def records(self) -> dict[str, float]:
         """When each cell's record was written, by the cell's folder."""
@@ -97,11 +104,6 @@ class Project:
     def leaderboard(self) -> pd.DataFrame:
         """The leaderboard of the one task."""
         return pd.read_csv(self.folder / "results" / "leaderboard" / "wikiann.csv")
-
-
-def environment() -> dict[str, str]:
-    """This process's environment, offline, with the package of this checkout."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 
 
 def kill_all(process: subprocess.Popen[str]) -> None:

@@ -27,7 +27,7 @@ def project(finished: Project, tmp_path: Path) -> Project:
     """A copy of the finished run that a test may change."""
     shutil.copytree(finished.folder, tmp_path / "copy")
     copy = object.__new__(Project)
-    copy.folder = tmp_path / "copy"
+    copy.folder, copy.variables = tmp_path / "copy", {}
     return copy
 
 

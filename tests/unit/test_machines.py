@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
 from harness.base.paths import settle_home
 from harness.base.threads import threads
-from harness.cli import job
+from harness.cli import job, look
 from harness.cli.columns import aligned
 from harness.cli.main import main
 from harness.contracts.plan import Plan
@@ -118,6 +119,25 @@ def test_an_output_that_cannot_be_written_is_told(plan: Plan) -> None:
     Path(plan.output).write_text("a file")
     with pytest.raises(UserError, match=r"out: the output folder cannot be written .*choose another"):
         take_lock(plan)
+
+
+@pytest.mark.parametrize(("number", "told"), [(errno.EACCES, "Permission denied"), (errno.ENOSPC, "No space left")])
+def test_what_the_system_refuses_is_told(
+    number: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number), "here/file")
+
+    monkeypatch.setattr(look, "methods", refuse)
+    assert main(["list", "methods"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("headstart: here/file: the system refuses it (")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_another_error_of_the_system_is_told_as_it_is() -> None:
+    assert refused_by_system(OSError(errno.EIO, "broken", "here")) is None
 
 
 NO_SOCKETS = """

@@ -105,6 +105,26 @@ def test_an_output_that_cannot_be_is_refused(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [("a{b}", "the folder's name is 'a{b}'"), ("a\nb", "the folder's name is 'a\\nb'")]
+)
+@pytest.mark.parametrize("kind", ["methods", "tasks", "papers"])
+def test_a_folder_that_snakemake_cannot_name_is_refused(
+    kind: str, name: str, told: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / kind / name).mkdir()
+    assert main(["list", kind]) == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_a_backbone_that_snakemake_cannot_name_is_refused(project: Path) -> None:
+    use.write_config(project, {"backbones": {"encoder{x}": use.backbone("bert", "wikiann")}})
+    with pytest.raises(UserError, match=r"run.yaml: backbones is 'encoder\{x\}'; Snakemake reads"):
+        make_plan(CONFIG)
+
+
 def litter(folder: Path) -> None:
     """What editors, notebooks, file managers and interpreters leave in a folder."""
     for name in LITTER:
