@@ -121,7 +121,7 @@ def test_a_folder_that_snakemake_cannot_name_is_refused(
 
 def test_a_backbone_that_snakemake_cannot_name_is_refused(project: Path) -> None:
     use.write_config(project, {"backbones": {"encoder{x}": use.backbone("bert", "wikiann")}})
-    with pytest.raises(UserError, match=r"run.yaml: backbones is 'encoder\{x\}'; Snakemake reads"):
+    with pytest.raises(UserError, match=r"run.yaml: line 16: backbones is 'encoder\{x\}'; Snakemake reads"):
         make_plan(CONFIG)
 
 
