@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drill_digits import digits, halves, moved
-from drill_runs import BORNE, KILLS, OTHERS, Fault, Hang, Run
+from drill_runs import BORNE, FAULTS, KILLS, OTHERS, Fault, Hang, Run
 
 PROJECT = Path(__file__).parents[1]
 FULL_DISK, LIMIT, READ_ONLY = "a full disk", "a limit on the size of files", "a read-only folder"
@@ -148,36 +148,34 @@ def untouched(drill: Drill) -> bool:
 
 
 def hurt(drill: Drill, faults: list[str]) -> None:
-    """Run in fresh folders, one fault a start, until no fault is left and the last run is complete."""
+    """Run in fresh folders until no fault is left and the last run is complete.
+
+    One fault befalls a start, or several where the first ones are such that a run goes on in spite of them.
+    """
     waiting, after = list(faults), ""
     drill.fresh()
     while True:
-        run = drill.start()
+        run, befell = drill.start(), list[str]()
         drill.restarts += bool(after)
-        name = waiting[0] if waiting else ""
-        befell = bool(name) and _befalls(drill, run, {**KILLS, **OTHERS}[name])
-        at = time.monotonic() - run.begin
+        while waiting and set(befell) <= BORNE and _befalls(drill, run, FAULTS[waiting[0]]):
+            befell.append(waiting.pop(0))
+            number, at = len(faults) - len(waiting), time.monotonic() - run.begin
+            say(f"fault {number} of {len(faults)}: {befell[-1]} at {at:.1f} s of a start of run {drill.runs}")
         status = drill.ended(run, f"the start after {after or 'nothing'}")
-        if befell:
-            waiting.pop(0)
-            number = len(faults) - len(waiting)
-            say(f"fault {number} of {len(faults)}: {name} at {at:.1f} s of a start of run {drill.runs}, exit {status}")
-            _judge(drill, run, name, status)
-        elif status not in (0, None):
-            drill.fault(f"a start that nothing befell, after {after or 'nothing'}, ended with {status}", run)
-            drill.fresh()
-        after = name
+        say(f"  a start of run {drill.runs} ended by itself after {time.monotonic() - run.begin:.0f} s, exit {status}")
+        _judge(drill, run, befell, status)
         if status == 0:
             drill.compare()
+        if status == 0 or not befell:
             if not waiting:
                 return
             drill.fresh()
-            after = ""
+        after = "" if status == 0 else ", ".join(befell)
 
 
 def _befalls(drill: Drill, run: Run, fault: Fault) -> bool:
-    """Let a fault befall a run at a random moment, or at the next at which there is what it hurts."""
-    moment = run.begin + drill.rng.uniform(0, drill.seconds)
+    """Let a fault befall a run at a random moment from now, or at the next at which there is what it hurts."""
+    moment = time.monotonic() + drill.rng.uniform(0, drill.seconds)
     while not run.over():
         if time.monotonic() > moment and fault(run, drill.rng):
             return True
@@ -185,16 +183,17 @@ def _befalls(drill: Drill, run: Run, fault: Fault) -> bool:
     return False
 
 
-def _judge(drill: Drill, run: Run, name: str, status: int | None) -> None:
-    """Whether a run ended as it should after a fault."""
+def _judge(drill: Drill, run: Run, befell: list[str], status: int | None) -> None:
+    """Whether a run ended as it should after what befell it."""
+    told = ", ".join(befell) or "nothing"
     if status is None:
         return
-    if name in BORNE and status != 0:
-        drill.fault(f"after {name} the run ended with {status}; it should have gone on", run)
+    if status != 0 and set(befell) <= BORNE:
+        drill.fault(f"after {told} the run ended with {status}; it should have gone on", run)
     elif "Traceback" in run.said():
-        drill.fault(f"after {name} the run ended with a traceback", run)
+        drill.fault(f"after {told} the run ended with a traceback", run)
     else:
-        drill.survived[name] += 1
+        drill.survived.update(befell)
 
 
 def full_disk(drill: Drill) -> None:
@@ -245,7 +244,7 @@ def read_only(drill: Drill) -> None:
     """A run is killed; then its folder may not be written; then it may."""
     drill.fresh()
     killed = drill.start()
-    _befalls(drill, killed, KILLS["a kill of the run"])
+    _befalls(drill, killed, FAULTS["a kill of the run"])
     drill.ended(killed, "a kill before the folder was read-only")
     drill.output.mkdir(parents=True, exist_ok=True)  # where the kill came before it was made
     command, output = drill.command(), shlex.quote(str(drill.output))

@@ -142,5 +142,6 @@ KILLS: dict[str, Fault] = {
     "a kill of the import server": kill_the_server,
 }
 OTHERS: dict[str, Fault] = {"a job stopped for a while": stop_a_job, "Ctrl-C": interrupt}
+FAULTS = KILLS | OTHERS
 # The run goes on in spite of these, and ends well.
 BORNE = {"a kill of the import server", "a job stopped for a while"}

@@ -41,6 +41,14 @@ def unwritten(path: Path, error: BaseException) -> Unwritten | None:
     return None if isinstance(error, UserError) or _room(path) else _full(path, errno.ENOSPC)
 
 
+def refused_by_system(error: OSError) -> str | None:
+    """The sentence about any other place that the system lets nobody read or write; None for any other error."""
+    if error.errno not in FULL.keys() | BARRED:
+        return None
+    mend = "make room, change its rights or choose another place"
+    return f"{error.filename or 'the disk'}: the system refuses it ({error.strerror}); {mend}"
+
+
 def _full(path: Path, number: int) -> Unwritten:
     mend = "raise the limit" if number == errno.EFBIG else "free some space"
     return Unwritten(path, number, FULL[number], f"{mend} and start again: what was finished is kept")

@@ -70,16 +70,6 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
-    """Have a file on the disk before it is named, where the file system can promise that."""
-    with open(path, "rb") as file:
-        try:
-            os.fsync(file.fileno())
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
-                raise
-
-
 def sweep(folder: Path) -> None:
     """Remove the halves that processes of this machine left in `folder` when they were killed."""
     for parent, folders, files in os.walk(folder):
@@ -117,18 +107,20 @@ def _alive(process: int) -> bool:
     return True
 
 
+def _sync(path: Path) -> None:
+    """Have a file on the disk before it is named, where the file system can promise that."""
+    with open(path, "rb") as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
+                raise
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all."""
     with whole_file(path) as beside:
         beside.write_text(text, encoding="utf-8")
-
-
-def refused_by_system(error: OSError) -> str | None:
-    """The sentence about a full disk, or a file that may not be read or written; None for any other error."""
-    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
-        return None
-    mend = "make room, change its rights or choose another place"
-    return f"{error.filename or 'the disk'}: the system refuses it ({error.strerror}); {mend}"
 
 
 def write_json(path: Path, value: Any) -> None:

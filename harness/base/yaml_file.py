@@ -107,15 +107,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; raises UserError where it is missing or not a mapping."""
     if not path.is_file():
         raise bad(path, "the file", path.name, "it does not exist; create it or name another")
+    content = read_value(read_text(path), path)
+    if not isinstance(content, dict):
+        raise bad(path, "the file", content, "write a mapping of keys to values")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that a person wrote, without the mark that some editors begin it with."""
     try:
-        content = read_value(path.read_text(encoding="utf-8"), path)
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         odd = error.object[error.start : error.end]
         raise bad(f"{path}: line {line}", "the text", odd, "it is not UTF-8; save the file as UTF-8") from None
-    if not isinstance(content, dict):
-        raise bad(path, "the file", content, "write a mapping of keys to values")
-    return content
 
 
 def read_value(text: str, where: Path | str) -> Any:

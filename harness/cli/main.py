@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
+from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
-from harness.base.files import refused_by_system
 from harness.base.paths import settle_home
 from harness.base.threads import THREADS, threads
 from harness.cli import check, compare, look, make, new, run, tune

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
-from harness.base.files import refused_by_system
 from harness.base.progress import say
 from harness.contracts.plan import load_plan
 from harness.plan.entry import note_refusal
@@ -31,6 +31,7 @@ def work(rule: str, plan_file: str, target: str = "") -> int:
     except OSError as error:
         if (told := refused_by_system(error)) is None:
             raise
-        say(f"headstart: {told}")  # and not noted: the same place could refuse the note
+        note_refusal(plan, told)
+        say(f"headstart: {told}")
         return 2
     return 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from harness.base.errors import bad
-from harness.base.yaml_file import read_yaml
+from harness.base.yaml_file import read_text, read_yaml
 from harness.contracts.model import Model, Strict, validate
 from harness.contracts.task import Budgets
 
@@ -94,13 +95,12 @@ def read_reported(file: Path) -> list[Reported]:
         mend = f"it does not exist; write it with the columns {', '.join(Reported.model_fields)}"
         raise bad(file, "the file", file.name, mend)
     found: dict[tuple[str, str, str], Reported] = {}
-    with open(file, encoding="utf-8", newline="") as lines:
-        rows = csv.DictReader(lines, restkey="beyond the columns")
-        for row in rows:
-            where = f"{file}: line {rows.line_num}"
-            number = validate(Reported, row, where, texts=True)
-            place = number.table, number.row, number.column
-            if place in found:
-                raise bad(where, "table, row and column", ", ".join(place), "they stand twice; remove one")
-            found[place] = number
+    rows = csv.DictReader(io.StringIO(read_text(file), newline=""), restkey="beyond the columns")
+    for row in rows:
+        where = f"{file}: line {rows.line_num}"
+        number = validate(Reported, row, where, texts=True)
+        place = number.table, number.row, number.column
+        if place in found:
+            raise bad(where, "table, row and column", ", ".join(place), "they stand twice; remove one")
+        found[place] = number
     return list(found.values())

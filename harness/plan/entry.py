@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness.base.disk import Unwritten, unwritten
+from harness.base.disk import Unwritten, refused_by_system, unwritten
 from harness.base.errors import UserError, reason
-from harness.base.files import check_writable, refused_by_system, sweep, write_text
+from harness.base.files import check_writable, sweep, write_text
 from harness.base.lines import Layers
 from harness.base.paths import settle_home
 from harness.base.progress import say
@@ -156,7 +156,7 @@ def recheck_data(plan: Plan) -> None:
 
 def note_refusal(plan: Plan, sentence: str) -> None:
     """Keep why a job refused its input, or could not go on, for the end of the run to tell."""
-    with suppress(Unwritten):
+    with suppress(OSError):
         write_text(_refusal(plan), sentence)
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
-from harness.base.files import refused_by_system
 from harness.base.paths import settle_home
 from harness.base.threads import threads
 from harness.cli import job, look

@@ -56,7 +56,7 @@ def write_paper(root: Path, file: str = "", old: str = "", new: str = "") -> Non
     for name, content in FILES.items():
         assert old in content or name != file
         text = content.replace(old, new, 1) if name == file else content
-        use.text(f"papers/sample/{name}", text)(root)
+        use.text(f"papers/sample/{name}", text.encode(errors="surrogateescape"))(root)
 
 
 def test_a_paper_is_discovered(project: Path) -> None:
@@ -91,6 +91,7 @@ MISTAKES = [
     ("reported.csv", "40.5,published", "40.5,guessed", 3, "mark is 'guessed'", "'published', 'recreated'"),
     ("reported.csv", "one,Their head", "one,Their LoRA", 3, "is 'one, Their LoRA, English'", "remove one"),
     ("reported.csv", "value", "number", 2, "value is None", "add it"),
+    ("reported.csv", "Table 1", "Table \udcff", 2, "the text is b'\\xff'", "save the file as UTF-8"),
     ("reported.csv", "Table 2", "Table 2,b", 4, "'beyond the columns'", "use one of"),
 ]  # fmt: skip
 
