@@ -1,4 +1,4 @@
-"""Any tuner of the PEFT library as an adaptation, by YAML alone."""
+"""Tuners of the PEFT library as adaptations, by YAML alone."""
 
 from __future__ import annotations
 
