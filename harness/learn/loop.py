@@ -69,13 +69,7 @@ def train(
         batch = next(batches)
         if noise is not None:
             torch.manual_seed(derive("noise", noise, step))
-        read = int(batch["attention_mask"].sum())
-        with flops.step(read) if flops else nullcontext():
-            loss = _loss(backbone, batch, penalties)
-            value = loss.item()
-            if not math.isfinite(value):
-                raise Diverged(f"the loss is {value} at step {step + 1} of {settings.steps}")
-            loss.backward()  # type: ignore[no-untyped-call]
+        value, read = _backward(backbone, batch, penalties, flops, f"step {step + 1} of {settings.steps}")
         torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
         optimizer.step()
         for act in after_step:
@@ -95,6 +89,24 @@ def train(
             )
     backbone.eval()
     return Trained(value, tokens, flops.of(tokens) if flops else None)
+
+
+def _backward(
+    backbone: Backbone,
+    batch: Batch,
+    penalties: Sequence[Callable[[Backbone], Tensor | None]],
+    flops: Flops | None,
+    where: str,
+) -> tuple[float, int]:
+    """The gradients of a batch's loss; returns its value and the tokens that were read."""
+    read = int(batch["attention_mask"].sum())
+    with flops.step(read) if flops else nullcontext():
+        loss = _loss(backbone, batch, penalties)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise Diverged(f"the loss is {value} at {where}")
+        loss.backward()  # type: ignore[no-untyped-call]
+    return value, read
 
 
 def _loss(backbone: Backbone, batch: Batch, penalties: Sequence[Callable[[Backbone], Tensor | None]]) -> Tensor:
