@@ -62,6 +62,7 @@ class Drill:
     reference: dict[str, str] = field(default_factory=dict)
     sizes: list[int] = field(default_factory=list)  # of the files of the untouched run, in bytes
     seconds: float = 0.0  # that the untouched run took
+    shortest: float = math.inf  # seconds of a whole run: a fault that is drawn after them befalls nothing
 
     @property
     def limit(self) -> float:
@@ -164,6 +165,8 @@ def hurt(drill: Drill, faults: list[str]) -> None:
         status = drill.ended(run, f"the start after {after or 'nothing'}")
         say(f"  a start of run {drill.runs} ended by itself after {time.monotonic() - run.begin:.0f} s, exit {status}")
         _judge(drill, run, befell, status)
+        if status == 0 and not befell and not after:
+            drill.shortest = min(drill.shortest, time.monotonic() - run.begin)
         if status == 0:
             drill.compare()
         if status == 0 or not befell:
@@ -175,7 +178,7 @@ def hurt(drill: Drill, faults: list[str]) -> None:
 
 def _befalls(drill: Drill, run: Run, fault: Fault) -> bool:
     """Let a fault befall a run at a random moment from now, or at the next at which there is what it hurts."""
-    moment = time.monotonic() + drill.rng.uniform(0, drill.seconds)
+    moment = time.monotonic() + drill.rng.uniform(0, min(drill.seconds, drill.shortest))
     while not run.over():
         if time.monotonic() > moment and fault(run, drill.rng):
             return True

@@ -13,7 +13,7 @@ import pandas as pd
 from harness.base.fingerprint import fingerprint, hash_file
 
 # What is measured while a run is at work, and so differs from run to run.
-MEASURED = re.compile(r".*seconds.*|.*peak_.*|provenance|folder|checkpoint")
+MEASURED = re.compile(r".*seconds.*|.* s|.*peak_.*|provenance|folder|checkpoint")
 KINDS = ("data", "backbones", "prepared", "cells", "blocks", "scores", "tables", "leaderboard", "figures")
 # A file that whole_file or whole_folder was writing when its process was killed.
 HALF = re.compile(r"\..+-[0-9]+-[0-9a-f]{8}(\.old)?")
@@ -50,7 +50,21 @@ def _table(path: Path) -> Any:
     return table[kept].astype(str).to_dict("split")
 
 
-READ: dict[str, Callable[[Path], Any]] = {".json": _json, ".csv": _table, ".parquet": _table}
+def _markdown(path: Path) -> Any:
+    """The lines, those of tables without the columns of what is measured, as `adaptation s`."""
+    lines: list[Any] = []
+    kept: list[int] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if not line.startswith("|"):
+            kept = []
+        elif not kept:  # the head of a table
+            kept = [place for place, name in enumerate(cells) if not MEASURED.fullmatch(name)]
+        lines.append([cells[place] for place in kept if place < len(cells)] if kept else line)
+    return lines
+
+
+READ: dict[str, Callable[[Path], Any]] = {".json": _json, ".csv": _table, ".parquet": _table, ".md": _markdown}
 
 
 def _lasting(value: Any) -> Any:

@@ -17,6 +17,7 @@ from tests.e2e.project import wait_until
 from tests.project import ROOT, text
 
 RECORD = {"costs": {"last_loss": 1.5, "adaptation_seconds": 3.0, "peak_rss_mib": 9.0}, "provenance": {"host": "a"}}
+PAGE = "# A board\n\n| id | mean | adaptation s |\n| --- | --- | --- |\n| lora | 1.5 | 0.3 |\n\nIn 0.3 s.\n"
 BOARD = "method,mean,low,adaptation_seconds\nlora,1.5,,3\n"
 
 
@@ -27,6 +28,7 @@ def output(tmp_path: Path) -> Path:
     text("cells/a/predictions.jsonl", '{"predicted": 1}\n')(tmp_path)
     text("prepared/a/model.safetensors", b"\x00\x01")(tmp_path)
     text("leaderboard/a.csv", BOARD)(tmp_path)
+    text("leaderboard/a.md", PAGE)(tmp_path)
     text("logs/cpu.csv", "data,0.1\n")(tmp_path)
     pd.DataFrame({"score": [0.1], "error": [None], "prediction_seconds": [2.0]}).to_parquet(
         tmp_path / "records.parquet"
@@ -41,6 +43,9 @@ MOVES = [
     ("prepared/a/model.safetensors", b"\x00\x02"),
     ("leaderboard/a.csv", BOARD.replace("1.5,,", "1.5,0.0,")),
     ("leaderboard/a.csv", BOARD.replace("low", "high")),
+    ("leaderboard/a.md", PAGE.replace("1.5", "1.6")),
+    ("leaderboard/a.md", PAGE.replace("mean", "median")),
+    ("leaderboard/a.md", PAGE.replace("A board", "The board")),
     ("tables/new.md", "x"),
 ]
 
@@ -69,6 +74,7 @@ def test_times_memory_paths_and_logs_may_differ(output: Path) -> None:
     other = json.dumps(RECORD | {"folder": "y", "checkpoint": "z"}).replace("3.0", "4.0").replace("9.0", "8.0")
     text("cells/a/record.json", other.replace('"host": "a"', '"host": "b"'))(output)
     text("leaderboard/a.csv", BOARD.replace(",3\n", ",4\n"))(output)
+    text("leaderboard/a.md", PAGE.replace("0.3 |", "0.4 |"))(output)
     text("logs/cpu.csv", "data,0.2\n")(output)
     pd.DataFrame({"score": [0.1], "error": [None], "prediction_seconds": [3.0]}).to_parquet(output / "records.parquet")
     assert moved(before, digits(output)) == []
