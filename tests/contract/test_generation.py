@@ -115,7 +115,7 @@ def test_nor_does_a_file_that_cannot_be_read(plain: Checkpoint, tmp_path: Path) 
 def test_what_is_saved_again_brings_nothing(settings: dict[str, Any], plain: Checkpoint, tmp_path: Path) -> None:
     """A prepared checkpoint has the special tokens alone."""
     read = brings(tmp_path / "brings", settings)
-    model, tokenizer = load_for_pretraining(tmp_path / "brings")
+    model, tokenizer, _ = load_for_pretraining(tmp_path / "brings", 0)
     for name, saved in (("read", read.model), ("pretrained", model)):
         saved.save_pretrained(tmp_path / name)
         tokenizer.save_pretrained(tmp_path / name)
@@ -132,8 +132,10 @@ def test_the_record_says_how_texts_were_generated(
     adaptations: Any = methods()[method].adaptations()
     bench = Bench(task, {domain: str(tmp_path)}, adaptations, Train(steps=1), MAX_LENGTH, TARGET_LENGTH, None)
     bench.checkpoints["tiny"] = plain
-    plan: Any = SimpleNamespace(tasks={"t": SimpleNamespace(source="embedded")}, cell_minutes=None, memory_gib=None)
-    block: Any = SimpleNamespace(backbone="tiny", train={})
+    below = SimpleNamespace(folder=str(tmp_path), done=str(tmp_path / "backbone.json"))
+    limits = {"cell_minutes": None, "memory_gib": None, "backbone": lambda name: below}
+    plan: Any = SimpleNamespace(tasks={"t": SimpleNamespace(source="embedded")}, **limits)
+    block: Any = SimpleNamespace(backbone="tiny", train={}, prepare_done=None)
     cell = Cell("t", method, domain, BUDGET, 0, "print", str(tmp_path / "cell"), "tiny")
     assert run_and_record(plan, bench, block, cell) == "done"
     wanted = {"num_beams": 4, "length_penalty": 1.0, "early_stopping": False, "forced_end": True, "do_sample": False,
