@@ -235,15 +235,16 @@ def test_a_preparation_goes_over_it(preparation: Any, dropping: Path, tmp_path: 
 
 def test_a_dropped_word_is_o_and_shifts_no_other(dropping: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task, _, _ = task_of("token-classification")
-    read = Checkpoint(dropping, "token-classification", task.label_count)
+    names: list[str] = task.labels  # type: ignore[assignment]
+    read = Checkpoint(dropping, "token-classification", names)
     backbone = read.backbone(0)
     with torch.no_grad():  # a token's tag says which letter it is
         real = backbone.forward
 
         def forward(**batch: Tensor) -> Any:
             output = real(**batch)
-            tag = (batch["input_ids"] - 5).clamp(0, task.label_count - 1)  # type: ignore[operator]
-            output.logits = torch.nn.functional.one_hot(tag, task.label_count).float()
+            tag = (batch["input_ids"] - 5).clamp(0, len(names) - 1)
+            output.logits = torch.nn.functional.one_hot(tag, len(names)).float()
             return output
 
         monkeypatch.setattr(backbone, "forward", forward)
@@ -254,14 +255,13 @@ def test_a_dropped_word_is_o_and_shifts_no_other(dropping: Path, monkeypatch: py
     ]
     features = task.encode(examples, read.tokenizer, 32, 8)
     found = predict(backbone, task, examples, features, read.tokenizer, 8)
-    names: list[str] = task.labels  # type: ignore[attr-defined]
     assert found == [["O", names[1], "O", names[2], names[3], "O"], ["O"], [names[4], names[5]]]
 
 
 def test_logits_for_other_tokens_than_were_read_are_an_error(checkpoint: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind, architecture in (("token-classification", "bert"), ("causal-lm", "gpt2")):
         task, _, splits = task_of(kind)  # type: ignore[arg-type]
-        read = checkpoint(architecture, kind, task.label_count)
+        read = checkpoint(architecture, kind, len(task.labels) if task.labels else None)
         backbone = read.backbone(0)
         features = task.encode(splits["test"], read.tokenizer, 32, 8)
         real = backbone.forward
