@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +48,7 @@ def test_a_second_run_says_so_and_leaves(tmp_path: Path) -> None:
     try:
         lock = project.folder / "results" / ".lock"
         wait_until(lambda: lock.is_file() and lock.read_text() == str(running.pid))
+        os.kill(running.pid, signal.SIGSTOP)  # or it could be complete before the second has begun
         second = project.run()
         assert second.returncode == 2
         assert "another run is at work here" in second.stderr

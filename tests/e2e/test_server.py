@@ -55,7 +55,11 @@ def running_job(server: subprocess.Popen[str], address: Path, folder: Path) -> t
     assert server.stdout is not None
     forker = int(server.stdout.readline())
     wait_until(lambda: bool(children(forker)))
-    return job, children(forker)[0]
+    forked = children(forker)[0]
+    # Its second thread watches the caller, whom it has told before that it began; ended earlier, it would leave the
+    # job to the caller.
+    wait_until(lambda: len(list(Path(f"/proc/{forked}/task").iterdir())) > 1)
+    return job, forked
 
 
 def test_a_job_that_raises_ends_its_caller_with_one(
