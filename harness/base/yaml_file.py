@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,12 @@ def read_text(path: Path) -> str:
 
 def read_value(text: str, where: Path | str) -> Any:
     """What a YAML text says; raises UserError with the line where it is no YAML."""
+    return copy.deepcopy(_parsed(text, where))  # whoever gets it may change it
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str, where: Path | str) -> Any:
+    """Parsed once: the folders are discovered again for every plan, and parsing takes a second for all of them."""
     try:
         return yaml.load(text, Loader)
     except _Twice as error:
