@@ -31,7 +31,7 @@ from harness.table.comparison import compare
 from harness.table.leaderboard import task_board
 from harness.table.markdown import difference, probability, table, with_interval
 from harness.table.pivot import POWER
-from harness.table.rows import ALL, Row
+from harness.table.rows import ALL, Row, value_of
 from harness.table.scores import TaskScores
 
 ROWS, PAGE = Path("benchmarks/choices.yaml"), Path("docs/choices.md")
@@ -103,16 +103,13 @@ def line(row: dict[str, Any], of_method: dict[object, Row]) -> list[str]:
     chosen, other = of_method[row["method"]], of_method[name_of(row)]
     digits = 1 if chosen["direction"] == "max" else 2
 
-    def value(its: Row, name: str) -> float | None:
-        return None if its[name] is None else float(str(its[name]))
-
     def score(its: Row) -> str:
-        mean = value(its, "mean")
-        return "–" if mean is None else with_interval(mean, value(its, "low"), value(its, "high"), digits)
+        mean = value_of(its, "mean")
+        return "–" if mean is None else with_interval(mean, value_of(its, "low"), value_of(its, "high"), digits)
 
     scale: Scale = chosen["scale"]  # type: ignore[assignment]
-    found, seen = value(other, "difference"), value(other, "smallest_detectable")
-    ends = value(other, "difference_low"), value(other, "difference_high")
+    found, seen = value_of(other, "difference"), value_of(other, "smallest_detectable")
+    ends = value_of(other, "difference_low"), value_of(other, "difference_high")
     return [
         f"{row['open']}: {row['chosen']}",
         str(row["other"]),
@@ -121,8 +118,8 @@ def line(row: dict[str, Any], of_method: dict[object, Row]) -> list[str]:
         score(chosen),
         score(other),
         "–" if found is None else difference(scale, found, *ends),
-        probability(value(other, "p_value")),
-        probability(value(other, "p_holm")),
+        probability(value_of(other, "p_value")),
+        probability(value_of(other, "p_holm")),
         "–" if seen is None else difference(scale, seen),
     ]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from harness.table.markdown import count, difference, number, probability, table, with_interval
 from harness.table.pivot import POWER
-from harness.table.rows import Row
+from harness.table.rows import Row, value_of
 from harness.table.scores import LEAK_MARK, LEAKING, TaskScores
 from harness.table.standing import Selection, bounds_in_words, selections, standing
 
@@ -49,8 +50,7 @@ def _head(scores: TaskScores, chosen: Selection) -> list[str]:
 
 
 def _line(scores: TaskScores, row: Row) -> list[str]:
-    def value(name: str) -> float | None:
-        return None if row[name] is None else float(str(row[name]))
+    value = partial(value_of, row)
 
     def shown(name: str, digits: int) -> str:
         known = value(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from harness.contracts.plan import Plan
 from harness.table.leaderboard import task_board
 from harness.table.markdown import count, difference, number, probability, table, with_interval
 from harness.table.pivot import POWER, holm, pivot
-from harness.table.rows import Row, write_rows
+from harness.table.rows import Row, value_of, write_rows
 from harness.table.scores import TaskScores
 from harness.table.standing import bounds_in_words, selections, standing
 
@@ -100,8 +101,7 @@ def _markdown(scores: TaskScores, rows: Sequence[Row], method: str) -> str:
 
 
 def _line(scores: TaskScores, row: Row) -> list[str]:
-    def value(name: str) -> float | None:
-        return None if row[name] is None else float(str(row[name]))
+    value = partial(value_of, row)
 
     def shown(name: str, places: int) -> str:
         known = value(name)

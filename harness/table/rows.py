@@ -14,6 +14,11 @@ ALL = "all"  # the budget's name in rows that are means over the budgets
 Row = dict[str, object]
 
 
+def value_of(row: Mapping[str, object], name: str) -> float | None:
+    """A number of a board's row; None where it is unknown."""
+    return None if row[name] is None else float(str(row[name]))
+
+
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Write rows as CSV; what is unknown is empty, floats have six significant digits."""
     text = io.StringIO()
