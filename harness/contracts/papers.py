@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from harness.contracts.claim import Claim, base_of
 from harness.contracts.discover import TaskFolder, methods, plug_folders, tasks
 from harness.contracts.model import one_of
 from harness.contracts.paper import COSTS, FILES, REPORTED, Figure, PaperSpec, PaperTable, Row, read_paper
+
+RESERVED = ("claims", "numbers")  # files of every paper
 
 
 def papers(root: Path | None = None) -> dict[str, PaperSpec]:
@@ -55,8 +58,14 @@ class _Check:
             self._claim(self.folder / "claims.yaml", f"claims.{name}", claim)
         self._shown()
 
+    def _name(self, where: Path, field: str, name: str) -> None:
+        """Refuse what cannot be the name of a file beside the others."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or name in RESERVED:
+            raise bad(where, field, name, f"use letters, digits, _ and -, and none of {', '.join(RESERVED)}")
+
     def _table(self, name: str, table: PaperTable) -> None:
         where, field = self.folder / "tables.yaml", f"tables.{name}"
+        self._name(where, "tables", name)
         self._task(where, f"{field}.task", table.task)
         if table.setting is not None:
             one_of(table.setting, list(self.paper.settings), where, f"{field}.setting")
@@ -80,6 +89,7 @@ class _Check:
 
     def _figure(self, name: str, figure: Figure) -> None:
         where, field = self.folder / "figures.yaml", f"figures.{name}"
+        self._name(where, "figures", name)
         self._task(where, f"{field}.task", figure.task)
         if figure.setting is not None:
             one_of(figure.setting, list(self.paper.settings), where, f"{field}.setting")

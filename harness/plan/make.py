@@ -22,6 +22,7 @@ from harness.contracts.preparation import Preparation
 from harness.contracts.task import Role, Source
 from harness.data.build import check_domain, check_roles, domain_fingerprints
 from harness.data.task import load_task
+from harness.plan.papers import planned_papers
 from harness.score.version import scoring_code
 
 
@@ -77,6 +78,7 @@ class Planner:
             blocks=blocks,
             scoring=scoring_code(),
             config=self.config.model_dump(),
+            papers=planned_papers(),
         )
 
     def _kept(self, axis: str, names: list[Any]) -> list[Any]:

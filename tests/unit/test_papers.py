@@ -79,7 +79,8 @@ one,Their oracle,Mean,f1,99,,own,Table 1
 points,Their LoRA,k=8,f1,9,,digitised,Figure 1
 """
 FILES = {
-    "paper.yaml": PAPER, "tables.yaml": TABLES, "figures.yaml": FIGURES, "claims.yaml": CLAIMS, "reported.csv": REPORTED,
+    "paper.yaml": PAPER, "tables.yaml": TABLES, "figures.yaml": FIGURES, "claims.yaml": CLAIMS,
+    "reported.csv": REPORTED,
 }  # fmt: skip
 
 
@@ -161,8 +162,10 @@ MISTAKES = [
     ("tables.yaml", "English", "Englisch", 12, "tables.one.columns is 'Englisch'", "did you mean 'English'"),
     ("tables.yaml", "{mean: true}", "{mean: true, domain: en}", 13, "tables.one.columns.Mean", "exactly one of"),
     ("tables.yaml", "[Their LoRA, Their head]", "[LoRA]", 15, "tables.one.groups.Small is 'LoRA'", "Their LoRA"),
+    ("tables.yaml", "  later:", "  la/ter:", 16, "tables is 'la/ter'", "use letters, digits"),
+    ("tables.yaml", "  later:", "  claims:", 16, "tables is 'claims'", "none of claims"),
     ("tables.yaml", "task: later", "task: never", 18, "tables.later.task is 'never'", "use one of"),
-    ("tables.yaml", "    metric: f1\n", "    metric: f1\n    setting: won\n", 6, "tables.one.setting is 'won'", "'one'"),
+    ("tables.yaml", "    metric: f1\n", "    metric: f1\n    setting: won\n", 6, "tables.one.setting is", "'one'"),
     ("figures.yaml", "axis: k", "axis: n", 6, "figures.curve.reported is 'points'", "no points n=..."),
     ("figures.yaml", "Their LoRA", "Their lora", 8, "figures.curve.lines is 'Their lora'", "'Their LoRA'"),
     ("figures.yaml", "kind: budgets", "kind: bars", 4, "figures.curve.kind is 'bars'", "'steps', 'budgets'"),
