@@ -25,10 +25,11 @@ TABLES = expand(f"{OUT}/tables/{{name}}.{{kind}}", name=[*PLAN.tasks, "sparsity"
 BOARDS = expand(f"{OUT}/leaderboard/{{board}}", board=PLAN.boards)
 FIGURES = expand(f"{OUT}/figures/{{name}}.{{kind}}", name=PLAN.figures, kind=["png", "svg"])
 PAPERS = expand(f"{OUT}/papers/{{name}}", name=PLAN.paper_files)
+CLAIMS = expand(f"{OUT}/papers/{{name}}", name=PLAN.claim_files)
 
 
 rule all:
-    input: f"{OUT}/outcome.json", TABLES, BOARDS, FIGURES, PAPERS
+    input: f"{OUT}/outcome.json", TABLES, BOARDS, FIGURES, PAPERS, CLAIMS
 
 rule data:
     output: f"{OUT}/data/{{task}}/{{key}}.json"
@@ -93,7 +94,13 @@ rule papers:
     log: f"{OUT}/logs/papers.log"
     shell: JOB + " 2> {log:q}"
 
+rule claims:
+    input: rules.collect.output, INPUTS.papers()
+    output: CLAIMS
+    log: f"{OUT}/logs/claims.log"
+    shell: JOB + " 2> {log:q}"
+
 rule outcome:
-    input: rules.collect.output, TABLES, BOARDS, FIGURES, PAPERS
+    input: rules.collect.output, TABLES, BOARDS, FIGURES, PAPERS, CLAIMS
     output: f"{OUT}/outcome.json"
     shell: JOB

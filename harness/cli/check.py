@@ -16,6 +16,8 @@ from harness.plan.jobs import build_data
 
 def check(options: Namespace) -> int:
     """Check all folders, then the configuration, its data and its budgets."""
+    from harness.paper.soundness import check_asked, check_claims  # pandas and scipy, which no other command needs
+
     found = methods()
     for method in found.values():
         parts = method.adaptations()
@@ -29,9 +31,12 @@ def check(options: Namespace) -> int:
     for task in tasks().values():
         load_task(task)
         print(f"task {task.id}: {task.spec.kind}, sources {', '.join(task.spec.sources)}")
-    for name, paper in papers().items():
+    found_tasks, found_papers = tasks(), papers()
+    for name, paper in found_papers.items():
+        check_claims(name, paper, found, found_tasks)
         print(f"paper {name}: {len(paper.tables)} tables, {len(paper.claims)} claims")
     plan = make_plan(options.configfile)
+    check_asked(plan, found_papers, options.configfile)
     recheck_data(plan)
     read_data(plan)
     for line in check_local(plan):  # now that the tasks' own texts stand

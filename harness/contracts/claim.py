@@ -107,6 +107,11 @@ class Claim(Strict):
         return [name for level in self.levels for name in level]
 
     @property
+    def name_of_reported(self) -> str:
+        """The places of the reported numbers, for a sentence."""
+        return ", ".join(dict.fromkeys(f"{effect.table} {effect.column}" for effect in self.reported))
+
+    @property
     def pairs(self) -> list[tuple[str, str]]:
         """Every pair that it compares, the better one first: all of two levels that follow each other."""
         following = zip(self.levels[:-1], self.levels[1:], strict=True)

@@ -106,6 +106,7 @@ class RunConfig(Strict):
     match_parameters: Share | None = Field(
         None, description="the share of the backbone that every method with a size trains; as method.yaml where absent"
     )
+    claims: list[str] = Field([], description="PAPER/NAME that this run is to answer; `check` refuses what it cannot")
     allow_failures: bool = False
     cell_minutes: float | None = Field(None, gt=0, description="a cell that takes longer is a `timeout`")
     memory_gib: float | None = Field(

@@ -190,6 +190,11 @@ class Plan:
         """The names of the papers' tables below `papers/`."""
         return [f"{paper}/{file}" for paper, files in self.papers.items() for file in files]
 
+    @property
+    def claim_files(self) -> list[str]:
+        """The names of the papers' answers below `papers/`."""
+        return [f"{paper}/claims.{kind}" for paper in self.papers for kind in ("csv", "json", "md")]
+
     def data_of(self, task: str) -> DataJob:
         """The data job of a task."""
         return next(job for job in self.data if job.task == task)
