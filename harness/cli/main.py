@@ -1,4 +1,4 @@
-"""`headstart`: list, check, new, plan, run, status, retry, tune, compare, claim, power, predictions."""
+"""`headstart`: list, check, new, plan, run, status, retry, tune, compare, open, claim, power, predictions."""
 
 from __future__ import annotations
 
@@ -64,6 +64,9 @@ def parser() -> argparse.ArgumentParser:
     _config(comparing)
     comparing.add_argument("--task", required=True)
     comparing.add_argument("--method", required=True)
+
+    opening = command("open", look.open_report, "show the report of a run in a browser")
+    _config(opening)
 
     claiming = command("claim", claims.claim, "answer one claim of a paper, with the cells that were used")
     _config(claiming)
