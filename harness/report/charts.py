@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 
 from harness.report.markup import Html, tag
@@ -111,7 +112,7 @@ class _Frame:
     height: float
     log: bool = False
 
-    @property
+    @cached_property
     def _span(self) -> tuple[float, float]:
         """The ends of the heights, on the scale that is drawn."""
         ends = [end for point in self.points for end in (point.low, point.high, point.y) if end is not None]

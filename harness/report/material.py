@@ -30,7 +30,8 @@ class Material:
     @cached_property
     def boards(self) -> dict[str, list[Row]]:
         """Each task's board."""
-        return {task: task_board(self.plan, self.evidence.records, task) for task in self.plan.tasks}
+        evidence = self.evidence
+        return {task: task_board(self.plan, evidence.records, task, evidence.scores(task)) for task in self.plan.tasks}
 
     @cached_property
     def answers(self) -> dict[str, list[Answer]]:

@@ -42,7 +42,8 @@ details{margin:.3rem 0}summary{cursor:pointer;color:var(--accent)}
 pre{background:var(--shade);padding:.6rem;overflow-x:auto;font-size:.78rem;max-height:24rem}
 code{background:var(--shade);padding:0 .2rem}.notes{color:var(--soft);font-size:.85rem;max-width:60rem}
 button{font:inherit;font-size:.8rem;margin:.2rem 0}
-@media(max-width:40rem){body{padding:.6rem;font-size:14px}h1{font-size:1.3rem}}
+.several{columns:2;padding-left:1rem}.several li{break-inside:avoid}
+@media(max-width:40rem){.several{columns:1}body{padding:.6rem;font-size:14px}h1{font-size:1.3rem}}
 @media print{:root{--ink:#000;--paper:#fff;--soft:#444;--line:#bbb;--shade:#f4f4f4;--accent:#003f70;--band:#ddd}
 body{max-width:none;font-size:10px}nav,button{display:none}.scroll{overflow:visible}table{font-size:8px}
 details::details-content{content-visibility:visible;display:block}summary{list-style:none}pre{display:none}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.paper.answers import Answer
 from harness.paper.claims import SIGNS, tally
 from harness.report.markup import Content, Html, bullets, join, tag
 from harness.report.material import Material
@@ -24,12 +25,12 @@ def summary(material: Material) -> Html:
         tag("h2", "In one minute", id="minute"),
         tag("p", _compared(material)),
         join(_banners(material)),
-        tag("h3", "What the papers claim"),
-        bullets(_tallies(material)),
         tag("h3", "Who leads"),
         bullets(_leaders(material)),
         tag("h3", "What failed"),
         tag("p", _failed(material)),
+        tag("h3", "What the papers claim"),
+        bullets(_tallies(material)),
     )
 
 
@@ -63,11 +64,11 @@ def _best_tier(material: Material, task: str) -> str:
 
 
 def _tallies(material: Material) -> Iterator[Content]:
+    """How many claims of each paper have which answer, and every claim with its own."""
     for name, answers in material.answers.items():
-        answered = [answer for answer in answers if answer.verdict != "not run"]
-        told = "; ".join(f"{SIGNS[its.verdict]} {its.claim.says} {its.verdict.capitalize()}." for its in answered)
-        line = f"{material.papers[name].title}: {tally(answers)}."
-        yield join([tag("strong", line), f" {told}"], "") if told else tag("strong", line)
+        told = [join([_verdict(its), its.claim.says], ": ") for its in answers]
+        line = tag("strong", f"{material.papers[name].title}: {tally(answers)}.")
+        yield join([line, tag("ul", *(tag("li", one) for one in told), class_="several")], "")
 
 
 def _leaders(material: Material) -> Iterator[Content]:
@@ -112,3 +113,8 @@ def _failed(material: Material) -> str:
         return f"Nothing: all {len(cells)} cells are done."
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
     return f"{told}, of {len(cells)} cells; the reasons stand under Holes."
+
+
+def _verdict(answer: Answer) -> Html:
+    """An answer as a word and a sign."""
+    return tag("span", f"{SIGNS[answer.verdict]} {answer.verdict}", class_=answer.verdict.replace(" ", "-"))
