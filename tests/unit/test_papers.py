@@ -217,6 +217,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_new_paper_passes_and_teaches(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_paper(project)
     monkeypatch.chdir(project)
     assert main(["new", "paper", "new-paper"]) == 0
     found = papers(project)["new-paper"]
