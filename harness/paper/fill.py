@@ -12,6 +12,7 @@ from harness.paper.setting import Comparison, compare_setting
 from harness.paper.sheet import EMPTY, Entry, Line, Sheet
 from harness.table.markdown import number, with_interval
 from harness.table.pivot import pivot
+from harness.table.scores import LEAK_MARK, LEAKING
 
 MARKS = {"own": "", "quoted": "*", "recreated": "+", "digitised": "°"}
 MEANING = {
@@ -154,7 +155,7 @@ class Filler:
             return Entry(f"– ({value.done}/{value.planned})", "hole", why=why)
         digits = 1 if scores.run.direction == "max" else 2
         text = with_interval(value.mean, value.low, value.high, digits)
-        return Entry(text, "number", value.mean, value.low, value.high, "‡" if scores.leaks(row.method) else "")
+        return Entry(text, "number", value.mean, value.low, value.high, LEAK_MARK if scores.leaks(row.method) else "")
 
     def _without_domain(self, column: Column, task: str) -> Entry:
         """A domain that the task does not score: it has another role, or the source has none of that name."""
@@ -238,6 +239,8 @@ class Filler:
             notes.append(
                 f"Ours: means over {len(self.evidence.scores(task).seeds)} seeds with 95% intervals, budget {budgets}."
             )
+            shown = {row.method for row in self.table.rows.values()}
+            notes += [LEAKING] if shown & self.evidence.scores(task).leaking else []
         elif task is not None:
             notes.append(f"Not run: no task {task} in this run.")
         notes += self._agreement()

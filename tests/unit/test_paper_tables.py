@@ -25,6 +25,7 @@ from harness.paper.markdown import to_markdown
 from harness.paper.sheet import Entry, Sheet
 from harness.paper.tables import COLUMNS, to_rows, write_papers
 from harness.table.rows import write_rows
+from harness.table.scores import LEAK_MARK, LEAKING
 from tests.unit.made_records import LABELS, made_plan, made_records
 
 ODD = "</script><b>%_&$#"
@@ -124,6 +125,13 @@ def test_a_task_that_the_run_does_not_have_is_not_run(plan: Plan) -> None:
     found = sheet(plan, made_records(plan, LEVELS), spec(task="persona"))
     assert entries(found, "B")["NL"].why == "no task: the run does not have persona"
     assert entries(found, "B", "paper")["NL"].text == "41.0"
+
+
+def test_what_sees_the_future_is_marked(plan: Plan) -> None:
+    records = made_records(plan, LEVELS).assign(leaks=lambda its: its.method == "beta")
+    found = sheet(plan, records, spec(task="lm", metric="perplexity"))
+    assert entries(found, "B")["mean"].mark == LEAK_MARK
+    assert LEAKING in found.notes
 
 
 class Texts(HTMLParser):
