@@ -24,6 +24,7 @@ from harness.paper.latex import to_latex, to_macros
 from harness.paper.markdown import to_markdown
 from harness.paper.sheet import Entry, Sheet
 from harness.paper.tables import COLUMNS, to_rows, write_papers
+from harness.plan.papers import KINDS, planned_papers
 from harness.table.rows import write_rows
 from harness.table.scores import LEAK_MARK, LEAKING
 from tests.unit.made_records import LABELS, made_plan, made_records
@@ -203,13 +204,12 @@ def test_latex_compiles(filled: Sheet, tmp_path: Path) -> None:
 
 def test_the_papers_of_the_project_are_written(tmp_path: Path) -> None:
     """All that the plan names is written, twice with the same bytes, by a run that has none of their tasks."""
-    from harness.plan.papers import planned_papers
-
     plan = replace(made_plan(str(tmp_path), methods=LABELS), papers=planned_papers())
     written = []
     for _ in range(2):
         write_papers(plan, made_records(plan, LEVELS))
-        files = [tmp_path / "papers" / name for name in plan.paper_files]
+        files = [tmp_path / "papers" / name for name in plan.paper_files if name.endswith(tuple(KINDS))]
         written.append([file.read_bytes() for file in files])
     assert written[0] == written[1]
     assert len(written[0]) == 4 * (8 + 3) + 2
+    assert len(plan.paper_files) == len(written[0]) + 3 * 5

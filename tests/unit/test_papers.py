@@ -171,6 +171,7 @@ MISTAKES = [
     ("tables.yaml", "  later:", "  claims:", 16, "tables is 'claims'", "none of claims"),
     ("tables.yaml", "task: later", "task: never", 18, "tables.later.task is 'never'", "use one of"),
     ("tables.yaml", "    metric: f1\n", "    metric: f1\n    setting: won\n", 6, "tables.one.setting is", "'one'"),
+    ("figures.yaml", "  curve:", "  one:", 2, "figures is 'one'", "a table has this name"),
     ("figures.yaml", "axis: k", "axis: n", 6, "figures.curve.reported is 'points'", "no points n=..."),
     ("figures.yaml", "Their LoRA", "Their lora", 8, "figures.curve.lines is 'Their lora'", "'Their LoRA'"),
     ("figures.yaml", "kind: budgets", "kind: bars", 4, "figures.curve.kind is 'bars'", "'steps', 'budgets'"),
