@@ -135,6 +135,24 @@ def test_what_sees_the_future_is_marked(plan: Plan) -> None:
     assert LEAKING in found.notes
 
 
+def test_a_table_without_methods_shows_the_papers_numbers_alone(plan: Plan) -> None:
+    rows = {name: Row(none="a size of the data") for name in ("Base", f"A {ODD}", "B")}
+    found = sheet(plan, made_records(plan, LEVELS), spec(rows=rows, groups={}))
+    assert {line.whose for line in found.lines} == {"paper"}
+    assert found.columns[-1] == "mean"
+    assert "No counterpart of ours: a size of the data." in found.notes
+
+
+def test_what_is_recalled_is_not_said_to_be_the_papers(tmp_path: Path) -> None:
+    plan = made_plan(str(tmp_path), source="hub")
+    setting = SETTING.model_copy(update={"recalled": True, "said": {"rate": "1"}})
+    found = sheet(plan, made_records(plan, LEVELS), spec().model_copy(update={"settings": {"t": setting}}))
+    assert "scaled" in found.notes[0]
+    assert any(note.startswith("backbone: another (recalled: their/bert") for note in found.notes)
+    assert "Recalled of the paper, not read: rate: 1." in found.notes
+    assert not any("(paper:" in note for note in found.notes)
+
+
 class Texts(HTMLParser):
     """What a browser shows, and which tags it finds."""
 
