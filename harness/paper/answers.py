@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from harness.contracts.claim import Claim
 from harness.contracts.paper import PaperSpec
 from harness.paper.contrasts import Contrast, NotRun, budgets_of, contrasts
-from harness.paper.effects import reported_effects
+from harness.paper.effects import reported_effects, shown_effect
 from harness.paper.evidence import Evidence
 from harness.paper.setting import Comparison, compare_setting
 from harness.paper.weigh import ONE_SIDED, Verdict, Weighed, correct, several, verdict, weigh, why_contradicted
@@ -189,12 +189,14 @@ def _want(claim: Claim, parts: Sequence[Part]) -> str:
     """What an inconclusive claim lacks: an effect that matters, or power, and then how many seeds."""
     weakest = max(parts, key=lambda part: part.detectable or 0.0)
     detectable = weakest.detectable or 0.0
+    seen, wanted = shown_effect(claim, detectable), shown_effect(claim, claim.smallest)
     if detectable <= claim.smallest:
-        return f"the interval holds both no effect and one that matters; {detectable:.3g} would have been seen"
-    seen = f"{detectable:.3g} could have been seen"
+        return f"the interval holds both no effect and one that matters; {seen} would have been seen"
     if weakest.seeds_needed is None:
-        return f"too few test examples: {seen}; without more no number of seeds would show {claim.smallest:g}"
-    return f"too few seeds: {seen}; {weakest.seeds_needed} seeds would show {claim.smallest:g}"
+        return (
+            f"too few test examples: {seen} could have been seen; without more no number of seeds would show {wanted}"
+        )
+    return f"too few seeds: {seen} could have been seen; {weakest.seeds_needed} seeds would show {wanted}"
 
 
 def _certainty(answer: Answer) -> tuple[int, tuple[str, ...]]:

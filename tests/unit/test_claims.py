@@ -351,3 +351,13 @@ def test_commands_answer(project: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert "the claim is 'nothing'" in capsys.readouterr().err
     assert main(["power", "--configfile", use.CONFIG]) == 0
     assert "the pilot: no cell of the task has a score yet" in capsys.readouterr().out
+
+
+def test_the_configuration_for_the_claims_can_answer_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.paper.soundness import check_asked
+    from harness.plan.entry import make_plan
+
+    monkeypatch.chdir(use.ROOT)
+    plan = make_plan("config/claims.yaml")
+    check_asked(plan, papers(), "config/claims.yaml")
+    assert len(plan.config["claims"]) == 12
