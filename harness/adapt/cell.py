@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from harness.adapt.bench import Bench, costs_of, run_control
@@ -15,7 +17,9 @@ from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
 from harness.contracts.adaptation import Adaptation, Control
 from harness.data.splits import few
-from harness.learn.batches import collate, in_order, shuffled
+from harness.data.task import Features
+from harness.learn.batches import Batch, collate, in_order, similar_lengths
+from harness.learn.kept import Kept
 from harness.learn.loop import train
 from harness.learn.predict import predict
 from harness.learn.save import attach, load_start, stored_bytes
@@ -40,13 +44,13 @@ def run_cell(
     load_start(backbone, Path(checkpoint))
     features = [window for windows in bench.features(examples, read.tokenizer) for window in windows]
     size, pad = bench.train.batch_size, read.tokenizer.pad_token_id
-    batches = (collate(row, pad, backbone.device) for row in shuffled(features, size, generator("order", *axes)))
     with measured() as training, bar(bench.train.steps, f"{domain} k={budget} seed {seed}") as progress:
         for adaptation in adaptations:
             adaptation.observe(backbone, list(in_order(features, size, pad, backbone.device)))
+        kept = Kept(backbone, features, pad, bench.train.steps * size)
         done = train(
             backbone,
-            batches,
+            training_batches(backbone, features, kept, size, pad, generator("order", *axes)),
             bench.train,
             watcher(progress),
             penalties=[adaptation.penalty for adaptation in adaptations],
@@ -79,6 +83,14 @@ def run_cell(
         "report": {"drawn": sorted(read.fresh)}
         | {name: fact for adaptation in adaptations for name, fact in adaptation.report(backbone).items()},
     }
+
+
+def training_batches(
+    backbone: Backbone, features: Sequence[Features], kept: Kept, size: int, pad: int, order: Random
+) -> Iterator[Batch]:
+    """The training's batches without end, each with what is kept of its sentences."""
+    for places in similar_lengths([len(row["input_ids"]) for row in features], size, order):
+        yield collate([features[place] for place in places], pad, backbone.device) | kept.of(places)
 
 
 def _matched(bench: Bench, read: Checkpoint) -> list[Adaptation]:
