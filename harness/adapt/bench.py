@@ -62,14 +62,9 @@ def run_control(bench: Bench, domain: str, budget: int, seed: int) -> tuple[list
     examples = few(bench.split(domain, "train"), budget, bench.task.folder.name, domain, seed)
     with measured() as cost:
         predictions = control.predict(examples, bench.split(domain, "test"))
-    return predictions, costs_of(cost.seconds, 0.0, cost.peak_rss_mib, cost.peak_device_mib)
-
-
-def costs_of(adaptation: float, prediction: float, rss: float, device: float | None) -> dict[str, Any]:
-    """The costs that every cell has."""
-    return {
-        "adaptation_seconds": adaptation,
-        "prediction_seconds": prediction,
-        "peak_rss_mib": rss,
-        "peak_device_mib": device,
+    return predictions, {
+        "adaptation_seconds": cost.seconds,
+        "prediction_seconds": 0.0,
+        "peak_rss_mib": cost.peak_rss_mib,
+        "peak_device_mib": cost.peak_device_mib,
     }
