@@ -40,7 +40,7 @@ def test_every_cell_has_a_score(finished: Project) -> None:
     records = pd.read_parquet(finished.folder / "results" / "records.parquet")
     models = {method: list(its.model.unique()) for method, its in records.groupby("method")}
     assert pd.isna(models.pop("majority")).all()  # it begins from no checkpoint
-    assert {json.loads(model)["type"] for its in models for model in its} == {"bert"}
+    assert {json.loads(model)["type"] for its in models.values() for model in its} == {"bert"}
     board = finished.leaderboard()
     assert set(board.method) == set(CONFIG["methods"])
 
