@@ -9,7 +9,7 @@ from typing import Any
 from harness import PROTOCOL
 from harness.backbone.anatomy import architecture_of, check_kind, positions_of
 from harness.backbone.files import check_folder, read_files
-from harness.base.errors import UserError, bad
+from harness.base.errors import NotHere, UserError, bad
 from harness.base.fingerprint import fingerprint, hash_file
 from harness.base.lines import Layers, Where
 from harness.contracts.adaptation import Adaptation, Control, sizes_of
@@ -166,7 +166,7 @@ class Planner:
             folder = Path(spec.path)
             if not folder.is_dir():
                 mend = "no such folder exists; name a checkpoint directory"
-                raise bad(self.where, f"backbones.{name}.path", spec.path, mend)
+                raise NotHere(str(bad(self.where, f"backbones.{name}.path", spec.path, mend)))
             check_folder(folder)
             content["files"] = _checkpoint_print(folder)
         key = fingerprint(content)
