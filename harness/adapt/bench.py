@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.base.files import read_lines
 from harness.base.measure import measured
 from harness.contracts.adaptation import Adaptation, Control
+from harness.contracts.config import Precision
 from harness.contracts.method import Train
 from harness.data.splits import few
 from harness.data.task import Example, Features, Task
@@ -30,6 +31,7 @@ class Bench:
     target_length: int
     test_examples: int | None
     match_parameters: float | None = None  # the share of the backbone that shall train
+    precision: Precision = "float32"  # in which frozen dense layers multiply
     match: Match | None = None  # the adaptations at that share, once they are solved for the block
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     splits: dict[tuple[str, str], list[Example]] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from harness.adapt.bench import Bench, run_control
 from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.backbone.matching import body_parameters, match, trained_in_body
+from harness.backbone.precision import round_frozen
 from harness.base.errors import Unsupported
 from harness.base.measure import measured, timed
 from harness.base.progress import bar, watcher
@@ -53,6 +54,8 @@ def _run(
     attach(backbone, adaptations, derive("init", *axes))
     _check_room(backbone, max(bench.max_length, bench.target_length))
     load_start(backbone, folder)
+    if bench.precision == "bfloat16":
+        round_frozen(backbone)
     features = [window for windows in bench.features(examples, read.tokenizer) for window in windows]
     with timed() as training, bar(bench.train.steps, f"{domain} k={budget} seed {seed}") as progress:
         done = _train(backbone, adaptations, bench.train, features, read.tokenizer.pad_token_id, axes, progress)

@@ -43,6 +43,7 @@ class Dense:
     def weight(self) -> Tensor:
         """W as [out_features, in_features], whichever way the model stores it."""
         weight: Tensor = self.module.weight  # type: ignore[assignment]
+        weight = weight.float() if weight.dtype == torch.bfloat16 else weight  # of a frozen layer in half precision
         return weight if isinstance(self.module, nn.Linear) else weight.mT
 
     def add(self, module: nn.Module, reads_weight: bool = False) -> None:

@@ -250,6 +250,8 @@ class Planner:
                     }
                     if sized_by:  # a share that no part can be sized to changes nothing
                         content["match_parameters"] = wanted
+                    if not control and self.config.precision != "float32":  # so that what stands keeps its name
+                        content["precision"] = self.config.precision
                     key = fingerprint(content)
                     folder = self.output / "cells" / task / method.id / f"{domain}-k{budget}-s{seed}-{key[:SHORT]}"
                     checkpoint = None if control else part.folder if part else base.checkpoint
@@ -267,6 +269,7 @@ class Planner:
             reads_targets=bool(job and job.reads_targets),
             match_parameters=wanted,
             sized_by=sized_by,
+            precision=self.config.precision,
         )
 
     def _plan_preparation(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> PrepareJob | None:

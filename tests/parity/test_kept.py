@@ -12,14 +12,13 @@ from torch import Tensor, nn
 
 from harness.adapt.cell import training_batches
 from harness.backbone.backbone import Backbone
-from harness.contracts.discover import methods
 from harness.contracts.method import Kind, Train
 from harness.data.task import Features
 from harness.learn import kept
 from harness.learn.kept import Kept
 from harness.learn.loop import train
 from harness.learn.save import attach
-from tests.contract.cells import Read
+from tests.contract.cells import Case, Read, parts_of
 
 CASES: list[tuple[str, Kind]] = [
     ("bert", "token-classification"),
@@ -45,10 +44,8 @@ def features(kind: Kind) -> list[Features]:
 def adapted(read: Read, architecture: str, kind: Kind, method: str, dropout: float) -> Backbone:
     """A backbone in double precision, with dropout everywhere, of which `top2` trains the last layer alone."""
     backbone = read(architecture, kind, 7 if kind.startswith("token") else None).backbone(0)
-    parts = [
-        part.model_copy(update={"layers": 1} if method == "top2" else {}) for part in methods()[method].adaptations()
-    ]
-    attach(backbone, parts, 0)  # type: ignore[arg-type]
+    case = Case(method, architecture, kind)
+    attach(backbone, [part.model_copy(update={"layers": 1} if method == "top2" else {}) for part in parts_of(case)], 0)
     for module in backbone.modules():
         for name in ("dropout", "attention_dropout", "activation_dropout"):
             if isinstance(getattr(module, name, None), float):
