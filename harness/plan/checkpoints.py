@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.contracts.discover import shared, tasks
 from harness.contracts.plan import BackboneJob, Plan
 from harness.contracts.preparation import Preparation
-from harness.data.task import Task, load_task
+from harness.data.task import load_task
 
 if TYPE_CHECKING:
     from harness.adapt.trial import Use
@@ -46,11 +46,12 @@ def _uses(plan: Plan, job: BackboneJob) -> Iterator[Use]:
         prepares = [prepare for prepare in plan.prepares if (prepare.task, prepare.backbone) == (name, job.name)]
         pretrains = any(known[prepare.name].pretrains for prepare in prepares)
         found = load_task(tasks()[name])
-        yield Use(found, task.max_length, task.target_length, pretrains, _texts(plan, name, found))
+        yield Use(found, task.max_length, task.target_length, pretrains, texts_of(plan, name))
 
 
-def _texts(plan: Plan, name: str, task: Task) -> list[str]:
+def texts_of(plan: Plan, name: str) -> list[str]:
     """A few texts of each domain of a task whose data stand."""
+    task = load_task(tasks()[name])
     files = [Path(folder) / "train.jsonl" for folder in plan.data_of(name).folders.values()]
     texts = []
     for file in files:

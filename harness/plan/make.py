@@ -287,11 +287,12 @@ class Planner:
         if own and (mend := preparation.refuses(method.adaptations())):
             raise bad(method.folder / "method.yaml", "prepare", name, mend)
         wanted = _wanted_share(method, run, self.config) if own and sizes_of(method.adaptations()) else None
-        parts = []
+        parts, trained_on = [], 0
         targets = self._kept("domain", plan.domains) if preparation.per_domain else [None]
         for target in targets:
             for seed in self._kept("seed", list(self.config.seeds)):
                 read = preparation.reads(data.roles, target)
+                trained_on = preparation.sentences(len(read))
                 content = {
                     "protocol": PROTOCOL,
                     "preparation": [name, preparation.model_dump()],
@@ -311,7 +312,8 @@ class Planner:
         done = str(self.output / "prepared" / task / f"{name}-{key}.json")
         whose = method.id if own else None
         reads = preparation.reads_targets(self.tasks[task].spec.kind)
-        job = PrepareJob(name, task, plan.backbone, preparation.model_dump(), whose, wanted, reads, parts, done)
+        options = preparation.model_dump()
+        job = PrepareJob(name, task, plan.backbone, options, whose, wanted, reads, parts, done, trained_on)
         return self.prepares.setdefault(done, job)
 
 
