@@ -152,7 +152,7 @@ server.main()
 
 
 def test_a_server_without_sockets_says_so_and_ends(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", NO_SOCKETS, str(tmp_path / "server")]
+    command = [sys.executable, "-c", NO_SOCKETS, str(tmp_path / "server"), str(os.getpid())]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0
     assert done.stderr.count("\n") == 1
