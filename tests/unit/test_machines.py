@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.base import run_server
 from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
 from harness.base.paths import settle_home
 from harness.base.threads import threads
-from harness.cli import job, look
+from harness.cli import look
 from harness.cli.columns import aligned
 from harness.cli.main import main
 from harness.contracts.plan import Plan
@@ -164,7 +165,11 @@ def test_a_job_without_sockets_is_done_by_itself(monkeypatch: pytest.MonkeyPatch
         raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
 
     monkeypatch.setattr(socket, "socket", none)
-    assert job.connected("somewhere") is None
+    monkeypatch.setenv(run_server.SERVER, "somewhere")
+    monkeypatch.setenv(run_server.RUN, f"{os.getpid()}@{socket.gethostname()}")
+    monkeypatch.setattr(run_server, "PATIENCE", 0.1)
+    monkeypatch.setattr(run_server, "_start", lambda address, run: None)
+    assert run_server.connected() is None
 
 
 def test_a_reader_that_leaves_ends_a_command_in_silence() -> None:
