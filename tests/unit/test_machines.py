@@ -160,12 +160,12 @@ def test_a_server_without_sockets_says_so_and_ends(tmp_path: Path) -> None:
     assert "no socket (OSError: [Errno 95]" in done.stderr
 
 
-def test_a_job_without_sockets_is_done_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_without_sockets_is_done_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def none(*_: object) -> None:
         raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
 
     monkeypatch.setattr(socket, "socket", none)
-    monkeypatch.setenv(run_server.SERVER, "somewhere")
+    monkeypatch.setenv(run_server.SERVER, str(tmp_path / "server"))
     monkeypatch.setenv(run_server.RUN, f"{os.getpid()}@{socket.gethostname()}")
     monkeypatch.setattr(run_server, "PATIENCE", 0.1)
     monkeypatch.setattr(run_server, "_start", lambda address, run: None)
