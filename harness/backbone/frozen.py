@@ -35,23 +35,23 @@ class Frozen:
         depths = _depths(backbone, layers, finals)
         self.layers: Layers = {stack: own[: depths[stack]] for stack, own in layers.items() if depths[stack]}
         self._running: Layers = {stack: layers[stack][depths[stack] :] for stack in self.layers}
-        self._finals = finals
-        self._stacks = backbone.stacks()
-        self._weights = [value for own in self.layers.values() for layer in own for value in layer.parameters()]
+        self._below: list[nn.Module] = []  # the frozen layers and all else that what is above them reads
+        stacks = backbone.stacks()
+        for stack, running in self._running.items():
+            awake = {id(module) for top in [*running, *finals[stack]] for module in top.modules()}
+            self._below += [module for module in stacks[stack].modules() if id(module) not in awake]
         # How many values a stack's layers give behind their states; None where they give a tensor alone.
         self._behind: dict[str, int | None] = {}
 
     def rest(self) -> None:
         """Let the frozen layers, and all else that is below those that are not, compute as in evaluation."""
-        for stack, running in self._running.items():
-            awake = {id(module) for top in [*running, *self._finals[stack]] for module in top.modules()}
-            for module in self._stacks[stack].modules():
-                if id(module) not in awake:
-                    module.training = False
+        for module in self._below:
+            module.training = False
 
     def version(self) -> int:
-        """A number that grows when a parameter of the frozen layers is changed in place."""
-        return sum(value._version for value in self._weights)
+        """A number that grows when a parameter below the layers that are not frozen is changed in place."""
+        weights = (value for module in self._below for value in module._parameters.values() if value is not None)
+        return sum(value._version for value in weights)
 
     @contextmanager
     def read(self) -> Iterator[dict[str, Tensor]]:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from harness.adapt.record import RECORD
 from harness.base.progress import say
 from harness.contracts.plan import Plan
+from harness.plan.estimate import Estimates
 
 STREAM = "DefaultStreamHandler"  # Snakemake's handler of the terminal
 CELLS = "cells"
@@ -163,7 +164,7 @@ def tell_by_name(plan: Plan) -> None:
     """Have Snakemake's terminal tell a plan's jobs by name; nothing changes where it has another handler."""
     for handler in logging.getLogger("snakemake.logging").handlers:
         if handler.name == STREAM:
-            teller = Teller(Far(jobs_of(plan, _expected(plan))))
+            teller = Teller(Far(jobs_of(plan, Estimates(plan).whole())))
             handler.filters.insert(0, teller)
             watch = _show_bar if sys.stderr.isatty() else _beat
             threading.Thread(target=watch, args=(teller,), daemon=True).start()
@@ -185,10 +186,6 @@ def jobs_of(plan: Plan, seconds: dict[str, float]) -> dict[str, Job]:
 def _words(wildcards: Mapping[str, str] | None) -> list[str]:
     """What a rule's wildcards say to a person: all but fingerprints."""
     return [value for name, value in (wildcards or {}).items() if name != "key"]
-
-
-def _expected(plan: Plan) -> dict[str, float]:
-    return {block.done: float(len(block.cells)) for block in plan.blocks if block.cells[0].checkpoint}
 
 
 def in_words(seconds: float) -> str:
