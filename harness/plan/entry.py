@@ -25,7 +25,8 @@ from harness.contracts.model import validate
 from harness.contracts.plan import Plan
 from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
-from harness.plan.make import Planner
+from harness.plan.make import plan_run
+from harness.plan.request import Request
 
 DEFAULT = "config/default.yaml"
 LONGEST_ADDRESS = 100  # bytes; the system allows a socket's path 104 or 108
@@ -43,7 +44,8 @@ def make_plan(
 
 
 def _planned(content: dict[str, Any], places: Layers, only: dict[str, list[Any]] | None = None) -> Plan:
-    return Planner(located(validate(RunConfig, content, places), places), places, only).plan()
+    config = located(validate(RunConfig, content, places), places)
+    return plan_run(Request(config, places, only or {}))
 
 
 def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
