@@ -10,7 +10,7 @@ from harness.plan.backbones import BackbonePlanner
 from harness.plan.blocks import BlockPlanner
 from harness.plan.data import DataPlanner
 from harness.plan.request import Request
-from harness.plan.settings import check_prepare
+from harness.plan.settings import check_settings
 from harness.plan.tasks import TaskPlanner
 from harness.score.version import scoring_code
 
@@ -53,10 +53,10 @@ def plan_run(request: Request) -> Plan:
 
 
 def _check_names(request: Request) -> None:
-    """Refuse tasks and preparations that do not exist, in the configuration or in what was tuned."""
-    for task, run in request.config.tasks.items():
+    """Refuse tasks, methods and preparations that do not exist, in the configuration or in what was tuned."""
+    for task in request.config.tasks:
         one_of(task, list(request.tasks), request.where, "tasks")
-        check_prepare(request, task, run)
+    check_settings(request)
     for method in request.methods.values():
         for task in method.tuned:
             one_of(task, list(request.tasks), method.folder / "tuned.yaml", "a task")

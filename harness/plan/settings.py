@@ -1,10 +1,17 @@
-"""The settings of a method on a task: its training, its preparation's options, its share of trained parameters."""
+"""The settings of a method on a task: its training, its preparation's options, its share of trained parameters.
+
+The later word counts: method.yaml, tuned.yaml, the configuration for the run, for the run and this method, for the
+task, for the task and this method.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from harness.base.errors import UserError, bad
 from harness.contracts.adaptation import Adaptation, Control
-from harness.contracts.config import TaskRun, merged
+from harness.contracts.config import Settings, TaskRun, merged
 from harness.contracts.discover import Method
 from harness.contracts.method import Train
 from harness.contracts.model import one_of, validate
@@ -14,16 +21,41 @@ from harness.parts.offered import preparations
 from harness.plan.request import Request
 
 
-def check_prepare(request: Request, task: str, run: TaskRun) -> None:
-    """Refuse options of preparations that do not exist, used by a chosen method or not."""
+def check_settings(request: Request) -> None:
+    """Refuse settings of what does not exist, used by a chosen method or not."""
+    levels: list[tuple[str, Settings]] = [("", request.config)]
+    levels += [(f"tasks.{task}.", run) for task, run in request.config.tasks.items()]
+    for place, said in levels:
+        _check_train(request, said.train, f"{place}train")
+        _check_prepare(request, said.prepare, f"{place}prepare")
+
+
+def _check_train(request: Request, said: Mapping[str, Any], field: str) -> None:
+    """Refuse a key of `train` that is neither a field of it nor a method that trains, and values that do not fit."""
+    others = [name for name in said if name not in Train.model_fields]
+    by_name = [name for name in others if name in request.methods or isinstance(said[name], dict)]
+    validate(Train, {name: value for name, value in said.items() if name not in by_name}, request.where, field)
+    for name in by_name:
+        one_of(name, list(request.methods), request.where, field)
+        spec = request.methods[name].spec
+        if spec.control and spec.train.steps == 0:
+            raise bad(request.where, field, name, "the method trains nothing; remove it")
+        if not isinstance(said[name], dict):
+            mend = f"it is a method's name; write {name}: {{lr: ...}}, or another field of `train`"
+            raise bad(request.where, f"{field}.{name}", said[name], mend)
+        validate(Train, said[name], request.where, f"{field}.{name}")
+
+
+def _check_prepare(request: Request, said: Mapping[str, dict[str, Any]], field: str) -> None:
+    """Refuse a key of `prepare` that is neither a preparation nor a method with one, and options that it lacks."""
     known = preparations()
-    for name, options in run.prepare.items():
-        one_of(name, [*known, *request.methods], request.where, f"tasks.{task}.prepare")
+    for name, options in said.items():
+        one_of(name, [*known, *request.methods], request.where, field)
         its = name if name in known else request.methods[name].spec.preparation[0]
         if its not in known:
-            raise bad(request.where, f"tasks.{task}.prepare", name, "the method has no preparation; remove it")
+            raise bad(request.where, field, name, "the method has no preparation; remove it")
         for option in options:
-            one_of(option, list(known[its].model_fields), request.where, f"tasks.{task}.prepare.{name}")
+            one_of(option, list(known[its].model_fields), request.where, f"{field}.{name}")
 
 
 def train_settings(request: Request, method: Method, task: str, run: TaskRun) -> Train:
@@ -34,7 +66,18 @@ def train_settings(request: Request, method: Method, task: str, run: TaskRun) ->
         settings = validate(Train, settings, method.folder / "tuned.yaml", f"{task}.train").model_dump()
     if method.spec.control and settings["steps"] == 0:
         return validate(Train, settings, method.folder / "method.yaml", "train")
-    return validate(Train, settings | run.train, request.where, f"tasks.{task}.train")
+    for field, said in _train_of(request, method, task, run):
+        settings = validate(Train, settings | said, request.where, field).model_dump()
+    return Train(**settings)
+
+
+def _train_of(request: Request, method: Method, task: str, run: TaskRun) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the configuration says of a method's training, the word that counts last, each with its field."""
+    levels: list[tuple[str, Settings]] = [("train", request.config), (f"tasks.{task}.train", run)]
+    for field, said in levels:
+        yield field, {name: value for name, value in said.train.items() if name in Train.model_fields}
+        if method.id not in Train.model_fields:
+            yield f"{field}.{method.id}", said.train.get(method.id, {})
 
 
 def check_training(method: Method, adaptations: list[Adaptation | Control], task: str, steps: int) -> None:
@@ -48,15 +91,24 @@ def check_training(method: Method, adaptations: list[Adaptation | Control], task
 
 
 def preparation_settings(request: Request, method: Method, task: str, run: TaskRun) -> Preparation | None:
-    """The method's preparation with the task's options: for all methods that have it, then for this one."""
+    """The method's preparation, with the options that the configuration gives it."""
     preparation = preparation_of(method)
     if preparation is None:
         return None
-    for key in (method.spec.preparation[0], method.id):
-        if key in run.prepare:
-            options = merged(preparation.model_dump(), run.prepare[key])
-            preparation = validate(type(preparation), options, request.where, f"tasks.{task}.prepare.{key}")
+    for field, said in _prepare_of(request, method, task, run):
+        options = merged(preparation.model_dump(), said)
+        preparation = validate(type(preparation), options, request.where, field)
     return preparation
+
+
+def _prepare_of(request: Request, method: Method, task: str, run: TaskRun) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the configuration says of a method's preparation, the word that counts last, each with its field."""
+    levels: list[tuple[str, Settings]] = [("prepare", request.config), (f"tasks.{task}.prepare", run)]
+    known = preparations()
+    for field, said in levels:
+        for name in (method.spec.preparation[0], *([] if method.id in known else [method.id])):
+            if name in said.prepare:
+                yield f"{field}.{name}", said.prepare[name]
 
 
 def wanted_share(request: Request, method: Method, run: TaskRun) -> float | None:
