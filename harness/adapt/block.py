@@ -67,6 +67,7 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
     identity = asdict(cell) | {
         "source": plan.tasks[cell.task].source,
         "backbone": block.backbone,
+        "model": _model(plan, block, cell),
         "train": block.train,
         "generation": _generation(bench),
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
@@ -97,6 +98,12 @@ def _failed_before(plan: Plan, block: Block, cell: Cell) -> Failure | None:
     if cell.checkpoint is None:
         return None
     return read_failure(Path(cell.checkpoint if block.prepare_done else plan.backbone(block.backbone).folder))
+
+
+def _model(plan: Plan, block: Block, cell: Cell) -> dict[str, Any] | None:
+    """Which checkpoint the backbone is that the cell begins from; None where it begins from none, or it failed."""
+    done = Path(plan.backbone(block.backbone).done)
+    return read_json(done).get("model") if cell.checkpoint and done.is_file() else None
 
 
 def _generation(bench: Bench) -> dict[str, Any] | None:

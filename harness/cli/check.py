@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
 
 from harness.contracts.adaptation import Control
 from harness.contracts.discover import methods, tasks
@@ -16,9 +17,21 @@ from harness.plan.jobs import build_data
 
 
 def check(options: Namespace) -> int:
-    """Check all folders, then the configuration, its data and its budgets."""
-    found = methods()
-    for method in found.values():
+    """Check all folders, then the configuration, its data and its budgets; the verdict comes first."""
+    found = list(_folders())
+    plan = make_plan(options.configfile)
+    recheck_data(plan)
+    read_data(plan)
+    notes = check_local(plan)  # now that the tasks' own texts stand
+    print(f"{options.configfile}: {sum(1 for _ in plan.cells())} cells; all is well")
+    for line in [*notes, *(found if options.verbose else ())]:
+        print(line)
+    return 0
+
+
+def _folders() -> Iterator[str]:
+    """Load every method, task and paper: a line each; raises UserError at the first mistake."""
+    for method in methods().values():
         parts = adaptations_of(method)
         preparation_of(method)
         what = (
@@ -26,19 +39,12 @@ def check(options: Namespace) -> int:
             if isinstance(parts[0], Control)
             else f"{method.spec.preparation[0]} then {' + '.join(method.spec.adapt)}"
         )
-        print(f"method {method.id}: {what}")
+        yield f"method {method.id}: {what}"
     for task in tasks().values():
         load_task(task)
-        print(f"task {task.id}: {task.spec.kind}, sources {', '.join(task.spec.sources)}")
+        yield f"task {task.id}: {task.spec.kind}, sources {', '.join(task.spec.sources)}"
     for name, paper in papers().items():
-        print(f"paper {name}: {len(paper.tables)} tables, {len(paper.claims)} claims")
-    plan = make_plan(options.configfile)
-    recheck_data(plan)
-    read_data(plan)
-    for line in check_local(plan):  # now that the tasks' own texts stand
-        print(line)
-    print(f"{options.configfile}: {sum(1 for _ in plan.cells())} cells; all is well")
-    return 0
+        yield f"paper {name}: {len(paper.tables)} tables, {len(paper.claims)} claims"
 
 
 def read_data(plan: Plan) -> None:

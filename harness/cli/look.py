@@ -11,13 +11,13 @@ from typing import Any
 from harness.adapt.record import PREDICTIONS, read_record
 from harness.base.errors import UserError
 from harness.base.files import read_lines
-from harness.cli.asked import plan_asked
+from harness.cli.asked import cells_to_look_at, plan_to_look_at
 from harness.cli.columns import aligned
 from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers
 from harness.contracts.plan import Cell, Plan
 from harness.parts.build import leaks
-from harness.plan.entry import at_work, make_plan
+from harness.plan.entry import at_work
 
 
 def show_list(options: Namespace) -> int:
@@ -45,7 +45,7 @@ def _mark(leaks: bool) -> str:
 
 def show_status(options: Namespace) -> int:
     """Print a line a block, then every failed cell with its reason."""
-    plan = make_plan(options.configfile)
+    plan = plan_to_look_at(options.configfile)
     total: Counter[str] = Counter()
     lines: list[tuple[str, str, str]] = []
     failed: list[tuple[Cell, dict[str, Any]]] = []
@@ -88,9 +88,8 @@ def _absent(plan: Plan, done: str) -> str:
 
 def show_predictions(options: Namespace) -> int:
     """Print input, gold and predicted of the first examples of the finished cells asked for."""
-    plan = plan_asked(options)
     shown = 0
-    for cell in plan.cells():
+    for cell in cells_to_look_at(options):
         record = read_record(Path(cell.folder), cell.fingerprint)
         if record and record["status"] == "done":
             print(cell.name)

@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
     checking = command("check", check.check, "check every folder and a configuration; compute nothing")
     _config(checking)
+    checking.add_argument("--verbose", action="store_true", help="after the verdict, a line for each folder")
 
     making = command("new", new.new, "write a folder that passes `check` and runs as it is")
     making.add_argument("what", choices=["method", "task"])

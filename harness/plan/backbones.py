@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.backbone.files import check_folder, read_files
-from harness.base.errors import bad
+from harness.base.errors import NotHere, bad
 from harness.base.fingerprint import fingerprint, hash_file
 from harness.contracts.config import LocalBackbone, Pretrained
 from harness.contracts.model import one_of
@@ -44,7 +44,7 @@ class BackbonePlanner:
         folder = Path(spec.path)
         if not folder.is_dir():
             mend = "no such folder exists; name a checkpoint directory"
-            raise bad(self.request.where, f"backbones.{name}.path", spec.path, mend)
+            raise NotHere(str(bad(self.request.where, f"backbones.{name}.path", spec.path, mend)))
         check_folder(folder)
         return folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import shlex
 import subprocess
@@ -22,7 +23,7 @@ from harness.base.progress import say
 from harness.contracts.config import RunConfig, located, read_config
 from harness.contracts.discover import tasks
 from harness.contracts.model import validate
-from harness.contracts.plan import Plan
+from harness.contracts.plan import Plan, load_plan
 from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
 from harness.plan.make import plan_run
@@ -41,6 +42,18 @@ def make_plan(
     """The plan of a configuration file; `changes` replace its keys, `only` keeps some of its cells."""
     content, places = read_config([Path(where)])
     return _planned(content | (changes or {}), places, only)
+
+
+def last_plan(where: str) -> Plan | None:
+    """The plan that the last run of a configuration file saved; None where it had none, or said something else.
+
+    It serves commands that only look at what stands, where the data that it was made from are elsewhere now.
+    """
+    content, places = read_config([Path(where)])
+    config = located(validate(RunConfig, content, places), places)
+    file = Path(config.output) / "plan.json"
+    saved = load_plan(file) if file.is_file() else None
+    return saved if saved and saved.config == json.loads(config.model_dump_json()) else None
 
 
 def _planned(content: dict[str, Any], places: Layers, only: dict[str, list[Any]] | None = None) -> Plan:

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.adapt.failure import failures_left, leave_failure, read_failure
 from harness.adapt.limits import limits
+from harness.backbone.identity import identity_of
 from harness.base.errors import bad, reason
 from harness.base.files import read_lines, whole_folder, write_json
 from harness.base.measure import measured
@@ -56,7 +57,8 @@ def build_backbone(plan: Plan, job: BackboneJob) -> None:
     failed = read_failure(folder)
     lost = dropped(folder for folders in job.corpora.values() for folder in folders)
     note = {"name": job.name, "spec": job.spec, "dropped": lost, "cost": asdict(cost), "provenance": provenance()}
-    write_json(Path(job.done), note | {"failed": failed is not None})
+    model = None if failed else identity_of(job.spec, Path(job.checkpoint))
+    write_json(Path(job.done), note | {"failed": failed is not None, "model": model})
     say(f"{what}: {failed.status if failed else 'ready'} after {cost.seconds:.0f} s")
 
 

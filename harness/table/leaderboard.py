@@ -27,7 +27,7 @@ COLUMNS = (
     "trained_parameters", "trained_share", "wanted_share", "sized", "stored_bytes",
     "adaptation_seconds", "prediction_seconds", "preparation_seconds", "preparation_seconds_spread",
     "preparation_flops", "preparation_flops_spread", "preparation_tokens", "preparation_peak_rss_mib", "peak_rss_mib",
-    "peak_device_mib", "seeds", "metric", "direction", "source",
+    "peak_device_mib", "seeds", "metric", "direction", "source", "model",
 )  # fmt: skip
 
 
@@ -106,6 +106,7 @@ def _result(scores: TaskScores, method: str, budgets: Sequence[int]) -> Row:
         "metric": scores.run.metric,
         "direction": scores.run.direction,
         "source": scores.run.source,
+        "model": scores.model,
     }
 
 

@@ -37,6 +37,10 @@ def test_every_cell_has_a_score(finished: Project) -> None:
     assert set(scores.method) == set(CONFIG["methods"])
     assert len(scores[scores.metric == "f1"]) == 8
     assert scores.score.notna().all()
+    records = pd.read_parquet(finished.folder / "results" / "records.parquet")
+    models = {method: list(its.model.unique()) for method, its in records.groupby("method")}
+    assert pd.isna(models.pop("majority")).all()  # it begins from no checkpoint
+    assert {json.loads(model)["type"] for its in models.values() for model in its} == {"bert"}
     board = finished.leaderboard()
     assert set(board.method) == set(CONFIG["methods"])
 
