@@ -10,6 +10,7 @@ from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers
 from harness.contracts.plan import Plan
 from harness.data.task import load_task
+from harness.parts.build import adaptations_of, preparation_of
 from harness.plan.checkpoints import check_local
 from harness.plan.entry import make_plan, recheck_data
 from harness.plan.jobs import build_data
@@ -31,8 +32,8 @@ def check(options: Namespace) -> int:
 def _folders() -> Iterator[str]:
     """Load every method, task and paper: a line each; raises UserError at the first mistake."""
     for method in methods().values():
-        parts = method.adaptations()
-        method.preparation()
+        parts = adaptations_of(method)
+        preparation_of(method)
         what = (
             "control"
             if isinstance(parts[0], Control)

@@ -16,6 +16,7 @@ from harness.cli.columns import aligned
 from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers
 from harness.contracts.plan import Cell, Plan
+from harness.parts.build import leaks
 from harness.plan.entry import at_work
 
 
@@ -23,7 +24,7 @@ def show_list(options: Namespace) -> int:
     """Print what was discovered, a line each or as JSON."""
     rows: dict[str, dict[str, Any]]
     if options.what == "methods":
-        rows = {name: method.spec.model_dump() | {"leaks": method.leaks} for name, method in methods().items()}
+        rows = {name: method.spec.model_dump() | {"leaks": leaks(method)} for name, method in methods().items()}
         lines = [(name, row["label"], row["summary"] + _mark(row["leaks"])) for name, row in rows.items()]
     elif options.what == "tasks":
         rows = {name: task.spec.model_dump() for name, task in tasks().items()}

@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.contracts.discover import shared, tasks
+from harness.contracts.discover import tasks
 from harness.contracts.plan import BackboneJob, Plan
-from harness.contracts.preparation import Preparation
 from harness.data.task import Task, load_task
+from harness.parts.offered import preparations
 
 if TYPE_CHECKING:
     from harness.adapt.trial import Use
@@ -38,7 +38,7 @@ def _uses(plan: Plan, job: BackboneJob) -> Iterator[Use]:
     """What the run's cells and preparations do with a backbone."""
     from harness.adapt.trial import Use
 
-    known = shared("prepare", Preparation)
+    known = preparations()
     for name, task in plan.tasks.items():
         blocks = [block for block in plan.blocks if block.task == name and block.backbone == job.name]
         if not any(cell.checkpoint for block in blocks for cell in block.cells):

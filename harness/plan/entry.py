@@ -26,7 +26,8 @@ from harness.contracts.model import validate
 from harness.contracts.plan import Plan, load_plan
 from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
-from harness.plan.make import Planner
+from harness.plan.make import plan_run
+from harness.plan.request import Request
 
 DEFAULT = "config/default.yaml"
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
@@ -55,7 +56,8 @@ def last_plan(where: str) -> Plan | None:
 
 
 def _planned(content: dict[str, Any], places: Layers, only: dict[str, list[Any]] | None = None) -> Plan:
-    return Planner(located(validate(RunConfig, content, places), places), places, only).plan()
+    config = located(validate(RunConfig, content, places), places)
+    return plan_run(Request(config, places, only or {}))
 
 
 def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
