@@ -13,6 +13,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from harness.backbone.anatomy import Anatomy, DenseRole
+from harness.backbone.frozen import STATES, Frozen
 from harness.backbone.prefix_attention import add_prefix
 from harness.backbone.several import Several, call_for_each, layers_for_each
 from harness.base.errors import Unsupported
@@ -42,6 +43,7 @@ class Dense:
     def weight(self) -> Tensor:
         """W as [out_features, in_features], whichever way the model stores it."""
         weight: Tensor = self.module.weight  # type: ignore[assignment]
+        weight = weight.float() if weight.dtype == torch.bfloat16 else weight  # of a frozen layer in half precision
         return weight if isinstance(self.module, nn.Linear) else weight.mT
 
     def add(self, module: nn.Module, reads_weight: bool = False) -> None:
@@ -157,6 +159,7 @@ class Backbone(nn.Module):
 
     several: Several | None = None  # set for a pass that serves several tasks
     explores = False  # set while an outer loop learns what the adaptations themselves leave alone
+    frozen: Frozen | None = None  # set where the hidden states of frozen layers are kept
 
     def __init__(self, model: PreTrainedModel, anatomy: Anatomy, kind: Kind, head: frozenset[str]) -> None:
         super().__init__()
@@ -174,9 +177,14 @@ class Backbone(nn.Module):
     def forward(self, **batch: Tensor) -> Any:
         """The model's output for a batch, with its loss where the batch has labels: the mean over the labelled tokens.
 
-        A batch of which no token is labelled adds nothing: its loss is exactly zero, and so is its gradient.
+        A batch of which no token is labelled adds nothing: its loss is exactly zero, and so is its gradient. Where
+        it holds what frozen layers give, these are not run.
         """
-        with nullcontext() if self.several is None else layers_for_each(self.model, self.several):
+        states = {name.removeprefix(STATES): batch.pop(name) for name in list(batch) if name.startswith(STATES)}
+        with (
+            nullcontext() if self.several is None else layers_for_each(self.model, self.several),
+            nullcontext() if self.frozen is None else self.frozen.given(states),
+        ):
             output = self.model(**batch)
         if "labels" in batch and not (learned_from(self.kind, batch["labels"]) != IGNORED).any():
             output.loss = (output.logits * 0.0).sum()  # a mean over nothing is no number
@@ -286,6 +294,14 @@ class Backbone(nn.Module):
             if isinstance(module, nn.LayerNorm | nn.RMSNorm)
             for own, value in module.named_parameters()
         }
+
+    def begin_training(self) -> None:
+        """Compute as in training from the first place on where anything trains or is put, and below it without dropout.
+
+        What is frozen then gives the same states of a sentence at every step, kept or computed anew.
+        """
+        self.train()
+        Frozen(self).rest()
 
     def train_all(self) -> None:
         """Let every parameter of the model train."""

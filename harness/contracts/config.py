@@ -17,6 +17,8 @@ from harness.contracts.method import Share
 from harness.contracts.model import Strict
 from harness.contracts.task import Budgets, Commit, Overlap, Role, Seeds, SourceName
 
+Precision = Literal["float32", "bfloat16"]
+
 
 class Pretrained(Strict):
     """A backbone that the DAG pretrains on the unlabeled text of tasks."""
@@ -118,6 +120,9 @@ class RunConfig(Settings):
     cell_minutes: float | None = Field(None, gt=0, description="a cell that takes longer is a `timeout`")
     memory_gib: float | None = Field(
         None, gt=0, description="a cell or a preparation that takes more is an `out_of_memory`"
+    )
+    precision: Precision = Field(
+        "float32", description="in which the frozen dense layers of cells multiply; what trains is always in float32"
     )
 
 

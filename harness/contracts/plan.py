@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.base.files import read_json, write_json
 from harness.base.fingerprint import fingerprint
+from harness.contracts.config import Precision
 from harness.contracts.task import Overlap, Role, SourceName
 
 SHORT = 10  # digits of a fingerprint in a file's name
@@ -117,6 +118,7 @@ class Block:
     reads_targets: bool = False  # whether the preparation reads labelled examples of the scored domains
     match_parameters: float | None = None  # the share of the backbone that was asked for
     sized_by: list[str] = field(default_factory=list)  # the options that are solved for it; none: not matched
+    precision: Precision = "float32"  # in which frozen dense layers multiply
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,8 @@ class BlockPlanner:
         }
         if sized_by:  # a share that no part can be sized to changes nothing
             content["match_parameters"] = wanted
+        if not control and self.request.config.precision != "float32":  # so that what stands keeps its name
+            content["precision"] = self.request.config.precision
         cells = self._cells(method, task, plan, None if control else job or self.backbones[plan.backbone], content)
         key = fingerprint([[cell.fingerprint for cell in cells], self.data[task].done])[:SHORT]
         return Block(
@@ -60,6 +62,7 @@ class BlockPlanner:
             reads_targets=bool(job and job.reads_targets),
             match_parameters=wanted,
             sized_by=sized_by,
+            precision=self.request.config.precision,
         )
 
     def _cells(
