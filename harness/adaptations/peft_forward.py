@@ -55,7 +55,8 @@ def _read_past(backbone: Backbone, config: Any) -> None:
     if not config.is_prompt_learning:
         return
     virtual = int(config.num_virtual_tokens)
-    backbone.positions -= virtual
+    if backbone.positions is not None:
+        backbone.positions -= virtual
     if backbone(**_text(backbone)).logits.shape[1] == TOKENS:
         return
 

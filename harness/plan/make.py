@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import PROTOCOL
-from harness.backbone.anatomy import architecture_of, check_kind, positions_of
+from harness.backbone.anatomy import added_anatomies, anatomy_of, architecture_of, check_kind, positions_of
 from harness.backbone.files import check_folder, read_files
 from harness.base.errors import UserError, bad
 from harness.base.fingerprint import fingerprint, hash_file
@@ -155,7 +155,10 @@ class Planner:
         # Not where a local checkpoint lies: its files are hashed below, and the same files may move.
         content: dict[str, Any] = {"protocol": PROTOCOL, "spec": spec.model_dump(exclude={"path"})}
         corpora: dict[str, list[str]] = {}
+        described = set(added_anatomies())  # a checkpoint of the hub, not yet here, may be of any
         if isinstance(spec, Pretrained):
+            anatomy_of(spec.architecture, self.where, f"backbones.{name}.architecture")
+            described = {spec.architecture}
             for task, roles in spec.corpora.items():
                 one_of(task, list(self.config.tasks), self.where, f"backbones.{name}.corpora")
                 job = self.data[task]
@@ -167,8 +170,10 @@ class Planner:
             if not folder.is_dir():
                 mend = "no such folder exists; name a checkpoint directory"
                 raise bad(self.where, f"backbones.{name}.path", spec.path, mend)
-            check_folder(folder)
+            described = {check_folder(folder)}
             content["files"] = _checkpoint_print(folder)
+        if own := {key: entry.model_dump() for key, entry in added_anatomies().items() if key in described}:
+            content["anatomy"] = own  # the harness's own entries stand for its protocol
         key = fingerprint(content)
         self.backbones[name] = BackboneJob(
             name=name,
