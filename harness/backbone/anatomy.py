@@ -64,8 +64,9 @@ class Anatomy(Strict):
     Fields from `width` to `dropouts` are names of fields of its config.json; `depth` and `inner` have one for each
     stack, or one for all. `objective` is what it is pretrained by. `signs` are the ids of config.json that the model
     itself goes by, so that the tokenizer's must be the same. `reads_distances` says that dense layers of its
-    attention read distances of tokens too, once for all texts of a batch. `constants` are what a new configuration
-    says beside these, the name of a sign standing for its id.
+    attention read distances of tokens too, once for all texts of a batch; `fixed` are modules of its body with a
+    weight that no step may change. `constants` are what a new configuration says beside these, the name of a sign
+    standing for its id.
     """
 
     kinds: list[Kind]
@@ -81,6 +82,7 @@ class Anatomy(Strict):
     dropouts: list[str] = []
     counts_from_pad: bool = False
     reads_distances: bool = False
+    fixed: list[str] = []
     signs: list[Sign] = []
     constants: dict[str, Any] = {}
     stacks: dict[Literal["encoder", "decoder"], Stack]

@@ -170,6 +170,11 @@ class Backbone(nn.Module):
         self.positions: int | None = None
         if anatomy.positions is not None:
             self.positions = anatomy.room(getattr(model.config, anatomy.positions), model.config.pad_token_id)
+        for path in anatomy.fixed:
+            table = self.body.get_submodule(path)
+            weight = table._parameters.pop("weight", None)
+            if weight is not None:  # a model may come here twice
+                table.register_buffer("weight", weight.detach())
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name in head)
 

@@ -76,7 +76,8 @@ def spans(ids: list[int], tokenizer: Any, rng: Random) -> Features:
     """Give the 15% of a text that are hidden, in spans of three tokens on average.
 
     Each span is replaced by a sign with its number, and given behind that sign; the next sign ends the last one
-    (Raffel et al., 2020, section 3.1.4). A text of fewer than two tokens hides nothing.
+    (Raffel et al., 2020, section 3.1.4). They stand anywhere, where T5's own code always hides a text's end. A text of
+    fewer than two tokens hides nothing.
     """
     special = set(tokenizer.all_special_ids)
     text = [token for token in ids if token not in special]
@@ -88,12 +89,13 @@ def spans(ids: list[int], tokenizer: Any, rng: Random) -> Features:
     if count < 1 or hidden < 1:
         return {"input_ids": list(ids), "labels": [IGNORED] * len(ids)}
     inputs, labels, place = ids[:begin], [], 0
-    lengths = zip(_cut(len(text) - hidden, count, rng), _cut(hidden, count, rng), strict=True)
-    for number, (kept, lost) in enumerate(lengths):
+    before, *others = _cut(len(text) - hidden + 2, count + 1, rng)  # one more at each end, where nothing need be kept
+    for number, (kept, lost) in enumerate(zip([before - 1, *others], _cut(hidden, count, rng), strict=False)):
         inputs += [*text[place : place + kept], signs[number]]
         labels += [signs[number], *text[place + kept : place + kept + lost]]
         place += kept + lost
-    return {"input_ids": inputs + ids[end:], "labels": [*labels, signs[count], tokenizer.eos_token_id]}
+    inputs += [*text[place:], *ids[end:]]
+    return {"input_ids": inputs, "labels": [*labels, signs[count], tokenizer.eos_token_id]}
 
 
 def _sentinels(tokenizer: Any, count: int) -> Iterator[int]:

@@ -29,11 +29,11 @@ BOS, EOS = 0, 2
 DRAWS = 2000
 
 
-def text(length: int, seed: int = 0) -> list[int]:
-    """Ordinary tokens of one sentence between the signs of start and end."""
+def text(length: int, seed: int = 0, begin: int = 10) -> list[int]:
+    """Ordinary tokens of one sentence, from the id `begin` on, between the signs of start and end."""
     rng = Random(seed)
     ends = tokenizer_for("bart").convert_tokens_to_ids(SENTENCE_ENDS)
-    ordinary = [token for token in range(10, 390) if token not in ends]
+    ordinary = [token for token in range(begin, 390) if token not in ends]
     return [BOS, *(rng.choice(ordinary) for _ in range(length)), EOS]
 
 
@@ -183,16 +183,20 @@ def put_together(features: Features, signs: list[int]) -> list[int]:
 
 @pytest.mark.parametrize("length", [2, 3, 20, 60, 120])
 def test_spans_give_what_their_signs_hide(length: int) -> None:
-    ids, tokenizer = text(length), tokenizer_for("t5")
+    ids, tokenizer = text(length, begin=120), tokenizer_for("t5")
     signs = [tokenizer.convert_tokens_to_ids(f"<extra_id_{number}>") for number in range(100)]
+    places = set()
     for draw in range(100):
         features = spans(ids, tokenizer, Random(draw))
+        places |= {place for place, token in enumerate(features["input_ids"]) if token in signs}
         assert put_together(features, signs) == ids
         assert features["labels"][-1] == EOS
         used = sum(token in signs for token in features["input_ids"])
         hidden = length - (len(features["input_ids"]) - used - 2)
         assert hidden == max(1, round(0.15 * length))
         assert used == max(1, round(hidden / 3))
+    assert min(places) == 1, "no span begins a text"
+    assert len(ids) - hidden - 2 + used in places, "no span ends a text"
 
 
 @pytest.mark.parametrize("length", [0, 1])
