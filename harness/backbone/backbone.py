@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -246,8 +246,9 @@ class Backbone(nn.Module):
             for place, layer in enumerate(self.body.get_submodule(paths.layers).children()):
                 yield stack, f"{stack}.{place}", layer
 
-    def dense_layers(self, targets: Targets) -> list[Dense]:
-        """The dense layers of attention, FFN or both; a fused product counts once."""
+    def dense_layers(self, targets: Targets | Sequence[DenseRole]) -> list[Dense]:
+        """The dense layers of attention, FFN or both, or of some roles; a fused product counts once."""
+        roles = ROLES[targets] if isinstance(targets, str) else targets
         found: dict[int, Dense] = {}
         for stack, name, layer in self.layers():
             paths = self.anatomy.stacks[stack]  # type: ignore[index]
@@ -260,7 +261,7 @@ class Backbone(nn.Module):
                 if path is None or (its := _first(layer, path)) is None:  # a gate, which not every FFN has
                     continue
                 module = _without_peft(its)
-                if place.split(".")[1] in ROLES[targets] and id(module) not in found:
+                if place.split(".")[1] in roles and id(module) not in found:
                     found[id(module)] = Dense(self, f"{name}.{place}", module, *_features(module))
         return list(found.values())
 
