@@ -129,6 +129,6 @@ def _matched(bench: Bench, read: Checkpoint) -> list[Adaptation]:
 
 def _check_room(backbone: Backbone, longest: int) -> None:
     """Raise Unsupported where an input may be longer than what the adaptation leaves of the backbone's positions."""
-    if longest > backbone.positions:
+    if backbone.positions is not None and longest > backbone.positions:
         mend = f"lower max_length and target_length to {backbone.positions}"
         raise Unsupported(f"the backbone with its adaptation reads at most {backbone.positions} tokens; {mend}")

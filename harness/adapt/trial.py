@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from harness.backbone.anatomy import positions_of
+from harness.backbone.anatomy import anatomies, positions_of
 from harness.backbone.files import check_folder
 from harness.backbone.fit import check_fit, check_ids, check_known
 from harness.backbone.load import Checkpoint
@@ -58,7 +58,7 @@ def _try_pretraining(folder: Path, architecture: str) -> list[str]:
     """What to know of a checkpoint that a preparation pretrains further; raises UserError where none can."""
     model, tokenizer, drawn = load_for_pretraining(folder, 0)
     _check_finite(folder, model)
-    check_signs(folder, architecture, tokenizer)
+    check_signs(folder, anatomies()[architecture].objective, tokenizer)
     check_ids(folder, tokenizer, model)
     return [f"new, from each seed, where it is pretrained further: {', '.join(sorted(drawn))}"] if drawn else []
 

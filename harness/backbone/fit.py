@@ -97,8 +97,11 @@ def _check_documents(checkpoint: Path, tokenizer: Any) -> None:
 
 
 def _check_summaries(checkpoint: Path, tokenizer: Any) -> None:
-    """A summary ends with a sign, or the model never learns where to stop."""
-    if tokenizer(text_target="a")["input_ids"][-1] != tokenizer.eos_token_id or tokenizer.eos_token_id is None:
+    """A summary ends with a sign, or the model never learns where to stop; that of its language may follow."""
+    plain = tokenizer(text_target="a", add_special_tokens=False)["input_ids"]
+    whole = tokenizer(text_target="a")["input_ids"]
+    after = whole[whole.index(plain[-1]) + 1 :] if plain else whole
+    if tokenizer.eos_token_id is None or tokenizer.eos_token_id not in after:
         mend = f"it does not put it after a text, so that a summary would never end; {OWN}"
         raise bad(checkpoint, "the tokenizer's eos_token", tokenizer.eos_token, mend)
 

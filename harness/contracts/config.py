@@ -24,7 +24,7 @@ class Pretrained(Strict):
     """A backbone that the DAG pretrains on the unlabeled text of tasks."""
 
     source: Literal["pretrain"]
-    architecture: Literal["bert", "gpt2", "bart"]
+    architecture: str = Field(description="one that anatomy.yaml describes")
     corpora: dict[str, list[Role]] = Field(description="task to the roles whose unlabeled text is read")
     layers: int = Field(3, ge=1)
     width: int = Field(128, ge=8)
