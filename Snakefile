@@ -26,10 +26,12 @@ wildcard_constraints:
 TABLES = expand(f"{OUT}/tables/{{name}}.{{kind}}", name=[*PLAN.tasks, "sparsity"], kind=["csv", "md"])
 BOARDS = expand(f"{OUT}/leaderboard/{{board}}", board=PLAN.boards)
 FIGURES = expand(f"{OUT}/figures/{{name}}.{{kind}}", name=PLAN.figures, kind=["png", "svg"])
+PAPERS = expand(f"{OUT}/papers/{{name}}", name=PLAN.paper_files)
+CLAIMS = expand(f"{OUT}/papers/{{name}}", name=PLAN.claim_files)
 
 
 rule all:
-    input: f"{OUT}/outcome.json", TABLES, BOARDS, FIGURES
+    input: f"{OUT}/outcome.json", TABLES, BOARDS, FIGURES, PAPERS, CLAIMS
 
 rule data:
     output: f"{OUT}/data/{{task}}/{{key}}.json"
@@ -88,7 +90,19 @@ rule figures:
     log: f"{OUT}/logs/figures.log"
     shell: JOB + " 2> {log:q}"
 
+rule papers:
+    input: rules.collect.output, INPUTS.papers()
+    output: PAPERS
+    log: f"{OUT}/logs/papers.log"
+    shell: JOB + " 2> {log:q}"
+
+rule claims:
+    input: rules.collect.output, INPUTS.papers()
+    output: CLAIMS
+    log: f"{OUT}/logs/claims.log"
+    shell: JOB + " 2> {log:q}"
+
 rule outcome:
-    input: rules.collect.output, TABLES, BOARDS, FIGURES
+    input: rules.collect.output, TABLES, BOARDS, FIGURES, PAPERS, CLAIMS
     output: f"{OUT}/outcome.json"
     shell: JOB

@@ -18,8 +18,11 @@ from harness.plan.jobs import build_data
 
 def check(options: Namespace) -> int:
     """Check all folders, then the configuration, its data and its budgets; the verdict comes first."""
+    from harness.paper.soundness import check_asked  # pandas and scipy, which no other command needs
+
     found = list(_folders())
     plan = make_plan(options.configfile)
+    check_asked(plan, papers(), options.configfile)
     recheck_data(plan)
     read_data(plan)
     notes = check_local(plan)  # now that the tasks' own texts stand
@@ -40,6 +43,8 @@ def _speed() -> str:
 
 def _folders() -> Iterator[str]:
     """Load every method, task and paper: a line each; raises UserError at the first mistake."""
+    from harness.paper.soundness import check_claims  # pandas and scipy, which no other command needs
+
     for method in methods().values():
         parts = adaptations_of(method)
         preparation_of(method)
@@ -53,6 +58,7 @@ def _folders() -> Iterator[str]:
         load_task(task)
         yield f"task {task.id}: {task.spec.kind}, sources {', '.join(task.spec.sources)}"
     for name, paper in papers().items():
+        check_claims(name, paper, methods(), tasks())
         yield f"paper {name}: {len(paper.tables)} tables, {len(paper.claims)} claims"
 
 

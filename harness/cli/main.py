@@ -1,4 +1,4 @@
-"""`headstart`: list, check, new, plan, run, status, retry, tune, compare, predictions."""
+"""`headstart`: list, check, new, plan, run, status, retry, tune, compare, claim, power, predictions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
 from harness.base.paths import settle_home
 from harness.base.threads import THREADS, threads
-from harness.cli import check, compare, look, make, new, run, tune
+from harness.cli import check, claims, compare, look, make, new, run, tune
 from harness.plan.entry import DEFAULT
 
 
@@ -65,6 +65,16 @@ def parser() -> argparse.ArgumentParser:
     _config(comparing)
     comparing.add_argument("--task", required=True)
     comparing.add_argument("--method", required=True)
+
+    claiming = command("claim", claims.claim, "answer one claim of a paper, with the cells that were used")
+    _config(claiming)
+    claiming.add_argument("claim", metavar="PAPER/NAME")
+
+    seeing = command("power", claims.power, "what a configuration could see of the claims, from a pilot's variances")
+    _config(seeing)
+    seeing.add_argument(
+        "--pilot", metavar="CONFIGFILE", help="a configuration that has been run (the same where absent)"
+    )
 
     reading = command("predictions", look.show_predictions, "show input, gold and predicted of a few examples")
     _config(reading)

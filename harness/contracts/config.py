@@ -116,6 +116,7 @@ class RunConfig(Settings):
     leave_out: list[str] = Field([], description="of all methods, those that this run does without")
     tasks: dict[str, TaskRun]
     backbones: dict[str, BackboneSpec]
+    claims: list[str] = Field([], description="PAPER/NAME that this run is to answer; `check` refuses what it cannot")
     allow_failures: bool = False
     cell_minutes: float | None = Field(None, gt=0, description="a cell that takes longer is a `timeout`")
     memory_gib: float | None = Field(
