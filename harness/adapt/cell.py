@@ -36,7 +36,7 @@ def run_cell(
     body = body_parameters(backbone)
     adaptations = _matched(bench, read)
     attach(backbone, adaptations, derive("init", *axes))
-    _check_room(backbone, max(bench.max_length, bench.target_length))
+    check_room(backbone, max(bench.max_length, bench.target_length))
     load_start(backbone, Path(checkpoint))
     features = [window for windows in bench.features(examples, read.tokenizer) for window in windows]
     size, pad = bench.train.batch_size, read.tokenizer.pad_token_id
@@ -91,7 +91,7 @@ def _matched(bench: Bench, read: Checkpoint) -> list[Adaptation]:
     return bench.match.adaptations
 
 
-def _check_room(backbone: Backbone, longest: int) -> None:
+def check_room(backbone: Backbone, longest: int) -> None:
     """Raise Unsupported where an input may be longer than what the adaptation leaves of the backbone's positions."""
     if backbone.positions is not None and longest > backbone.positions:
         mend = f"lower max_length and target_length to {backbone.positions}"

@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from harness.backbone.anatomy import anatomies, architecture_of, check_kind
 from harness.backbone.backbone import Backbone, best_device
+from harness.backbone.fit import check_anatomy
 from harness.backbone.tokenizer import load_tokenizer
 from harness.base.errors import bad, reason
 from harness.contracts.method import Kind
@@ -145,6 +146,7 @@ def load_model(
     except Exception as error:  # of whatever file is odd: no list of the libraries' own kinds would be whole
         mend = f"it cannot be loaded ({reason(error)}); mend its config.json, or fetch the checkpoint again"
         raise bad(folder, "the model", architecture_of(folder), mend) from None
+    check_anatomy(model)
     forget_generation(model)
     model.config.return_dict = True  # whatever the checkpoint's own use was
     head = head_of(model) if labels is not None else frozenset()
