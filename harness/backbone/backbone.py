@@ -308,8 +308,11 @@ class Backbone(nn.Module):
         return keys or heads, width or self.width // heads
 
     def biases(self) -> dict[str, nn.Parameter]:
-        """The bias vectors of the body, norms included."""
-        return {name: value for name, value in self.body.named_parameters() if name.endswith("bias")}
+        """The bias vectors of the body, norms included; raises Unsupported where there are none."""
+        found = {name: value for name, value in self.body.named_parameters() if name.endswith("bias")}
+        if not found:
+            raise Unsupported("the backbone has no biases")
+        return found
 
     def norms(self) -> dict[str, nn.Parameter]:
         """The gains and biases of the body's norms, which are what has a vector for its weight."""

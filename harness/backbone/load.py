@@ -123,8 +123,8 @@ def load_model(
     """A checkpoint's model in float32, and the names of the parameters that it lacks, which are drawn from `seed`.
 
     What a half-precision checkpoint stores is rounded once, and never again by what is computed with it. With
-    `labels`, the head's rows are theirs. Raises UserError where weights of the body are missing, or any but a head's
-    have another shape than config.json says.
+    `labels`, the head's rows are theirs. Raises UserError where weights of the body are missing, any but a head's have
+    another shape than config.json says, or the architecture's entry is not of this model.
     """
     names = dict(enumerate(labels or ()))
     options = {"id2label": names, "label2id": {name: place for place, name in names.items()}} if names else {}

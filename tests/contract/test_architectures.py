@@ -26,6 +26,8 @@ from harness.backbone.matching import attach_outline, trained_in_body
 from harness.base.errors import Unsupported
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.method import Kind
+from harness.data.generation import Generation
+from harness.learn.generate import generated
 from harness.learn.save import attach
 from harness.meta.gradient import MetaGradient
 from harness.meta.outer import Learner, Updates
@@ -176,6 +178,29 @@ def test_a_prefix_is_the_formula(architecture: str, checkpoint: Read, monkeypatc
     monkeypatch.setitem(AttentionInterface._global_mapping, prefix_attention.NAME, watched)
     logits(backbone)
     assert {id(module) for module in seen} == {id(attention.module) for attention in backbone.attentions()}
+
+
+STARTS = {"bart": "</s>", "marian": "<pad>", "mbart": "<unk>", "pegasus": "<pad>", "t5": "<pad>", "mt5": "<pad>"}
+
+
+@pytest.mark.parametrize("architecture", [name for name, kind in PAIRS if kind == "summarization"])
+def test_a_summary_begins_as_in_training(architecture: str, checkpoint: Read) -> None:
+    """And each further token is the likeliest, the sign that it began with aside where no text has that."""
+    read = read_of(architecture, checkpoint)
+    backbone = moved(read, *[part for name, part in PARTS.items() if name in ("lora", "prefix")])
+    batch = batch_for(backbone)
+    del batch["decoder_input_ids"]
+    made = generated(backbone, batch, Generation(num_beams=1, forced_end=False), 6, read.tokenizer)
+    start = read.tokenizer.convert_tokens_to_ids(STARTS[architecture])
+    assert made[:, 0].tolist() == [start] * len(made)
+    scores = logits(backbone, {**batch, "decoder_input_ids": made[:, :-1]})
+    if STARTS[architecture] == "<pad>":
+        scores[..., start] = float("-inf")
+    best, pad = scores.argmax(-1), read.tokenizer.pad_token_id
+    for wanted, given in zip(best, made[:, 1:], strict=True):
+        length = int((given != pad).sum())
+        assert length > 0
+        assert torch.equal(wanted[:length], given[:length])
 
 
 @every
