@@ -36,6 +36,7 @@ from tests.contract.cells import Case, Read, labels_of, run, same, shake, task_o
 from tests.contract.probes import batch_for, future_seen, labelled, logits
 from tests.contract.test_meta_batch import batch_of
 from tests.contract.test_preparations import KINDS, meta, workshop_for
+from tests.models import write_checkpoint
 
 PARTS: dict[str, Adaptation] = {
     "lora": LoRA(rank=2, targets="all"),
@@ -165,7 +166,33 @@ def by_hand(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: 
 
 @pytest.mark.parametrize("architecture", [name for name in anatomies() if name not in NO_PREFIX])
 def test_a_prefix_is_the_formula(architecture: str, checkpoint: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    backbone = moved(read_of(architecture, checkpoint), PARTS["prefix"])
+    check_prefix(moved(read_of(architecture, checkpoint), PARTS["prefix"]), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options"),
+    [
+        ("mistral", {"sliding_window": 4}),
+        ("qwen2", {"use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1}),
+        ("modernbert", {"local_attention": 6}),
+        ("opt", {"do_layer_norm_before": False, "word_embed_proj_dim": 16}),  # so is the 350M: no norm ends it
+        ("distilbert", {"sinusoidal_pos_embds": True}),
+    ],
+    ids=str,
+)
+def test_its_variants_too(
+    architecture: str, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = KINDS[architecture]
+    read = Checkpoint(write_checkpoint(tmp_path, architecture, **options), kind, labels_of(kind))
+    check_prefix(moved(read, PARTS["prefix"]), monkeypatch)
+    backbone = moved(read, PARTS["prefix"], PARTS["tams"], PARTS["last"])
+    if "decoder" in backbone.anatomy.stacks:
+        assert future_seen(backbone) < ROUNDING
+
+
+def check_prefix(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every attention of a pass gives what the formula gives."""
     seen: list[nn.Module] = []
 
     def watched(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Any, **options: Any) -> Any:
