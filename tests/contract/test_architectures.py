@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.backbone.matching import attach_outline, trained_in_body
 from harness.base.errors import Unsupported
+from harness.cli import server
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.method import Kind
 from harness.data.generation import Generation
@@ -94,6 +96,28 @@ def test_a_trial_finds_nothing_wrong(architecture: str, checkpoint_folder: Folde
     task = task_of(KINDS[architecture])[0]
     use = Use(task, 32, 8, pretrains=True, texts=[task.text(task.sample)])
     assert try_checkpoint(checkpoint_folder(architecture, DROPOUT), use)[0].startswith(f"{architecture}, reads ")
+
+
+def test_a_trial_tells_what_will_be_unsupported(checkpoint_folder: Folder) -> None:
+    task = task_of("token-classification")[0]
+    parts = {name: [part] for name, part in PARTS.items()} | {"wide": [Tarp(decomposition="kronecker", rank=2)]}
+    use = Use(task, 32, 8, pretrains=False, methods=parts)
+    told = [line for line in try_checkpoint(checkpoint_folder("deberta-v2", DROPOUT), use) if "unsupported" in line]
+    assert [line.split()[1] for line in told] == ["prefix", "prefix_mlp"]
+    assert "lets nothing stand before its own keys and values" in told[0]
+
+
+def test_a_server_imports_the_models_of_its_run_alone(
+    checkpoint_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = {"source": "local", "path": str(checkpoint_folder("deberta-v2", DROPOUT))}
+    made = {"source": "pretrain", "architecture": "gpt2"}
+    backbones = [{"spec": spec, "folder": "nowhere"} for spec in (made, {"source": "hub"}, local)]
+    (tmp_path / "plan.json").write_text(json.dumps({"backbones": backbones}))
+    imported: list[str] = []
+    monkeypatch.setattr(server.importlib, "import_module", imported.append)
+    server.import_models(tmp_path / "plan.json")
+    assert [name.rsplit(".")[-1] for name in imported] == ["modeling_gpt2", "modeling_deberta_v2"]
 
 
 @pytest.mark.parametrize(("architecture", "kind"), PAIRS)
