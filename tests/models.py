@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import processors
@@ -48,8 +49,8 @@ def tokenizer_for(architecture: str) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def write_checkpoint(folder: Path, architecture: str, seed: int = 0, dropout: float = 0.0) -> Path:
-    """A checkpoint directory with random weights and a tokenizer beside them."""
+def write_checkpoint(folder: Path, architecture: str, seed: int = 0, dropout: float = 0.0, **options: Any) -> Path:
+    """A checkpoint directory with random weights and a tokenizer beside them; `options` are its configuration's."""
     tokenizer = tokenizer_for(architecture)
     signs = {
         "vocab_size": len(tokenizer),
@@ -58,7 +59,7 @@ def write_checkpoint(folder: Path, architecture: str, seed: int = 0, dropout: fl
         "pad_token_id": tokenizer.pad_token_id,
     }
     torch.manual_seed(seed)
-    model = make_model(architecture, anatomies()[architecture], signs, dropout).eval()
+    model = make_model(architecture, anatomies()[architecture], signs, dropout, options).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 1:  # biases of zero and norms of one would hide what is done to them
@@ -68,12 +69,14 @@ def write_checkpoint(folder: Path, architecture: str, seed: int = 0, dropout: fl
     return folder
 
 
-def make_model(architecture: str, anatomy: Anatomy, signs: dict[str, int], dropout: float) -> PreTrainedModel:
+def make_model(
+    architecture: str, anatomy: Anatomy, signs: dict[str, int], dropout: float, more: Any
+) -> PreTrainedModel:
     """A random model with the head of its pretraining; where keys may have fewer heads, they have one."""
     sizes = {"width": WIDTH, "depth": LAYERS, "heads": HEADS, "inner": 2 * WIDTH, "positions": POSITIONS}
     fields = anatomy.configuration(signs, **sizes, spread=SPREAD, dropout=dropout, key_heads=1)
     if anatomy.head_width:
         fields[anatomy.head_width] = HEAD_WIDTH
-    config = AutoConfig.for_model(architecture, **fields, classifier_dropout=dropout)
+    config = AutoConfig.for_model(architecture, **{**fields, "classifier_dropout": dropout, **more})
     model: PreTrainedModel = CLASSES[READS[anatomy.objective]].from_config(config)
     return model

@@ -132,18 +132,30 @@ class Anatomy(Strict):
 
 def anatomies() -> dict[str, Anatomy]:
     """Every described architecture by its `model_type`: the harness's own, and what the project's anatomy.yaml adds."""
-    return _entries(Path(__file__).with_name(FILE)) | added_anatomies()
+    return _own_anatomies() | added_anatomies()
 
 
 def added_anatomies() -> dict[str, Anatomy]:
     """What the project's own anatomy.yaml adds, or says in the place of the harness's; nothing where there is none."""
     file = project_root() / FILE
-    return _entries(file) if file.is_file() else {}
+    return _entries(file, file.read_bytes()) if file.is_file() else {}
 
 
 @cache
-def _entries(file: Path) -> dict[str, Anatomy]:
+def _own_anatomies() -> dict[str, Anatomy]:
+    file = Path(__file__).with_name(FILE)
+    return _entries(file, file.read_bytes())
+
+
+@cache
+def _entries(file: Path, content: bytes) -> dict[str, Anatomy]:
+    """What a file says while it has this content."""
     return {name: validate(Anatomy, entry, file, name) for name, entry in read_yaml(file).items()}
+
+
+def described_in(architecture: str) -> Path:
+    """The file with an architecture's entry."""
+    return project_root() / FILE if architecture in added_anatomies() else Path(__file__).with_name(FILE)
 
 
 def anatomy_of(architecture: str, where: Where, field: str) -> Anatomy:

@@ -266,7 +266,7 @@ class Backbone(nn.Module):
                 for role in ROLES["attention"]
             } | {f"ffn.{role}": getattr(paths.ffn, role) for role in ROLES["ffn"]}
             for place, path in places.items():
-                if path is None or (its := _first(layer, path)) is None:  # a gate, which not every FFN has
+                if path is None or (its := first_of(layer, path)) is None:  # a gate, which not every FFN has
                     continue
                 module = _without_peft(its)
                 if place.split(".")[1] in roles and id(module) not in found:
@@ -290,7 +290,7 @@ class Backbone(nn.Module):
     def final(self) -> Final:
         """The output of the last layer, or of the norm that follows it."""
         stack = list(self.anatomy.stacks.values())[-1]
-        norm = _first(self.body, stack.final) if stack.final else None
+        norm = first_of(self.body, stack.final) if stack.final else None
         last = norm or list(self.body.get_submodule(stack.layers).children())[-1]
         return Final(self, last, self.width)
 
@@ -316,8 +316,11 @@ class Backbone(nn.Module):
         return keys or heads, width or self.width // heads
 
     def biases(self) -> dict[str, nn.Parameter]:
-        """The bias vectors of the body, norms included."""
-        return {name: value for name, value in self.body.named_parameters() if name.endswith("bias")}
+        """The bias vectors of the body, norms included; raises Unsupported where there are none."""
+        found = {name: value for name, value in self.body.named_parameters() if name.endswith("bias")}
+        if not found:
+            raise Unsupported("the backbone has no biases")
+        return found
 
     def norms(self) -> dict[str, nn.Parameter]:
         """The gains and biases of the body's norms, which are what has a vector for its weight."""
@@ -365,7 +368,7 @@ def check_something_trains(backbone: Backbone) -> None:
         raise Unsupported("the adaptation trains no parameter on this backbone")
 
 
-def _first(parent: nn.Module, paths: Paths) -> nn.Module | None:
+def first_of(parent: nn.Module, paths: Paths) -> nn.Module | None:
     """The first of the modules at `paths` that there is."""
     for path in (paths,) if isinstance(paths, str) else paths:
         place: Any = parent
@@ -377,7 +380,7 @@ def _first(parent: nn.Module, paths: Paths) -> nn.Module | None:
 
 
 def _needed(parent: nn.Module, paths: Paths) -> nn.Module:
-    found = _first(parent, paths)
+    found = first_of(parent, paths)
     if found is None:
         raise Unsupported(f"the model has nothing at {paths}, where anatomy.yaml has a dense layer")
     return found

@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from harness.backbone.anatomy import anatomies, architecture_of, check_kind
 from harness.backbone.backbone import Backbone, best_device
+from harness.backbone.fit import check_anatomy
 from harness.backbone.tokenizer import load_tokenizer
 from harness.base.errors import bad, reason
 from harness.contracts.method import Kind
@@ -122,8 +123,8 @@ def load_model(
     """A checkpoint's model in float32, and the names of the parameters that it lacks, which are drawn from `seed`.
 
     What a half-precision checkpoint stores is rounded once, and never again by what is computed with it. With
-    `labels`, the head's rows are theirs. Raises UserError where weights of the body are missing, or any but a head's
-    have another shape than config.json says.
+    `labels`, the head's rows are theirs. Raises UserError where weights of the body are missing, any but a head's have
+    another shape than config.json says, or the architecture's entry is not of this model.
     """
     names = dict(enumerate(labels or ()))
     options = {"id2label": names, "label2id": {name: place for place, name in names.items()}} if names else {}
@@ -145,6 +146,7 @@ def load_model(
     except Exception as error:  # of whatever file is odd: no list of the libraries' own kinds would be whole
         mend = f"it cannot be loaded ({reason(error)}); mend its config.json, or fetch the checkpoint again"
         raise bad(folder, "the model", architecture_of(folder), mend) from None
+    check_anatomy(model)
     forget_generation(model)
     model.config.return_dict = True  # whatever the checkpoint's own use was
     head = head_of(model) if labels is not None else frozenset()

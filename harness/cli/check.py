@@ -25,7 +25,7 @@ def check(options: Namespace) -> int:
     check_asked(plan, papers(), options.configfile)
     recheck_data(plan)
     read_data(plan)
-    notes = check_local(plan)  # now that the tasks' own texts stand
+    notes = check_local(plan, tell_unsupported=True)  # now that the tasks' own texts stand
     print(f"{options.configfile}: {sum(1 for _ in plan.cells())} cells; all is well")
     if options.verbose or plan.config["precision"] != "float32":
         notes.append(_speed())

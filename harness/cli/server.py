@@ -85,13 +85,13 @@ def import_models(plan: Path) -> None:
     from harness.backbone.anatomy import architecture_of
     from harness.base.files import read_json
 
-    with suppress(OSError, ValueError, KeyError, ImportError, UserError):  # what is wrong, the job tells
+    with suppress(OSError, ValueError):  # a plan that cannot be read, the job tells of, as of a checkpoint
         for backbone in read_json(plan)["backbones"]:
             spec = backbone["spec"]
             folder = Path(spec.get("path", backbone["folder"]))
-            architecture = spec["architecture"] if "architecture" in spec else architecture_of(folder)
-            name = model_type_to_module_name(architecture)
-            importlib.import_module(f"transformers.models.{name}.modeling_{name}")
+            with suppress(UserError, ImportError):
+                name = model_type_to_module_name(spec.get("architecture") or architecture_of(folder))
+                importlib.import_module(f"transformers.models.{name}.modeling_{name}")
 
 
 def last() -> None:

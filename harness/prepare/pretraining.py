@@ -20,6 +20,7 @@ from transformers import (
 
 from harness.backbone.anatomy import anatomies, architecture_of
 from harness.backbone.backbone import Backbone, best_device
+from harness.backbone.fit import check_anatomy
 from harness.backbone.load import load_model
 from harness.backbone.tokenizer import load_tokenizer
 from harness.base.progress import bar, watcher
@@ -47,6 +48,7 @@ def pretrain(spec: Pretrained, texts: list[str], folder: Path, name: str, resume
     tokenizer = train_tokenizer(texts, spec)
     torch.manual_seed(derive("init", "backbone", spec.architecture, spec.seed))
     model = _model_class(spec.architecture).from_config(_config(spec, tokenizer))
+    check_anatomy(model)
     settings = Train(steps=spec.steps, batch_size=spec.batch_size, lr=spec.lr, weight_decay=0.01)
     axes = "backbone", spec.architecture, spec.seed
     order, noise = generator("order", *axes), derive("noise", *axes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,16 +25,20 @@ from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.backbone.matching import attach_outline, trained_in_body
 from harness.base.errors import Unsupported
+from harness.cli import server
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.method import Kind
+from harness.data.generation import Generation
+from harness.learn.generate import generated
 from harness.learn.save import attach
 from harness.meta.gradient import MetaGradient
 from harness.meta.outer import Learner, Updates
 from harness.prepare.dapt import Dapt
-from tests.contract.cells import Case, Read, labels_of, run, shake, task_of
+from tests.contract.cells import Case, Read, labels_of, run, same, shake, task_of
 from tests.contract.probes import batch_for, future_seen, labelled, logits
 from tests.contract.test_meta_batch import batch_of
 from tests.contract.test_preparations import KINDS, meta, workshop_for
+from tests.models import write_checkpoint
 
 PARTS: dict[str, Adaptation] = {
     "lora": LoRA(rank=2, targets="all"),
@@ -48,8 +53,9 @@ PARTS: dict[str, Adaptation] = {
 NO_PREFIX = {"deberta-v2"}
 PAIRS = [(name, kind) for name, anatomy in anatomies().items() for kind in anatomy.kinds]
 ROUNDING = 2e-5
+DROPOUT = 0.1  # while it trains; all else is asked of it as it predicts
 CLOSE: dict[str, Any] = {"rtol": 1e-3, "atol": 1e-4}
-Folder = Callable[[str], Path]
+Folder = Callable[..., Path]
 
 every = pytest.mark.parametrize("architecture", list(anatomies()))
 
@@ -57,7 +63,7 @@ every = pytest.mark.parametrize("architecture", list(anatomies()))
 def read_of(architecture: str, checkpoint: Read, kind: Kind | None = None) -> Checkpoint:
     """The tiny checkpoint of an architecture, for the first of its kinds if no other is named."""
     kind = kind or KINDS[architecture]
-    return checkpoint(architecture, kind, labels_of(kind))
+    return checkpoint(architecture, kind, labels_of(kind), DROPOUT)
 
 
 def moved(read: Checkpoint, *parts: Adaptation) -> Backbone:
@@ -89,17 +95,44 @@ def test_its_entry_names_every_dense_layer_and_norm(architecture: str, checkpoin
 def test_a_trial_finds_nothing_wrong(architecture: str, checkpoint_folder: Folder) -> None:
     task = task_of(KINDS[architecture])[0]
     use = Use(task, 32, 8, pretrains=True, texts=[task.text(task.sample)])
-    assert try_checkpoint(checkpoint_folder(architecture), use)[0].startswith(f"{architecture}, reads ")
+    assert try_checkpoint(checkpoint_folder(architecture, DROPOUT), use)[0].startswith(f"{architecture}, reads ")
+
+
+def test_a_trial_tells_what_will_be_unsupported(checkpoint_folder: Folder) -> None:
+    task = task_of("token-classification")[0]
+    parts = {name: [part] for name, part in PARTS.items()} | {"wide": [Tarp(decomposition="kronecker", rank=2)]}
+    use = Use(task, 32, 8, pretrains=False, methods=parts)
+    told = [line for line in try_checkpoint(checkpoint_folder("deberta-v2", DROPOUT), use) if "unsupported" in line]
+    assert [line.split()[1] for line in told] == ["prefix", "prefix_mlp"]
+    assert "lets nothing stand before its own keys and values" in told[0]
+
+
+def test_a_server_imports_the_models_of_its_run_alone(
+    checkpoint_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = {"source": "local", "path": str(checkpoint_folder("deberta-v2", DROPOUT))}
+    made = {"source": "pretrain", "architecture": "gpt2"}
+    backbones = [{"spec": spec, "folder": "nowhere"} for spec in (made, {"source": "hub"}, local)]
+    (tmp_path / "plan.json").write_text(json.dumps({"backbones": backbones}))
+    imported: list[str] = []
+    monkeypatch.setattr(server.importlib, "import_module", imported.append)
+    server.import_models(tmp_path / "plan.json")
+    assert [name.rsplit(".")[-1] for name in imported] == ["modeling_gpt2", "modeling_deberta_v2"]
 
 
 @pytest.mark.parametrize(("architecture", "kind"), PAIRS)
-def test_it_runs_a_cell(architecture: str, kind: Kind, checkpoint: Read, tmp_path: Path) -> None:
-    splits = task_of(kind)[2]
-    ran = run(tmp_path, Case("lora", architecture, kind), read_of(architecture, checkpoint, kind), splits)
+def test_it_runs_a_cell_as_its_seed_says(architecture: str, kind: Kind, checkpoint: Read, tmp_path: Path) -> None:
+    case, read, splits = Case("lora", architecture, kind), read_of(architecture, checkpoint, kind), task_of(kind)[2]
+    ran = run(tmp_path, case, read, splits)
     assert len(ran.predictions) == len(splits["test"])
     added = [name for name in ran.before if name.startswith("added.")]
     assert added
     assert all(not torch.equal(ran.before[name], ran.after[name]) for name in added)
+    torch.manual_seed(17)  # as an earlier cell leaves the generator
+    torch.rand(3)
+    again = run(tmp_path, case, read, splits)
+    assert same(ran.after, again.after), "dropout was not drawn from the seed"
+    assert again.predictions == ran.predictions
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -157,7 +190,33 @@ def by_hand(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: 
 
 @pytest.mark.parametrize("architecture", [name for name in anatomies() if name not in NO_PREFIX])
 def test_a_prefix_is_the_formula(architecture: str, checkpoint: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    backbone = moved(read_of(architecture, checkpoint), PARTS["prefix"])
+    check_prefix(moved(read_of(architecture, checkpoint), PARTS["prefix"]), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options"),
+    [
+        ("mistral", {"sliding_window": 4}),
+        ("qwen2", {"use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1}),
+        ("modernbert", {"local_attention": 6}),
+        ("opt", {"do_layer_norm_before": False, "word_embed_proj_dim": 16}),  # so is the 350M: no norm ends it
+        ("distilbert", {"sinusoidal_pos_embds": True}),
+    ],
+    ids=str,
+)
+def test_its_variants_too(
+    architecture: str, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = KINDS[architecture]
+    read = Checkpoint(write_checkpoint(tmp_path, architecture, **options), kind, labels_of(kind))
+    check_prefix(moved(read, PARTS["prefix"]), monkeypatch)
+    backbone = moved(read, PARTS["prefix"], PARTS["tams"], PARTS["last"])
+    if "decoder" in backbone.anatomy.stacks:
+        assert future_seen(backbone) < ROUNDING
+
+
+def check_prefix(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every attention of a pass gives what the formula gives."""
     seen: list[nn.Module] = []
 
     def watched(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Any, **options: Any) -> Any:
@@ -172,19 +231,42 @@ def test_a_prefix_is_the_formula(architecture: str, checkpoint: Read, monkeypatc
     assert {id(module) for module in seen} == {id(attention.module) for attention in backbone.attentions()}
 
 
+STARTS = {"bart": "</s>", "marian": "<pad>", "mbart": "<unk>", "pegasus": "<pad>", "t5": "<pad>", "mt5": "<pad>"}
+
+
+@pytest.mark.parametrize("architecture", [name for name, kind in PAIRS if kind == "summarization"])
+def test_a_summary_begins_as_in_training(architecture: str, checkpoint: Read) -> None:
+    """And each further token is the likeliest, the sign that it began with aside where no text has that."""
+    read = read_of(architecture, checkpoint)
+    backbone = moved(read, *[part for name, part in PARTS.items() if name in ("lora", "prefix")])
+    batch = batch_for(backbone)
+    del batch["decoder_input_ids"]
+    made = generated(backbone, batch, Generation(num_beams=1, forced_end=False), 6, read.tokenizer)
+    start = read.tokenizer.convert_tokens_to_ids(STARTS[architecture])
+    assert made[:, 0].tolist() == [start] * len(made)
+    scores = logits(backbone, {**batch, "decoder_input_ids": made[:, :-1]})
+    if STARTS[architecture] == "<pad>":
+        scores[..., start] = float("-inf")
+    best, pad = scores.argmax(-1), read.tokenizer.pad_token_id
+    for wanted, given in zip(best, made[:, 1:], strict=True):
+        length = int((given != pad).sum())
+        assert length > 0
+        assert torch.equal(wanted[:length], given[:length])
+
+
 @every
 def test_it_is_pretrained_further(architecture: str, checkpoint_folder: Folder, tmp_path: Path) -> None:
     dapt = Dapt(steps=2, batch_size=2)
-    workshop = workshop_for(tmp_path, architecture, checkpoint_folder(architecture), dapt, [], "t")
+    workshop = workshop_for(tmp_path, architecture, checkpoint_folder(architecture, DROPOUT), dapt, [], "t")
     dapt.prepare(workshop)
     assert workshop.cost["tokens"] > 0
     kind = KINDS[architecture]
     before, after = (Checkpoint(folder, kind, labels_of(kind)) for folder in (workshop.backbone, workshop.saved_to))
     assert before.fresh == after.fresh
     body = dict(before.model.base_model.named_parameters())
-    same = [name for name, value in after.model.base_model.named_parameters() if torch.equal(value, body[name])]
+    still = [name for name, value in after.model.base_model.named_parameters() if torch.equal(value, body[name])]
     fixed = [f"{path}.weight" for path in anatomies()[architecture].fixed]
-    assert [name for name in same if "pooler" not in name] == fixed
+    assert [name for name in still if "pooler" not in name] == fixed
 
 
 @every
