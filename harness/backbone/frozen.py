@@ -37,6 +37,7 @@ class Frozen:
         self._running: Layers = {stack: layers[stack][depths[stack] :] for stack in self.layers}
         self._finals = finals
         self._stacks = backbone.stacks()
+        self._weights = [value for own in self.layers.values() for layer in own for value in layer.parameters()]
         # How many values a stack's layers give behind their states; None where they give a tensor alone.
         self._behind: dict[str, int | None] = {}
 
@@ -50,8 +51,7 @@ class Frozen:
 
     def version(self) -> int:
         """A number that grows when a parameter of the frozen layers is changed in place."""
-        layers = [layer for own in self.layers.values() for layer in own]
-        return sum(value._version for layer in layers for value in layer.parameters())
+        return sum(value._version for value in self._weights)
 
     @contextmanager
     def read(self) -> Iterator[dict[str, Tensor]]:

@@ -82,6 +82,7 @@ class PrepareJob:
     reads_targets: bool  # whether it reads labelled examples of the scored domains
     parts: list[Prepared]
     done: str
+    sentences: int = 0  # that the training of one part reads, about
 
 
 @dataclass(frozen=True)

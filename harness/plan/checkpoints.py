@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import methods, tasks
 from harness.contracts.plan import BackboneJob, Block, Plan
-from harness.data.task import Task, load_task
+from harness.data.task import load_task
 from harness.parts.build import adaptations_of
 from harness.parts.offered import preparations
 
@@ -53,7 +53,7 @@ def _uses(plan: Plan, job: BackboneJob, with_methods: bool) -> Iterator[Use]:
         pretrains = any(known[prepare.name].pretrains for prepare in prepares)
         found = load_task(tasks()[name])
         parts = {block.method: _adaptations(block) for block in blocks} if with_methods else {}
-        yield Use(found, task.max_length, task.target_length, pretrains, _texts(plan, name, found), parts)
+        yield Use(found, task.max_length, task.target_length, pretrains, texts_of(plan, name), parts)
 
 
 def _adaptations(block: Block) -> list[Adaptation]:
@@ -62,8 +62,9 @@ def _adaptations(block: Block) -> list[Adaptation]:
     return [part.trained_for(block.train["steps"]) for part in parts if isinstance(part, Adaptation)]
 
 
-def _texts(plan: Plan, name: str, task: Task) -> list[str]:
+def texts_of(plan: Plan, name: str) -> list[str]:
     """A few texts of each domain of a task whose data stand."""
+    task = load_task(tasks()[name])
     files = [Path(folder) / "train.jsonl" for folder in plan.data_of(name).folders.values()]
     texts = []
     for file in files:
