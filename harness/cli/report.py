@@ -14,6 +14,7 @@ from harness.contracts.plan import Plan
 from harness.paper.claims import write_claims
 from harness.paper.tables import write_papers
 from harness.record.collect import records_file, write_records
+from harness.report.page import write_report
 from harness.table.figures import write_figures
 from harness.table.leaderboard import write_leaderboards
 from harness.table.sparsity import write_sparsity
@@ -26,6 +27,7 @@ WRITERS: dict[str, list[Callable[[Plan, pd.DataFrame], None]]] = {
     "figures": [write_figures, write_structures],
     "papers": [write_papers],
     "claims": [write_claims],
+    "report": [write_report],
 }
 
 

@@ -18,6 +18,7 @@ from harness.paper.setting import Comparison, compare_setting
 from harness.paper.weigh import ONE_SIDED, Verdict, Weighed, correct, several, verdict, weigh, why_contradicted
 from harness.score.scale import scaled
 from harness.table.pivot import POWER, Pivot, Sample, pivot
+from harness.table.standing import standing
 
 CERTAINTY = {4: "high", 3: "moderate", 2: "low", 1: "very low", 0: "very low"}
 ONE_BACKBONE = "one backbone alone"
@@ -147,7 +148,7 @@ def _below_control(evidence: Evidence, start: Answer) -> bool:
     """Whether the best method of a claim on scores is not above the task's best control."""
     if start.claim.kind == "cost":
         return False
-    above = evidence.standing(start.claim.on.task, start.budgets).above_control
+    above = standing(evidence.scores(start.claim.on.task), start.budgets).above_control
     return any(above.get(name, "yes") != "yes" for name in start.claim.levels[0])
 
 

@@ -12,7 +12,6 @@ from harness.contracts.plan import Plan
 from harness.record.schema import PREPARATION
 from harness.table.influence import Floats
 from harness.table.scores import TaskScores
-from harness.table.standing import Standing, standing
 
 
 class Evidence:
@@ -21,7 +20,6 @@ class Evidence:
     def __init__(self, plan: Plan, records: pd.DataFrame) -> None:
         self.plan, self.records = plan, records
         self._scores: dict[str, TaskScores] = {}
-        self._standing: dict[tuple[str, tuple[int, ...]], Standing] = {}
 
     def has(self, task: str | None) -> bool:
         """Whether the run has a task."""
@@ -32,13 +30,6 @@ class Evidence:
         if task not in self._scores:
             self._scores[task] = TaskScores(self.plan, self.records, task)
         return self._scores[task]
-
-    def standing(self, task: str, budgets: Sequence[int]) -> Standing:
-        """Where the task's methods stand at some budgets."""
-        key = task, tuple(budgets)
-        if key not in self._standing:
-            self._standing[key] = standing(self.scores(task), budgets)
-        return self._standing[key]
 
     @cached_property
     def cells(self) -> pd.DataFrame:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from harness.base.errors import UserError
+from harness.cli.asked import plan_asked
+from harness.cli.asked_table import plan_table
 from harness.cli.main import main
 from harness.contracts.paper import read_reported
 from harness.contracts.papers import papers
+from harness.paper.effects import contradiction
 from tests import project as use
 
+DOMAINS = {"en": "meta_train", "nl": "meta_test"}
 PAPER = """\
 title: A paper
 citation: Its authors
@@ -209,3 +214,37 @@ def test_check_reads_papers(project: Path, monkeypatch: pytest.MonkeyPatch, caps
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"reported.csv: the file is 'reported.csv'; it does not exist; write it with"):
         read_reported(tmp_path / "reported.csv")
+
+
+def test_a_new_paper_passes_and_teaches(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    assert main(["new", "paper", "new-paper"]) == 0
+    found = papers(project)["new-paper"]
+    assert list(found.tables) == ["table1"]
+    assert contradiction(found, found.claims["adapter_wins"]) is None
+    assert main(["new", "method", "new-method"]) == 2
+
+
+def asked(**words: str | int | None) -> Namespace:
+    nothing = dict.fromkeys(("task", "method", "domain", "budget", "seed", "paper", "table"))
+    return Namespace(**nothing | words, configfile=use.CONFIG)
+
+
+def test_a_table_runs_what_it_needs_and_no_more(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_paper(project)
+    monkeypatch.chdir(project)
+    use.write_config(project, {"seeds": [0, 1], "tasks": {"wikiann": {"budgets": [4, 8], "domains": DOMAINS}}})
+    plan = plan_table(asked(paper="sample", table="one"))
+    cells = {(cell.method, cell.budget, cell.seed) for cell in plan.cells()}
+    assert cells == {(method, 8, seed) for method in ("lora", "head", "bitfit") for seed in (0, 1)}
+    for words, sentence in (
+        ({"paper": "sample"}, "go together"),
+        ({"paper": "sampel", "table": "one"}, "did you mean 'sample'"),
+        ({"paper": "sample", "table": "won"}, "did you mean 'one'"),
+        ({"paper": "sample", "table": "later"}, "it needs later, which this run does not have"),
+        ({"paper": "sample", "table": "one", "seed": 0}, "--seed does not go with --paper"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            plan_table(asked(**words))
+    with pytest.raises(UserError, match="--task is missing"):
+        plan_asked(asked())
