@@ -20,6 +20,7 @@ from harness.contracts.discover import methods, tasks
 from harness.contracts.method import Train
 from harness.contracts.plan import Block, Cell, Plan
 from harness.data.task import load_task
+from harness.parts.build import adaptations_of
 
 
 def run_block(plan: Plan, block: Block) -> int:
@@ -52,7 +53,7 @@ def make_bench(plan: Plan, block: Block) -> Bench:
     return Bench(
         task=load_task(found),
         folders=plan.data_of(block.task).folders,
-        adaptations=method.adaptations(),  # type: ignore[arg-type]
+        adaptations=adaptations_of(method),  # type: ignore[arg-type]
         train=Train(**block.train),
         max_length=task.max_length,
         target_length=task.target_length,

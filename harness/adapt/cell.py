@@ -52,7 +52,7 @@ def _run(
     body = body_parameters(backbone)
     adaptations = _matched(bench, read)
     attach(backbone, adaptations, derive("init", *axes))
-    _check_room(backbone, max(bench.max_length, bench.target_length))
+    check_room(backbone, max(bench.max_length, bench.target_length))
     load_start(backbone, folder)
     if bench.precision == "bfloat16":
         round_frozen(backbone)
@@ -127,8 +127,8 @@ def _matched(bench: Bench, read: Checkpoint) -> list[Adaptation]:
     return bench.match.adaptations
 
 
-def _check_room(backbone: Backbone, longest: int) -> None:
+def check_room(backbone: Backbone, longest: int) -> None:
     """Raise Unsupported where an input may be longer than what the adaptation leaves of the backbone's positions."""
-    if longest > backbone.positions:
+    if backbone.positions is not None and longest > backbone.positions:
         mend = f"lower max_length and target_length to {backbone.positions}"
         raise Unsupported(f"the backbone with its adaptation reads at most {backbone.positions} tokens; {mend}")

@@ -10,6 +10,7 @@ from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers
 from harness.contracts.plan import Plan
 from harness.data.task import load_task
+from harness.parts.build import adaptations_of, preparation_of
 from harness.plan.checkpoints import check_local
 from harness.plan.entry import make_plan, recheck_data
 from harness.plan.jobs import build_data
@@ -17,11 +18,14 @@ from harness.plan.jobs import build_data
 
 def check(options: Namespace) -> int:
     """Check all folders, then the configuration, its data and its budgets; the verdict comes first."""
+    from harness.paper.soundness import check_asked  # pandas and scipy, which no other command needs
+
     found = list(_folders())
     plan = make_plan(options.configfile)
+    check_asked(plan, papers(), options.configfile)
     recheck_data(plan)
     read_data(plan)
-    notes = check_local(plan)  # now that the tasks' own texts stand
+    notes = check_local(plan, tell_unsupported=True)  # now that the tasks' own texts stand
     print(f"{options.configfile}: {sum(1 for _ in plan.cells())} cells; all is well")
     if options.verbose or plan.config["precision"] != "float32":
         notes.append(_speed())
@@ -39,9 +43,11 @@ def _speed() -> str:
 
 def _folders() -> Iterator[str]:
     """Load every method, task and paper: a line each; raises UserError at the first mistake."""
+    from harness.paper.soundness import check_claims  # pandas and scipy, which no other command needs
+
     for method in methods().values():
-        parts = method.adaptations()
-        method.preparation()
+        parts = adaptations_of(method)
+        preparation_of(method)
         what = (
             "control"
             if isinstance(parts[0], Control)
@@ -52,6 +58,7 @@ def _folders() -> Iterator[str]:
         load_task(task)
         yield f"task {task.id}: {task.spec.kind}, sources {', '.join(task.spec.sources)}"
     for name, paper in papers().items():
+        check_claims(name, paper, methods(), tasks())
         yield f"paper {name}: {len(paper.tables)} tables, {len(paper.claims)} claims"
 
 

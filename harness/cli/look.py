@@ -1,8 +1,9 @@
-"""Commands that only look: list, status, predictions."""
+"""Commands that only look: list, status, open, predictions."""
 
 from __future__ import annotations
 
 import json
+import webbrowser
 from argparse import Namespace
 from collections import Counter
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness.cli.columns import aligned
 from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers
 from harness.contracts.plan import Cell, Plan
+from harness.parts.build import leaks
 from harness.plan.entry import at_work
 
 
@@ -23,7 +25,7 @@ def show_list(options: Namespace) -> int:
     """Print what was discovered, a line each or as JSON."""
     rows: dict[str, dict[str, Any]]
     if options.what == "methods":
-        rows = {name: method.spec.model_dump() | {"leaks": method.leaks} for name, method in methods().items()}
+        rows = {name: method.spec.model_dump() | {"leaks": leaks(method)} for name, method in methods().items()}
         lines = [(name, row["label"], row["summary"] + _mark(row["leaks"])) for name, row in rows.items()]
     elif options.what == "tasks":
         rows = {name: task.spec.model_dump() for name, task in tasks().items()}
@@ -83,6 +85,16 @@ def _absent(plan: Plan, done: str) -> str:
     log = Path(plan.output) / "logs" / "adapt" / Path(done).parent.name
     file = log.with_name(f"{log.name}-{Path(done).stem}.log")
     return "running" if file.is_file() and not Path(done).is_file() and at_work(plan) else "missing"
+
+
+def open_report(options: Namespace) -> int:
+    """Show the report of a run in a browser, and say where it is."""
+    file = Path(plan_to_look_at(options.configfile).output) / "report.html"
+    if not file.is_file():
+        raise UserError(f"{file}: there is no report yet; run Snakemake with {options.configfile}")
+    print(file)
+    webbrowser.open(file.resolve().as_uri())
+    return 0
 
 
 def show_predictions(options: Namespace) -> int:

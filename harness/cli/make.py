@@ -30,8 +30,8 @@ def show_plan(options: Namespace) -> int:
         total += (seconds := estimates.preparation(prepare, missing))
         rows.append(_row("prepare", prepare.task, prepare.name, len(prepare.parts), missing, seconds))
     for block in plan.blocks:
+        total += (seconds := estimates.block(block))
         missing = estimates.missing(block)
-        total += (seconds := estimates.block(block, missing))
         rows.append(_row("adapt", block.task, block.method, len(block.cells), missing, seconds, _share(block)))
     print("\n".join(aligned(rows, right=(3, 4, 5))))
     cells, done = sum(1 for _ in plan.cells()), len(estimates.samples)

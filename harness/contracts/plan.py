@@ -160,6 +160,7 @@ class Plan:
     blocks: list[Block]
     scoring: str
     config: dict[str, Any] = field(default_factory=dict)
+    papers: dict[str, list[str]] = field(default_factory=dict)  # each paper's files, tables and numbers
 
     @property
     def path(self) -> Path:
@@ -186,6 +187,16 @@ class Plan:
     def boards(self) -> list[str]:
         """The names of the leaderboards' files."""
         return [*(f"{task}.{kind}" for task in self.tasks for kind in ("csv", "md")), "overall.csv"]
+
+    @property
+    def paper_files(self) -> list[str]:
+        """The names of the papers' tables below `papers/`."""
+        return [f"{paper}/{file}" for paper, files in self.papers.items() for file in files]
+
+    @property
+    def claim_files(self) -> list[str]:
+        """The names of the papers' answers below `papers/`."""
+        return [f"{paper}/claims.{kind}" for paper in self.papers for kind in ("csv", "json", "md")]
 
     def data_of(self, task: str) -> DataJob:
         """The data job of a task."""

@@ -23,10 +23,12 @@ from harness.base.run_server import start_server
 from harness.contracts.config import RunConfig, located, read_config
 from harness.contracts.discover import tasks
 from harness.contracts.model import validate
+from harness.contracts.papers import paper_files
 from harness.contracts.plan import Plan, load_plan
 from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
-from harness.plan.make import Planner
+from harness.plan.make import plan_run
+from harness.plan.request import Request
 
 DEFAULT = "config/default.yaml"
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
@@ -55,7 +57,8 @@ def last_plan(where: str) -> Plan | None:
 
 
 def _planned(content: dict[str, Any], places: Layers, only: dict[str, list[Any]] | None = None) -> Plan:
-    return Planner(located(validate(RunConfig, content, places), places), places, only).plan()
+    config = located(validate(RunConfig, content, places), places)
+    return plan_run(Request(config, places, only or {}))
 
 
 def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
@@ -206,6 +209,10 @@ class Inputs:
     def collect(self) -> list[str]:
         """Every task's scores, and the plan itself, since a cell that left it leaves the records too."""
         return [*(self.plan.scored(task) for task in self.plan.tasks), str(self.plan.path)]
+
+    def papers(self) -> list[str]:
+        """What the papers say: their tables and claims are made again when one of these files changes."""
+        return [file for name in self.plan.papers for file in paper_files(name)]
 
 
 def _leave(sentence: str) -> NoReturn:

@@ -63,24 +63,14 @@ class Estimates:
         """How many cells of a block are still to be computed."""
         return sum(cell.fingerprint not in self.records for cell in block.cells)
 
-    def whole(self) -> dict[str, float]:
-        """What each job takes in all, done or not, by the mark that it leaves."""
-        plan = self.plan
-        return (
-            {job.done: self.backbone(job) for job in plan.backbones}
-            | {job.done: self.preparation(job, len(job.parts)) for job in plan.prepares}
-            | {block.done: self.block(block, len(block.cells)) for block in plan.blocks}
-        )
-
-    def block(self, block: Block, missing: int) -> float:
-        """What `missing` cells of a block take."""
-        return missing * self._cell(block) + IMPORTS * bool(missing)
-
-    def _cell(self, block: Block) -> float:
+    def block(self, block: Block) -> float:
+        """What the missing cells of a block take."""
+        missing = self.missing(block)
         if not block.cells[0].checkpoint:
-            return CONTROL
+            return missing * CONTROL + IMPORTS * bool(missing)
         training, predicting = self._operations(block)
-        return training * self._seconds(block, "training") + predicting * self._seconds(block, "predicting")
+        cell = training * self._seconds(block, "training") + predicting * self._seconds(block, "predicting")
+        return missing * cell + IMPORTS * bool(missing)
 
     def preparation(self, job: PrepareJob, missing: int) -> float:
         """What `missing` checkpoints of a preparation take: as those that stand, else by what they read."""

@@ -17,13 +17,14 @@ from harness.base.measure import measured
 from harness.base.progress import say
 from harness.base.provenance import provenance
 from harness.contracts.config import Pretrained
-from harness.contracts.discover import methods, shared, tasks
+from harness.contracts.discover import methods, tasks
 from harness.contracts.model import validate
 from harness.contracts.plan import BackboneJob, Block, DataJob, Plan, Prepared, PrepareJob
-from harness.contracts.preparation import Preparation
 from harness.data.build import build_domains, check_job, standing
 from harness.data.overlap import dropped
 from harness.data.task import load_task
+from harness.parts.build import adaptations_of
+from harness.parts.offered import preparations
 from harness.plan.checkpoints import check_backbone
 
 
@@ -118,9 +119,9 @@ def settled(part: Prepared) -> bool:
 def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:
     from harness.prepare.workshop import Workshop
 
-    preparation = validate(shared("prepare", Preparation)[job.name], job.options, "plan.json", f"prepare.{job.name}")
+    preparation = validate(preparations()[job.name], job.options, "plan.json", f"prepare.{job.name}")
     data, task = plan.data_of(job.task), plan.tasks[job.task]
-    adaptations: Any = methods()[job.method].adaptations() if job.method else ()
+    adaptations: Any = adaptations_of(methods()[job.method]) if job.method else ()
     readable = preparation.reads(data.roles, part.target)
     with whole_folder(Path(part.folder)) as beside:
         workshop = Workshop(

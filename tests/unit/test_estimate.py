@@ -44,11 +44,6 @@ def block_of(plan: Plan, method: str) -> Block:
     return plan.block("wikiann", method)
 
 
-def left(estimates: Estimates, block: Block) -> float:
-    """What is left of a block."""
-    return estimates.block(block, estimates.missing(block))
-
-
 def finish(plan: Plan, method: str, training: float, predicting: float, status: str = "done") -> None:
     """Let the first cell of a method have taken so many seconds."""
     cell = block_of(plan, method).cells[0]
@@ -63,7 +58,7 @@ def test_a_run_without_cells_takes_as_its_backbone_is_large(project: Path, monke
     small, large = planned(width=16), planned(width=160)
 
     def seconds(plan: Plan) -> float:
-        return left(Estimates(plan), block_of(plan, "lora")) - IMPORTS
+        return Estimates(plan).block(block_of(plan, "lora")) - IMPORTS
 
     assert seconds(large) == pytest.approx(100 * seconds(small))
     # Two cells of 12 squares of the width a layer, forward and backward on 128 / 4 tokens, and 300 tests forward.
@@ -79,13 +74,13 @@ def test_finished_cells_say_what_others_take(project: Path) -> None:
     estimates = Estimates(plan)
     assert estimates.missing(block_of(plan, "lora")) == 1
     for method, missing in (("lora", 1), ("finetune", 2)):  # a method without any takes as its task's others
-        assert left(estimates, block_of(plan, method)) == pytest.approx(missing * 37.0 + IMPORTS)
+        assert estimates.block(block_of(plan, method)) == pytest.approx(missing * 37.0 + IMPORTS)
     finish(plan, "finetune", training=60.0, predicting=7.0)
     estimates = Estimates(plan)
-    assert left(estimates, block_of(plan, "finetune")) == pytest.approx(67.0 + IMPORTS)
-    assert left(estimates, block_of(plan, "lora")) == pytest.approx(37.0 + IMPORTS)
-    assert left(estimates, block_of(plan, "dapt")) == pytest.approx(2 * (45.0 + 7.0) + IMPORTS)
-    assert left(estimates, block_of(plan, "majority")) < IMPORTS + 1
+    assert estimates.block(block_of(plan, "finetune")) == pytest.approx(67.0 + IMPORTS)
+    assert estimates.block(block_of(plan, "lora")) == pytest.approx(37.0 + IMPORTS)
+    assert estimates.block(block_of(plan, "dapt")) == pytest.approx(2 * (45.0 + 7.0) + IMPORTS)
+    assert estimates.block(block_of(plan, "majority")) < IMPORTS + 1
 
 
 def test_what_was_measured_is_carried_to_longer_trainings(project: Path) -> None:
@@ -107,15 +102,6 @@ def test_a_whole_run_has_nothing_left(project: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out.splitlines()[-1] == (
         "4 cells; about 0 minutes on one core, 0 on two, by the 3 that are done"
     )
-
-
-def test_what_a_job_takes_in_all_is_told_by_its_mark(project: Path) -> None:
-    plan = planned()
-    finish(plan, "lora", training=30.0, predicting=7.0)
-    whole = Estimates(plan).whole()
-    assert whole[block_of(plan, "lora").done] == pytest.approx(2 * 37.0 + IMPORTS)
-    assert whole.keys() == {job.done for job in [*plan.backbones, *plan.prepares, *plan.blocks]}
-    assert min(whole.values()) > 0
 
 
 def test_preparations_take_as_those_that_stand(project: Path) -> None:
