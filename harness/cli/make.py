@@ -11,10 +11,12 @@ import pandas as pd
 
 from harness.adapt.record import read_record
 from harness.cli.columns import aligned
-from harness.contracts.plan import Block, Plan
+from harness.contracts.plan import Block, Plan, TuneJob
 from harness.plan.entry import make_plan
 from harness.plan.jobs import settled
 from harness.record.collect import records_file
+from harness.tune.kept import kept_scores
+from harness.tune.space import TRIALS
 
 # Seconds on one core, measured on the embedded default; a run's own records replace them.
 BACKBONE_SECONDS = 90.0
@@ -42,6 +44,11 @@ def show_plan(options: Namespace) -> int:
         seconds = missing * PREPARED_SECONDS
         left["prepare"] += seconds
         rows.append(_row("prepare", prepare.task, prepare.name, len(prepare.parts), missing, seconds))
+    for search in plan.tunes:
+        seconds, missing = _search_left(plan, search)
+        left["tune"] += seconds
+        budgets = ", ".join(map(str, search.reaches))
+        rows.append(_row("tune", search.task, search.method, TRIALS * _cells(search), missing, seconds, f"k={budgets}"))
     for block in plan.blocks:
         missing = sum(read_record(Path(cell.folder), cell.fingerprint) is None for cell in block.cells)
         fallback = CELL_SECONDS[plan.tasks[block.task].kind] if block.cells[0].checkpoint else CONTROL_SECONDS
@@ -53,6 +60,19 @@ def show_plan(options: Namespace) -> int:
     minutes = sum(left.values()) / 60
     print(f"\n{cells} cells; about {minutes:.0f} minutes on one core, {minutes / 2:.0f} on two")
     return 0
+
+
+def _cells(search: TuneJob) -> int:
+    """The cells of one trial of a search."""
+    return len(search.places) * len(search.budgets)
+
+
+def _search_left(plan: Plan, search: TuneJob) -> tuple[float, int]:
+    """The seconds and the cells that a search still takes."""
+    if Path(search.done).is_file():
+        return 0.0, 0
+    cells = (TRIALS - len(kept_scores(search, plan.tasks[search.task].metric))) * _cells(search)
+    return cells * CELL_SECONDS[plan.tasks[search.task].kind] + IMPORT_SECONDS, cells
 
 
 def measured_seconds(plan: Plan) -> dict[tuple[str, str], float]:
