@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapt.failure import forget_failure, leave_failure, read_failure
-from harness.base.files import write_json
+from harness.base.files import read_json, write_json
 from harness.base.progress import say
 from harness.base.provenance import provenance
 from harness.contracts.plan import Plan, TuneJob
@@ -44,7 +44,7 @@ def run_search(plan: Plan, job: TuneJob) -> None:
         "seeds": sorted({place.seed for place in job.places}),
         "budgets": job.budgets,
         "held_out": job.held_out,
-        "cost": {"seconds": trials.seconds},
+        "cost": {"seconds": trials.seconds + _prepared_for(plan, job)},
         "provenance": provenance(),
     }
     write_json(Path(job.done), note)
@@ -62,3 +62,10 @@ def _began_with(plan: Plan, job: TuneJob) -> Iterable[Path]:
     if not block.prepare_done:  # a checkpoint of the user's own says nothing
         return [Path(plan.backbone(block.backbone).folder)]
     return [Path(place.checkpoint) for place in job.places]
+
+
+def _prepared_for(plan: Plan, job: TuneJob) -> float:
+    """The seconds that checkpoints cost with which trials begin and no cell of the run does."""
+    cells = {cell.checkpoint for cell in plan.block(job.task, job.method).cells}
+    notes = [Path(checkpoint) / "prepared.json" for checkpoint in {place.checkpoint for place in job.places} - cells]
+    return sum(float(read_json(note)["cost"]["seconds"]) for note in notes if note.is_file())
