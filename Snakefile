@@ -4,9 +4,11 @@ A file's name holds the fingerprint of what it is made from, so what stands is n
 changed has a new name. The plan (harness/plan/) knows every name; there is no logic here.
 """
 
+from harness.cli.told import tell_by_name
 from harness.plan.entry import Inputs, job_command, leave_refused, open_run
 
 PLAN = open_run(workflow.config_settings.config_args, workflow.configfiles)
+tell_by_name(PLAN)
 INPUTS = Inputs(PLAN)
 OUT = PLAN.output
 JOB = job_command(PLAN)

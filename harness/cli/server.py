@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import reason
-from harness.base.processes import end_with_parent
+from harness.base.processes import end_with
 from harness.base.progress import say
 from harness.base.threads import threads
 
@@ -48,8 +48,8 @@ _bound: list[int] = []  # the inode of this server's socket
 
 
 def main() -> None:
-    """Serve jobs at the address given until the run ends."""
-    end_with_parent(last)
+    """Serve jobs at the address given until the process of the run ends, whose number comes after it."""
+    end_with(int(sys.argv[2]), last)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Snakemake, which then ends its jobs
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a job here: its caller hears from it
     try:
@@ -121,7 +121,7 @@ def serve(caller: socket.socket, request: dict[str, Any], streams: list[int]) ->
     try:
         become(request, streams)
         caller.sendall(BEGUN)
-        end_with(caller)
+        end_with_caller(caller)
         from harness.cli.work import work
 
         status = work(*request["words"])
@@ -152,7 +152,7 @@ def become(request: dict[str, Any], streams: list[int]) -> None:
         torch.set_num_threads(allowed)
 
 
-def end_with(caller: socket.socket) -> None:
+def end_with_caller(caller: socket.socket) -> None:
     """End this process as soon as its caller ends, even by SIGKILL."""
 
     def watch() -> None:

@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +19,7 @@ from harness.base.files import check_writable, sweep, write_text
 from harness.base.lines import Layers
 from harness.base.paths import settle_home
 from harness.base.progress import say
+from harness.base.run_server import start_server
 from harness.contracts.config import RunConfig, located, read_config
 from harness.contracts.discover import tasks
 from harness.contracts.model import validate
@@ -30,7 +30,6 @@ from harness.plan.make import plan_run
 from harness.plan.request import Request, Tuning
 
 DEFAULT = "config/default.yaml"
-LONGEST_ADDRESS = 100  # bytes; the system allows a socket's path 104 or 108
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
 UNLOCKED = "HEADSTART_UNLOCKED"  # the environment variable that is set once this was said, for processes started here
 _locks: list[Any] = []  # held until the process ends; the kernel lets go even after SIGKILL
@@ -87,7 +86,7 @@ def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
         _refusal(plan).unlink(missing_ok=True)
         recheck(plan)
         plan.save()
-        start_server(plan)
+        start_server(Path(plan.output) / ".server")
         return plan
     except UserError as error:
         _leave(str(error))
@@ -95,16 +94,6 @@ def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
         if (told := refused_by_system(error)) is None:
             raise
         _leave(told)
-
-
-def start_server(plan: Plan) -> None:
-    """Start the process that imports what the jobs need once; it ends with this one."""
-    address = Path(plan.output) / ".server"
-    if len(os.fsencode(address)) > LONGEST_ADDRESS:
-        return  # the jobs then do their own imports
-    address.unlink(missing_ok=True)  # what a killed run left; this run holds the lock
-    subprocess.Popen([sys.executable, "-m", "harness.cli.server", str(address)], stdin=subprocess.DEVNULL)
-    os.environ["HEADSTART_SERVER"] = str(address)
 
 
 def job_command(plan: Plan) -> str:
