@@ -48,7 +48,7 @@ def show_plan(options: Namespace) -> int:
         seconds, missing = _search_left(plan, search)
         left["tune"] += seconds
         budgets = ", ".join(map(str, search.reaches))
-        rows.append(_row("tune", search.task, search.method, TRIALS * _cells(search), missing, seconds, f"k={budgets}"))
+        rows.append(_row("tune", search.task, search.method, TRIALS * search.cells, missing, seconds, f"k={budgets}"))
     for block in plan.blocks:
         missing = sum(read_record(Path(cell.folder), cell.fingerprint) is None for cell in block.cells)
         fallback = CELL_SECONDS[plan.tasks[block.task].kind] if block.cells[0].checkpoint else CONTROL_SECONDS
@@ -62,16 +62,11 @@ def show_plan(options: Namespace) -> int:
     return 0
 
 
-def _cells(search: TuneJob) -> int:
-    """The cells of one trial of a search."""
-    return len(search.places) * len(search.budgets)
-
-
 def _search_left(plan: Plan, search: TuneJob) -> tuple[float, int]:
     """The seconds and the cells that a search still takes."""
     if Path(search.done).is_file():
         return 0.0, 0
-    cells = (TRIALS - len(kept_scores(search, plan.tasks[search.task].metric))) * _cells(search)
+    cells = (TRIALS - len(kept_scores(search, plan.tasks[search.task].metric))) * search.cells
     return cells * CELL_SECONDS[plan.tasks[search.task].kind] + IMPORT_SECONDS, cells
 
 

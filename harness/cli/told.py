@@ -16,6 +16,7 @@ from tqdm import tqdm
 from harness.adapt.record import RECORD
 from harness.base.progress import say
 from harness.contracts.plan import Plan
+from harness.tune.space import TRIALS
 
 STREAM = "DefaultStreamHandler"  # Snakemake's handler of the terminal
 CELLS = "cells"
@@ -176,6 +177,8 @@ def jobs_of(plan: Plan, seconds: dict[str, float]) -> dict[str, Job]:
     for prepare in plan.prepares:
         parts = tuple(Path(part.done) for part in prepare.parts)
         jobs[prepare.done] = Job(f"prepare {prepare.task} {prepare.name}", parts, "checkpoints")
+    for search in plan.tunes:  # which rates are tried is seen on the way, so that its files are not known before
+        jobs[search.done] = Job(f"tune {search.task} {search.method} k={', '.join(map(str, search.reaches))}")
     for block in plan.blocks:
         records = tuple(Path(cell.folder) / RECORD for cell in block.cells)
         jobs[block.done] = Job(f"{block.task} {block.method}", records, CELLS)
@@ -188,7 +191,8 @@ def _words(wildcards: Mapping[str, str] | None) -> list[str]:
 
 
 def _expected(plan: Plan) -> dict[str, float]:
-    return {block.done: float(len(block.cells)) for block in plan.blocks if block.cells[0].checkpoint}
+    cells = {block.done: float(len(block.cells)) for block in plan.blocks if block.cells[0].checkpoint}
+    return cells | {search.done: float(TRIALS * search.cells) for search in plan.tunes}
 
 
 def in_words(seconds: float) -> str:

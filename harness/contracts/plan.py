@@ -116,6 +116,11 @@ class TuneJob:
         """The file that stands when a rate is found, and says which."""
         return f"{self.folder}.json"
 
+    @property
+    def cells(self) -> int:
+        """The cells of one trial."""
+        return len(self.places) * len(self.budgets)
+
 
 Origin = Literal["none", "given", "tuned", "searched", "method"]  # whose word a block's rate is
 

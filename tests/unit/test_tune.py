@@ -12,6 +12,7 @@ import yaml
 from harness.base.files import write_json
 from harness.cli import tune
 from harness.cli.main import main, parser
+from harness.cli.told import jobs_of
 from harness.contracts.discover import methods
 from harness.contracts.plan import Plan, TuneJob
 from harness.plan.entry import make_plan, release_locks
@@ -139,6 +140,11 @@ def test_plan_counts_what_searches_still_cost(project: Path, capsys: pytest.Capt
     assert main(["plan", "--configfile", CONFIG]) == 0
     (line,) = (its for its in capsys.readouterr().out.splitlines() if its.startswith("tune") and " lora " in its)
     assert line.split()[3:5] == [str(space.TRIALS * 2), str((space.TRIALS - 1) * 2)]
+
+
+def test_a_run_tells_its_searches_by_name(project: Path) -> None:
+    names = {job.name for job in jobs_of(make_plan(CONFIG), {}).values()}
+    assert {"tune wikiann lora k=4", "tune wikiann finetune k=4"} <= names
 
 
 def test_the_mean_over_budgets_is_geometric_for_perplexity() -> None:
