@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.table.rates import RATES_MARK
 from tests.e2e.project import CONFIG, Project
 from tests.models import write_checkpoint
 
@@ -32,6 +33,7 @@ def test_a_run_searches_the_rates_of_a_checkpoint_first(tmp_path: Path) -> None:
     for method, note in found.items():
         assert {json.loads(row)["lr"] for row in its.loc[method].train} == {note["train"]["lr"]}
         assert set(its.loc[method].tuning_seconds) == {note["cost"]["seconds"]}
+    assert its.preparation_rates.to_dict() == {"lora": "none", "dapt": "given", "majority": "none"}
     board = (tmp_path / "results" / "leaderboard" / "wikiann.md").read_text()
-    assert board.rstrip().splitlines()[-1].endswith("DAPT + fine-tuning (preparation).")
+    assert RATES_MARK not in board, "whose rates were searched or given needs no mark"
     assert "Nothing to be done" in project.run().stderr
