@@ -60,6 +60,7 @@ def make_bench(plan: Plan, block: Block) -> Bench:
         target_length=task.target_length,
         test_examples=task.test_examples,
         match_parameters=block.match_parameters if block.sized_by else None,
+        precision=block.precision,
     )
 
 
@@ -77,6 +78,7 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
         "dropped": dropped_for(plan, block, cell),
         "threads": threads(),
+        "precision": block.precision,
     }
     folder = Path(cell.folder)
     if failure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from harness.base.errors import NotHere, bad
+from harness.base.errors import NotHere, UserError, bad
 from harness.base.progress import say
 from harness.contracts.discover import methods
 from harness.contracts.model import one_of
@@ -48,6 +48,9 @@ def plan_asked(options: Namespace) -> Plan:
     Any method, budget and seed can be asked for that the task and its data allow, whether the run plans them or not.
     Raises UserError where a name is none, or no cell is all that was asked for.
     """
+    for axis in ("task", "method"):
+        if getattr(options, axis) is None:
+            raise UserError(f"--{axis} is missing; name one, or a paper's table with --paper and --table")
     whole = make_plan(options.configfile)
     one_of(options.task, list(whole.tasks), options.configfile, "--task")
     one_of(options.method, list(methods()), options.configfile, "--method")

@@ -18,19 +18,33 @@ from harness.plan.jobs import build_data
 
 def check(options: Namespace) -> int:
     """Check all folders, then the configuration, its data and its budgets; the verdict comes first."""
+    from harness.paper.soundness import check_asked  # pandas and scipy, which no other command needs
+
     found = list(_folders())
     plan = make_plan(options.configfile)
+    check_asked(plan, papers(), options.configfile)
     recheck_data(plan)
     read_data(plan)
-    notes = check_local(plan)  # now that the tasks' own texts stand
+    notes = check_local(plan, tell_unsupported=True)  # now that the tasks' own texts stand
     print(f"{options.configfile}: {sum(1 for _ in plan.cells())} cells; all is well")
+    if options.verbose or plan.config["precision"] != "float32":
+        notes.append(_speed())
     for line in [*notes, *(found if options.verbose else ())]:
         print(line)
     return 0
 
 
+def _speed() -> str:
+    """Which multiplication this machine does faster."""
+    from harness.backbone.precision import bfloat16_speed  # torch, which the folders' modules have imported by now
+
+    return f"this machine multiplies in bfloat16 {bfloat16_speed():.2g} times as fast as in float32"
+
+
 def _folders() -> Iterator[str]:
     """Load every method, task and paper: a line each; raises UserError at the first mistake."""
+    from harness.paper.soundness import check_claims  # pandas and scipy, which no other command needs
+
     for method in methods().values():
         parts = adaptations_of(method)
         preparation_of(method)
@@ -44,6 +58,7 @@ def _folders() -> Iterator[str]:
         load_task(task)
         yield f"task {task.id}: {task.spec.kind}, sources {', '.join(task.spec.sources)}"
     for name, paper in papers().items():
+        check_claims(name, paper, methods(), tasks())
         yield f"paper {name}: {len(paper.tables)} tables, {len(paper.claims)} claims"
 
 

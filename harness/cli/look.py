@@ -1,8 +1,9 @@
-"""Commands that only look: list, status, predictions."""
+"""Commands that only look: list, status, open, predictions."""
 
 from __future__ import annotations
 
 import json
+import webbrowser
 from argparse import Namespace
 from collections import Counter
 from pathlib import Path
@@ -84,6 +85,16 @@ def _absent(plan: Plan, done: str) -> str:
     log = Path(plan.output) / "logs" / "adapt" / Path(done).parent.name
     file = log.with_name(f"{log.name}-{Path(done).stem}.log")
     return "running" if file.is_file() and not Path(done).is_file() and at_work(plan) else "missing"
+
+
+def open_report(options: Namespace) -> int:
+    """Show the report of a run in a browser, and say where it is."""
+    file = Path(plan_to_look_at(options.configfile).output) / "report.html"
+    if not file.is_file():
+        raise UserError(f"{file}: there is no report yet; run Snakemake with {options.configfile}")
+    print(file)
+    webbrowser.open(file.resolve().as_uri())
+    return 0
 
 
 def show_predictions(options: Namespace) -> int:

@@ -14,6 +14,7 @@ from harness.base.errors import UserError
 from harness.base.files import read_json
 from harness.base.progress import say
 from harness.cli.asked import plan_asked
+from harness.cli.asked_table import plan_table, table_of
 from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan, recheck, release_locks, take_lock
 from harness.plan.jobs import build_backbone, build_data, run_preparation, tune
@@ -22,8 +23,8 @@ from harness.tune.kept import forget_failed_trials
 
 
 def run(options: Namespace) -> int:
-    """Run the cells asked for, making what they need, and print their scores."""
-    plan = plan_asked(options)
+    """Run the cells asked for, making what they need, and print their scores, and a paper's table where asked."""
+    plan = plan_table(options) if options.paper or options.table else plan_asked(options)
     take_lock(plan)
     recheck(plan)
     make_inputs(plan)
@@ -45,6 +46,8 @@ def run(options: Namespace) -> int:
             found = read_json(Path(cell.folder) / SCORES)
             scores = ", ".join(f"{metric} {value:.2f}" for metric, value in found["scores"].items())
             print(f"{cell.name}: {scores} (n = {found['n']})")
+    if options.paper:
+        print(table_of(plan, options.paper, options.table))
     return 1 if failed else 0
 
 

@@ -20,14 +20,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import reason
+from harness.base.errors import UserError, reason
 from harness.base.processes import end_with
 from harness.base.progress import say
 from harness.base.threads import threads
 
 # What each rule's job would import. Importing starts no thread, which a fork would lose.
-ARCHITECTURES = tuple(f"transformers.models.{name}.modeling_{name}" for name in ("bert", "gpt2", "bart", "roberta"))
-TRAINING = ("harness.prepare.pretraining", "harness.prepare.workshop", "harness.adapt.cell", *ARCHITECTURES)
+TRAINING = ("harness.prepare.pretraining", "harness.prepare.workshop", "harness.adapt.cell")
 REPORTING = ("harness.cli.report",)
 IMPORTS = {
     "backbone": TRAINING,
@@ -68,6 +67,8 @@ def main() -> None:
             continue
         for module in ("harness.cli.work", *IMPORTS.get(request["words"][0], ())):
             importlib.import_module(module)
+        if IMPORTS.get(request["words"][0]) is TRAINING:
+            import_models(Path(request["folder"], request["words"][1]))
         _served.append(request["words"][0])
         gc.freeze()  # what stands is never looked at again, so its memory stays shared
         if os.fork() == 0:
@@ -76,6 +77,22 @@ def main() -> None:
         caller.close()
         for stream in streams:
             os.close(stream)
+
+
+def import_models(plan: Path) -> None:
+    """Import the models of a plan's backbones, where they are known: a job would import them itself."""
+    from transformers.models.auto.configuration_auto import model_type_to_module_name
+
+    from harness.backbone.anatomy import architecture_of
+    from harness.base.files import read_json
+
+    with suppress(OSError, ValueError):  # a plan that cannot be read, the job tells of, as of a checkpoint
+        for backbone in read_json(plan)["backbones"]:
+            spec = backbone["spec"]
+            folder = Path(spec.get("path", backbone["folder"]))
+            with suppress(UserError, ImportError):
+                name = model_type_to_module_name(spec.get("architecture") or architecture_of(folder))
+                importlib.import_module(f"transformers.models.{name}.modeling_{name}")
 
 
 def last() -> None:

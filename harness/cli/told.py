@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -16,20 +16,22 @@ from tqdm import tqdm
 from harness.adapt.record import RECORD
 from harness.base.progress import say
 from harness.contracts.plan import Plan
-from harness.tune.space import TRIALS
+from harness.plan.estimate import Estimates
+from harness.plan.jobs import settled
 
 STREAM = "DefaultStreamHandler"  # Snakemake's handler of the terminal
 CELLS = "cells"
 TARGET = "all"  # the rule that only names what is wanted
 NUMBERED = ("Select jobs to execute...",)  # what Snakemake says of jobs without their names
 BEAT = 60.0  # seconds between two lines of a log that say what runs
+LEAST = 0.02  # of the work: before that much is done nothing is said of how long the rest takes
 TICK = 1.0  # seconds between two looks at what stands
 Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job for a person: its name, what it leaves file by file, and the seconds of one core that all would take."""
+    """A job for a person: its name, what it leaves file by file, and the seconds of a core for what is missing."""
 
     name: str
     files: tuple[Path, ...] = ()
@@ -45,11 +47,11 @@ class Far:
     clock: Clock = time.monotonic
     done: dict[str, int] = field(default_factory=dict)  # files that stand, by mark
     began: float = 0.0
-    stood: float = 0.0  # seconds of work that stood when the run began
+    stood: dict[str, int] = field(default_factory=dict)  # files that stood when the run began
 
     def __post_init__(self) -> None:
         self.look(self.jobs)
-        self.began, self.stood = self.clock(), self._seconds_done()
+        self.began, self.stood = self.clock(), dict(self.done)
 
     def look(self, marks: Iterable[str]) -> None:
         """See again what stands of some jobs."""
@@ -70,20 +72,17 @@ class Far:
     def left(self) -> str:
         """About how long the run will take still, by what it did since it began; empty before that can be said."""
         seconds = sum(job.seconds for job in self.jobs.values())
-        done = self._seconds_done()
-        spent, gained = self.clock() - self.began, done - self.stood
-        if gained <= 0.02 * (seconds - self.stood):
+        done = sum(job.seconds * self._share(mark) for mark, job in self.jobs.items())
+        if done <= LEAST * seconds:
             return ""
-        return f"about {in_words(spent / gained * (seconds - done))} left"
-
-    def _seconds_done(self) -> float:
-        return sum(job.seconds * self._share(mark) for mark, job in self.jobs.items())
+        return f"about {in_words((self.clock() - self.began) / done * (seconds - done))} left"
 
     def _share(self, mark: str) -> float:
+        """How much of what a job had to do when the run began is done."""
         if Path(mark).is_file():
             return 1.0
-        files = self.jobs[mark].files
-        return self.done[mark] / len(files) if files else 0.0
+        missed = len(self.jobs[mark].files) - self.stood[mark]
+        return (self.done[mark] - self.stood[mark]) / missed if missed else 0.0
 
     def _how_far(self, mark: str) -> str:
         job = self.jobs[mark]
@@ -164,35 +163,35 @@ def tell_by_name(plan: Plan) -> None:
     """Have Snakemake's terminal tell a plan's jobs by name; nothing changes where it has another handler."""
     for handler in logging.getLogger("snakemake.logging").handlers:
         if handler.name == STREAM:
-            teller = Teller(Far(jobs_of(plan, _expected(plan))))
+            teller = Teller(Far(jobs_of(plan)))
             handler.filters.insert(0, teller)
             watch = _show_bar if sys.stderr.isatty() else _beat
             threading.Thread(target=watch, args=(teller,), daemon=True).start()
 
 
-def jobs_of(plan: Plan, seconds: dict[str, float]) -> dict[str, Job]:
+def jobs_of(plan: Plan) -> dict[str, Job]:
     """Every job of a plan that a person waits for, by the mark that it leaves."""
+    estimates = Estimates(plan)
     jobs = {job.done: Job(f"data {job.task}") for job in plan.data}
-    jobs |= {job.done: Job(f"backbone {job.name}") for job in plan.backbones}
+    for backbone in plan.backbones:
+        left = 0.0 if Path(backbone.done).is_file() else estimates.backbone(backbone)
+        jobs[backbone.done] = Job(f"backbone {backbone.name}", seconds=left)
     for prepare in plan.prepares:
         parts = tuple(Path(part.done) for part in prepare.parts)
-        jobs[prepare.done] = Job(f"prepare {prepare.task} {prepare.name}", parts, "checkpoints")
+        left = estimates.preparation(prepare, sum(not settled(part) for part in prepare.parts))
+        jobs[prepare.done] = Job(f"prepare {prepare.task} {prepare.name}", parts, "checkpoints", left)
     for search in plan.tunes:  # which rates are tried is seen on the way, so that its files are not known before
-        jobs[search.done] = Job(f"tune {search.task} {search.method} k={', '.join(map(str, search.reaches))}")
+        name = f"tune {search.task} {search.method} k={', '.join(map(str, search.reaches))}"
+        jobs[search.done] = Job(name, seconds=estimates.search(search))
     for block in plan.blocks:
         records = tuple(Path(cell.folder) / RECORD for cell in block.cells)
-        jobs[block.done] = Job(f"{block.task} {block.method}", records, CELLS)
-    return {mark: replace(job, seconds=seconds.get(mark, 0.0)) for mark, job in jobs.items()}
+        jobs[block.done] = Job(f"{block.task} {block.method}", records, CELLS, estimates.block(block))
+    return jobs
 
 
 def _words(wildcards: Mapping[str, str] | None) -> list[str]:
     """What a rule's wildcards say to a person: all but fingerprints."""
     return [value for name, value in (wildcards or {}).items() if name != "key"]
-
-
-def _expected(plan: Plan) -> dict[str, float]:
-    cells = {block.done: float(len(block.cells)) for block in plan.blocks if block.cells[0].checkpoint}
-    return cells | {search.done: float(TRIALS * search.cells) for search in plan.tunes}
 
 
 def in_words(seconds: float) -> str:

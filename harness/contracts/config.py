@@ -17,12 +17,14 @@ from harness.contracts.method import Share
 from harness.contracts.model import Strict
 from harness.contracts.task import Budgets, Commit, Overlap, Role, Seeds, SourceName
 
+Precision = Literal["float32", "bfloat16"]
+
 
 class Pretrained(Strict):
     """A backbone that the DAG pretrains on the unlabeled text of tasks."""
 
     source: Literal["pretrain"]
-    architecture: Literal["bert", "gpt2", "bart"]
+    architecture: str = Field(description="one that anatomy.yaml describes")
     corpora: dict[str, list[Role]] = Field(description="task to the roles whose unlabeled text is read")
     layers: int = Field(3, ge=1)
     width: int = Field(128, ge=8)
@@ -122,10 +124,14 @@ class RunConfig(Settings):
     leave_out: list[str] = Field([], description="of all methods, those that this run does without")
     tasks: dict[str, TaskRun]
     backbones: dict[str, BackboneSpec]
+    claims: list[str] = Field([], description="PAPER/NAME that this run is to answer; `check` refuses what it cannot")
     allow_failures: bool = False
     cell_minutes: float | None = Field(None, gt=0, description="a cell that takes longer is a `timeout`")
     memory_gib: float | None = Field(
         None, gt=0, description="a cell or a preparation that takes more is an `out_of_memory`"
+    )
+    precision: Precision = Field(
+        "float32", description="in which the frozen dense layers of cells multiply; what trains is always in float32"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.backbone.anatomy import added_anatomies, anatomy_of
 from harness.backbone.files import check_folder, read_files
 from harness.base.errors import NotHere, bad
 from harness.base.fingerprint import fingerprint, hash_file
@@ -28,7 +29,10 @@ class BackbonePlanner:
         content: dict[str, Any] = {"spec": spec.model_dump(exclude={"path"})}
         recipe: dict[str, Any] = {"spec": spec.model_dump(exclude={"path", "corpora"}, exclude_defaults=True)}
         corpora: dict[str, list[str]] = {}
+        described = set(added_anatomies())  # a checkpoint of the hub, not yet here, may be of any
         if isinstance(spec, Pretrained):
+            anatomy_of(spec.architecture, self.request.where, f"backbones.{name}.architecture")
+            described = {spec.architecture}
             for task, roles in spec.corpora.items():
                 one_of(task, list(self.request.config.tasks), self.request.where, f"backbones.{name}.corpora")
                 job = self.data[task]
@@ -37,13 +41,17 @@ class BackbonePlanner:
                 content[f"corpus {task}"] = [self.prints[task][domain] for domain in domains]
                 recipe[f"corpus {task}"] = [job.source, *(self._text(task, job, domain) for domain in domains)]
         if isinstance(spec, LocalBackbone):
-            content["files"] = recipe["files"] = files_print(self._folder(name, spec))
+            folder, architecture = self._folder(name, spec)
+            described = {architecture}
+            content["files"] = recipe["files"] = files_print(folder)
+        if added := {key: entry.model_dump() for key, entry in added_anatomies().items() if key in described}:
+            content["anatomy"] = added  # the harness's own entries stand for its protocol
         key = computed(content)
-        folder = self.request.output / "backbones" / f"{name}-{key[:SHORT]}"
+        made = str(self.request.output / "backbones" / f"{name}-{key[:SHORT]}")
         return BackboneJob(
             name=name,
             spec=spec.model_dump(),
-            folder=str(folder),
+            folder=made,
             fingerprint=key,
             corpora=corpora,
             identity=fingerprint(recipe),
@@ -54,14 +62,13 @@ class BackbonePlanner:
         """What a corpus reads of a domain: not the code that reads it, of which an edit makes no other backbone."""
         return [domain, domain_content(self.request.tasks[task], job.source, domain)]
 
-    def _folder(self, name: str, spec: LocalBackbone) -> Path:
-        """The folder of a local checkpoint; raises UserError where it is none."""
+    def _folder(self, name: str, spec: LocalBackbone) -> tuple[Path, str]:
+        """The folder of a local checkpoint and its architecture; raises UserError where it is none."""
         folder = Path(spec.path)
         if not folder.is_dir():
             mend = "no such folder exists; name a checkpoint directory"
             raise NotHere(str(bad(self.request.where, f"backbones.{name}.path", spec.path, mend)))
-        check_folder(folder)
-        return folder
+        return folder, check_folder(folder)
 
 
 def files_print(folder: Path) -> str:

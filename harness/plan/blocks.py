@@ -50,6 +50,8 @@ class BlockPlanner:
         }
         if sized_by:  # a share that no part can be sized to changes nothing
             shared["match_parameters"] = wanted
+        if not control and self.request.config.precision != "float32":  # so that what stands keeps its name
+            shared["precision"] = self.request.config.precision
         tunes = self.tunes.plan(method, task, plan, run, prepare, shared) if origin == "searched" else {}
         cells = self._cells(method, task, plan, None if control else prepare or base, shared, tunes)
         key = fingerprint([[cell.fingerprint for cell in cells], self.data[task].done])[:SHORT]
@@ -65,6 +67,7 @@ class BlockPlanner:
             reads_targets=bool(prepare and prepare.reads_targets),
             match_parameters=wanted,
             sized_by=sized_by,
+            precision=self.request.config.precision,
             rates=origin,
             preparation_rates=preparation_origin(self.request, method, task, run),
         )

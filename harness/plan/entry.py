@@ -23,6 +23,7 @@ from harness.base.run_server import start_server
 from harness.contracts.config import RunConfig, located, read_config
 from harness.contracts.discover import tasks
 from harness.contracts.model import validate
+from harness.contracts.papers import paper_files
 from harness.contracts.plan import Plan, load_plan
 from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
@@ -226,6 +227,10 @@ class Inputs:
     def collect(self) -> list[str]:
         """Every task's scores, and the plan itself, since a cell that left it leaves the records too."""
         return [*(self.plan.scored(task) for task in self.plan.tasks), str(self.plan.path)]
+
+    def papers(self) -> list[str]:
+        """What the papers say: their tables and claims are made again when one of these files changes."""
+        return [file for name in self.plan.papers for file in paper_files(name)]
 
 
 def _leave(sentence: str) -> NoReturn:

@@ -9,6 +9,7 @@ from harness.contracts.plan import Block, Plan, TaskPlan
 from harness.plan.backbones import BackbonePlanner
 from harness.plan.blocks import BlockPlanner
 from harness.plan.data import DataPlanner
+from harness.plan.papers import planned_papers
 from harness.plan.request import Request
 from harness.plan.settings import check_settings
 from harness.plan.tasks import TaskPlanner
@@ -50,6 +51,7 @@ def plan_run(request: Request) -> Plan:
         scoring=scoring_code(),
         tunes=of_blocks.tunes.jobs,
         config=config.model_dump(),
+        papers=planned_papers(),
     )
 
 

@@ -78,7 +78,9 @@ class PreparePlanner:
         done = str(self.request.output / "prepared" / task / f"{name}-{key}.json")
         whose = method.id if own else None
         reads = preparation.reads_targets(self.request.tasks[task].spec.kind)
-        job = PrepareJob(name, task, plan.backbone, preparation.model_dump(), whose, wanted, reads, parts, done)
+        read = preparation.reads(self.data[task].roles, plan.domains[0] if preparation.per_domain else None)
+        sentences, options = preparation.sentences(len(read)), preparation.model_dump()
+        job = PrepareJob(name, task, plan.backbone, options, whose, wanted, reads, parts, done, sentences)
         return self.jobs.setdefault(done, job)
 
     def _part(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-# What a prepared checkpoint cost: the columns, and the keys of its prepared.json. Memory is that of the process.
+# What a prepared checkpoint cost: the columns, and the keys of its prepared.json. Memory is what it took.
 PREPARATION = {
     "preparation_seconds": "seconds", "preparation_tokens": "tokens", "preparation_flops": "flops",
     "preparation_peak_rss_mib": "peak_rss_mib",

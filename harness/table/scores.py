@@ -67,6 +67,7 @@ class TaskScores:
         self.reading_targets = {block.method for block in plan.blocks if block.task == task and block.reads_targets}
         self.scores: dict[Place, dict[int, float]] = defaultdict(dict)
         self.examples: dict[str, int] = {}
+        self.standings: dict[tuple[int, ...], Any] = {}  # kept by `harness.table.standing`
         self._statistics: dict[Place, dict[int, Any]] = defaultdict(dict)
         self._influences: dict[Place, Floats | None] = {}
         self._read(mine[(mine.status == "done") & mine.primary.astype(bool)])

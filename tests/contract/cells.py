@@ -20,6 +20,7 @@ from harness.backbone.load import Checkpoint
 from harness.base.files import write_lines
 from harness.base.seeds import derive
 from harness.contracts.adaptation import Adaptation
+from harness.contracts.config import Precision
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.method import Kind
 from harness.contracts.task import Sizes
@@ -178,6 +179,7 @@ def run(
     seed: int = 0,
     budget: int = BUDGET,
     match_parameters: float | None = None,
+    precision: Precision = "float32",
 ) -> Ran:
     """Run one cell of a case in `folder` on `splits`, noting the largest gradient of each trained parameter."""
     task, domain, _ = task_of(case.kind)
@@ -187,7 +189,7 @@ def run(
     train = settings.model_copy(update={"steps": steps_of(case), "batch_size": 2})
     adaptations: Any = adaptations_of(case.folder)
     bench = Bench(task, {domain: str(folder)}, adaptations, train, MAX_LENGTH, TARGET_LENGTH, None)
-    bench.match_parameters = match_parameters
+    bench.match_parameters, bench.precision = match_parameters, precision
     if read is not None:
         bench.checkpoints["tiny"] = read
     ran = Ran([], {})

@@ -77,3 +77,4 @@ def test_check_gives_its_verdict_first(done: Cell, capsys: pytest.CaptureFixture
     long = capsys.readouterr().out.splitlines()
     assert long[0] == short[0]
     assert "method lora: none then lora" in long
+    assert any(line.startswith("this machine multiplies in bfloat16") for line in long)

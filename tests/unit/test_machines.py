@@ -71,7 +71,7 @@ def test_no_letter_of_a_path_is_read_by_the_shell_or_by_snakemake(monkeypatch: p
 
 def test_every_rule_quotes_what_it_adds() -> None:
     lines = [line.strip() for line in (ROOT / "Snakefile").read_text().splitlines() if "shell:" in line]
-    assert len(lines) == 10
+    assert len(lines) >= 10
     assert lines[0] == 'shell: JOB + " {output:q} 2> {log:q}"'
     for line in lines:
         fields = line.split("{")[1:]

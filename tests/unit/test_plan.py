@@ -199,6 +199,15 @@ def test_a_new_protocol_changes_every_cell(project: Path, monkeypatch: pytest.Mo
     assert changed(before) == set(before)
 
 
+def test_only_another_precision_than_float32_changes_cells(project: Path) -> None:
+    configure(methods=[*METHODS, "majority"])
+    before = cells()
+    configure(methods=[*METHODS, "majority"], precision="float32")
+    assert not changed(before)
+    configure(methods=[*METHODS, "majority"], precision="bfloat16")
+    assert changed(before) == {key for key, cell in before.items() if cell.checkpoint}  # a control multiplies nothing
+
+
 def test_methods_that_share_a_preparation_share_its_checkpoints(project: Path) -> None:
     shutil.copytree("methods/dapt", "methods/mine")
     use.edit("methods/mine/method.yaml", "lr: 1.0e-3", "lr: 2.0e-3")(project)

@@ -34,8 +34,16 @@ def tuned(body: str) -> Spoil:
     return use.text(TUNED, body)
 
 
-def pretrained(**changes: object) -> Spoil:
-    return use.config(backbones={"encoder": use.backbone("bert", "wikiann", **changes)})
+def pretrained(architecture: str = "bert", **changes: object) -> Spoil:
+    return use.config(backbones={"encoder": use.backbone(architecture, "wikiann", **changes)})
+
+
+def own_architecture(old: str, new: str) -> Spoil:
+    """A description of an architecture in the project's own folder, with a mistake."""
+    stacks = "{decoder: {layers: e, attention: {}, ffn: {up: f, down: g}}}"
+    entry = f"{{kinds: [causal-lm], width: a, heads: b, depth: [c], inner: [d], stacks: {stacks}, objective: causal}}"
+    assert old in entry
+    return use.text("anatomy.yaml", f"phi: {entry.replace(old, new)}\n")
 
 
 def local(file: str, content: str | bytes) -> Spoil:
@@ -84,6 +92,9 @@ CONFIGS = [
     Bad("unknown source", use.wikiann(source="web"), CONFIG, "tasks.wikiann.source", "'web'", "'embedded'"),
     Bad("unknown corpus", pretrained(corpora={"x": []}), CONFIG, "backbones.encoder.corpora", "'x'", "use one of"),
     Bad("backbone key", pretrained(layer=3), CONFIG, "backbones.encoder.layer", "3", "did you mean 'layers'"),
+    Bad("architecture", pretrained(architecture="brt"), CONFIG, "backbones.encoder.architecture", "'brt'", "'bert'"),
+    Bad("own architecture", own_architecture("width:", "widht:"), "anatomy.yaml", "phi.widht", "'a'", "'width'"),
+    Bad("own objective", own_architecture("causal}", "causl}"), "anatomy.yaml", "phi.objective", "'causl'", "'causal'"),
     Bad("backbone kind", pretrained(source="web"), CONFIG, "backbones.encoder", "'web'", "'pretrain', 'local', 'hub'"),
     Bad("heads", pretrained(heads=3), CONFIG, "backbones.encoder.heads", "3", "divides the width 16"),
     Bad("unpinned backbone", use.config(backbones={"encoder": {"source": "hub", "id": "a/b", "revision": "main"}}),

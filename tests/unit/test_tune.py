@@ -143,7 +143,7 @@ def test_plan_counts_what_searches_still_cost(project: Path, capsys: pytest.Capt
 
 
 def test_a_run_tells_its_searches_by_name(project: Path) -> None:
-    names = {job.name for job in jobs_of(make_plan(CONFIG), {}).values()}
+    names = {job.name for job in jobs_of(make_plan(CONFIG)).values()}
     assert {"tune wikiann lora k=4", "tune wikiann finetune k=4"} <= names
 
 
