@@ -36,7 +36,7 @@ def board_page(scores: TaskScores, rows: Sequence[Row]) -> str:
     for chosen in (together, *each):
         lines = [_line(scores, row) for row in rows if row["budget"] == chosen.name]
         parts += [f"## {chosen.title}", *_head(scores, chosen), table(COLUMNS, 4, lines)]
-    return "\n\n".join([*parts, *([LEAKING] if scores.leaking else []), *scores.rates_note]) + "\n"
+    return "\n\n".join([*parts, *([LEAKING] if scores.leaking else []), *scores.rates_note()]) + "\n"
 
 
 def _head(scores: TaskScores, chosen: Selection) -> list[str]:

@@ -98,7 +98,7 @@ def _markdown(scores: TaskScores, rows: Sequence[Row], method: str) -> str:
         lines = [_line(scores, row) for row in rows if row["budget"] == chosen.name]
         bounds = bounds_in_words(scores, standing(scores, chosen.budgets))
         parts += [f"## {chosen.title}", *filter(None, [bounds]), table(columns, 2, lines)]
-    return "\n\n".join([*parts, *scores.rates_note]) + "\n"
+    return "\n\n".join([*parts, *scores.rates_note()]) + "\n"
 
 
 def _line(scores: TaskScores, row: Row) -> list[str]:

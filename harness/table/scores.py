@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -99,10 +99,10 @@ class TaskScores:
         """The mark of a method whose rates were neither tuned on the backbone nor given; empty for others."""
         return f" {RATES_MARK}" if method in self.untuned else ""
 
-    @property
-    def rates_note(self) -> list[str]:
-        """What that mark says; nothing where no method has it."""
-        return [note_of(self.untuned, {name: self.label(name) for name in self.untuned})] if self.untuned else []
+    def rates_note(self, methods: Collection[str] | None = None) -> list[str]:
+        """What that mark says of the methods that have it, or of those among `methods`; nothing where none has."""
+        its = {name: whose for name, whose in self.untuned.items() if methods is None or name in methods}
+        return [note_of(its, {name: self.label(name) for name in its})] if its else []
 
     def reads_targets(self, method: str) -> bool:
         """Whether the method's preparation reads labelled examples of the domains that are scored."""

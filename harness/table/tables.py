@@ -136,7 +136,7 @@ def _markdown(scores: TaskScores, shares: dict[str, str]) -> str:
         parts.append(LEAKING)
     if scores.reading_targets:
         parts.append(TARGETS)
-    parts += scores.rates_note
+    parts += scores.rates_note()
     return "\n\n".join(parts) + "\n"
 
 
