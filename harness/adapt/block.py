@@ -10,6 +10,7 @@ from typing import Any
 from harness.adapt.bench import Bench, run_control
 from harness.adapt.failure import Failure, failure_of, read_failure
 from harness.adapt.limits import limits
+from harness.adapt.rates import search_failed, searched
 from harness.adapt.record import Status, read_record, write_done, write_failed
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
@@ -65,11 +66,14 @@ def make_bench(plan: Plan, block: Block) -> Bench:
 
 def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status:
     """Run one cell and write its record, whatever happens; returns its status."""
+    failure = _failed_before(plan, block, cell)
+    train = block.train | ({} if failure else searched(cell))
     identity = asdict(cell) | {
         "source": plan.tasks[cell.task].source,
         "backbone": block.backbone,
         "model": _model(plan, block, cell),
-        "train": block.train,
+        "train": train,
+        "rates": block.rates,
         "generation": _generation(bench),
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
         "dropped": dropped_for(plan, block, cell),
@@ -77,9 +81,10 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         "precision": block.precision,
     }
     folder = Path(cell.folder)
-    if failure := _failed_before(plan, block, cell):
+    if failure:
         write_failed(folder, identity | {"failed_in": failure.what}, failure.status, failure.error)
         return failure.status
+    bench.train = Train(**train)
     try:
         with limits(plan.cell_minutes, plan.memory_gib):
             predictions, costs = _compute(bench, cell)
@@ -96,10 +101,11 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
 
 
 def _failed_before(plan: Plan, block: Block, cell: Cell) -> Failure | None:
-    """Why the checkpoint that the cell begins from could not be made; None where it was, or a control needs none."""
-    if cell.checkpoint is None:
+    """Why what the cell begins from could not be made, its checkpoint or its rate; None where it was."""
+    if cell.checkpoint is None:  # a control needs none
         return None
-    return read_failure(Path(cell.checkpoint if block.prepare_done else plan.backbone(block.backbone).folder))
+    made = read_failure(Path(cell.checkpoint if block.prepare_done else plan.backbone(block.backbone).folder))
+    return made or search_failed(cell)
 
 
 def _model(plan: Plan, block: Block, cell: Cell) -> dict[str, Any] | None:

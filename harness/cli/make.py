@@ -11,6 +11,7 @@ from harness.contracts.plan import Block
 from harness.plan.entry import make_plan
 from harness.plan.estimate import Estimates
 from harness.plan.jobs import settled
+from harness.tune.space import TRIALS
 
 
 def show_plan(options: Namespace) -> int:
@@ -29,6 +30,11 @@ def show_plan(options: Namespace) -> int:
         missing = sum(not settled(part) for part in prepare.parts)
         total += (seconds := estimates.preparation(prepare, missing))
         rows.append(_row("prepare", prepare.task, prepare.name, len(prepare.parts), missing, seconds))
+    for search in plan.tunes:
+        total += (seconds := estimates.search(search))
+        missing = estimates.tries(search)
+        budgets = ", ".join(map(str, search.reaches))
+        rows.append(_row("tune", search.task, search.method, TRIALS * search.cells, missing, seconds, f"k={budgets}"))
     for block in plan.blocks:
         total += (seconds := estimates.block(block))
         missing = estimates.missing(block)

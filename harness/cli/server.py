@@ -31,6 +31,7 @@ REPORTING = ("harness.cli.report",)
 IMPORTS = {
     "backbone": TRAINING,
     "prepare": TRAINING,
+    "tune": (*TRAINING, "harness.score.score", "harness.tune.search"),
     "adapt": TRAINING,
     "score": ("harness.score.score",),
     "collect": REPORTING,

@@ -63,6 +63,9 @@ class HubBackbone(Strict):
 BackboneSpec = Annotated[Pretrained | LocalBackbone | HubBackbone, Field(discriminator="source")]
 
 
+Rates = Literal["search", "given"]
+
+
 class Settings(Strict):
     """What a configuration may say of methods' settings, for the whole run and below a task.
 
@@ -76,6 +79,11 @@ class Settings(Strict):
     )
     match_parameters: Share | None = Field(
         None, description="the share of the backbone that every method with a size trains; the nearest word counts"
+    )
+    rates: Rates | None = Field(
+        None,
+        description="search: rates that were not tuned on the backbone are searched first; given: they are taken as "
+        "they stand. search if absent, but for backbones that the run pretrains on embedded text",
     )
 
 

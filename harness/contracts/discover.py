@@ -15,7 +15,7 @@ from harness.base.fingerprint import hash_files
 from harness.base.paths import check_plain, left_by_tools, own_files, project_root
 from harness.base.yaml_file import read_yaml
 from harness.contracts.adaptation import Adaptation, Control
-from harness.contracts.method import MethodSpec, Tuned
+from harness.contracts.method import MethodSpec, Train, Tuned
 from harness.contracts.model import validate
 from harness.contracts.preparation import Preparation
 from harness.contracts.task import TaskSpec
@@ -30,7 +30,7 @@ class Method:
     id: str
     folder: Path
     spec: MethodSpec
-    tuned: dict[str, Tuned]
+    tuned: dict[str, list[Tuned]]  # by task, one for each backbone
 
     @property
     def code(self) -> str:
@@ -58,10 +58,19 @@ def methods(root: Path | None = None) -> dict[str, Method]:
     found = {}
     for folder in plug_folders((root or project_root()) / "methods", "method.yaml"):
         spec = validate(MethodSpec, read_yaml(folder / "method.yaml"), folder / "method.yaml")
-        tuned_file = folder / "tuned.yaml"
-        entries = read_yaml(tuned_file) if tuned_file.is_file() else {}
-        tuned = {task: validate(Tuned, entry, tuned_file, task) for task, entry in entries.items()}
-        found[folder.name] = Method(folder.name, folder, spec, tuned)
+        found[folder.name] = Method(folder.name, folder, spec, _tuned(folder / "tuned.yaml"))
+    return found
+
+
+def _tuned(file: Path) -> dict[str, list[Tuned]]:
+    """What was tuned for each task, an entry a backbone; nothing where the file is absent."""
+    found: dict[str, list[Tuned]] = {}
+    for task, entries in (read_yaml(file) if file.is_file() else {}).items():
+        if not isinstance(entries, list):
+            raise bad(file, task, entries, "write a list of entries, one for each backbone")
+        found[task] = [validate(Tuned, entry, file, f"{task}.{place}") for place, entry in enumerate(entries)]
+        for place, entry in enumerate(found[task]):
+            validate(Train, entry.train, file, f"{task}.{place}.train")
     return found
 
 

@@ -12,6 +12,7 @@ from harness.base.fingerprint import fingerprint, hash_file
 from harness.contracts.config import LocalBackbone, Pretrained
 from harness.contracts.model import one_of
 from harness.contracts.plan import SHORT, BackboneJob, DataJob
+from harness.data.build import domain_content
 from harness.plan.request import Request, computed
 
 
@@ -26,6 +27,7 @@ class BackbonePlanner:
         spec = self.request.config.backbones[name]
         # Not where a local checkpoint lies: its files are hashed below, and the same files may move.
         content: dict[str, Any] = {"spec": spec.model_dump(exclude={"path"})}
+        recipe: dict[str, Any] = {"spec": spec.model_dump(exclude={"path", "corpora"}, exclude_defaults=True)}
         corpora: dict[str, list[str]] = {}
         described = set(added_anatomies())  # a checkpoint of the hub, not yet here, may be of any
         if isinstance(spec, Pretrained):
@@ -37,15 +39,28 @@ class BackbonePlanner:
                 domains = [domain for domain, role in job.roles.items() if role in roles]
                 corpora[task] = [job.folders[domain] for domain in domains]
                 content[f"corpus {task}"] = [self.prints[task][domain] for domain in domains]
+                recipe[f"corpus {task}"] = [job.source, *(self._text(task, job, domain) for domain in domains)]
         if isinstance(spec, LocalBackbone):
             folder, architecture = self._folder(name, spec)
             described = {architecture}
-            content["files"] = files_print(folder)
-        if own := {key: entry.model_dump() for key, entry in added_anatomies().items() if key in described}:
-            content["anatomy"] = own  # the harness's own entries stand for its protocol
+            content["files"] = recipe["files"] = files_print(folder)
+        if added := {key: entry.model_dump() for key, entry in added_anatomies().items() if key in described}:
+            content["anatomy"] = added  # the harness's own entries stand for its protocol
         key = computed(content)
         made = str(self.request.output / "backbones" / f"{name}-{key[:SHORT]}")
-        return BackboneJob(name=name, spec=spec.model_dump(), folder=made, fingerprint=key, corpora=corpora)
+        return BackboneJob(
+            name=name,
+            spec=spec.model_dump(),
+            folder=made,
+            fingerprint=key,
+            corpora=corpora,
+            identity=fingerprint(recipe),
+            own=isinstance(spec, Pretrained) and all(self.data[task].source == "embedded" for task in corpora),
+        )
+
+    def _text(self, task: str, job: DataJob, domain: str) -> list[Any]:
+        """What a corpus reads of a domain: not the code that reads it, of which an edit makes no other backbone."""
+        return [domain, domain_content(self.request.tasks[task], job.source, domain)]
 
     def _folder(self, name: str, spec: LocalBackbone) -> tuple[Path, str]:
         """The folder of a local checkpoint and its architecture; raises UserError where it is none."""

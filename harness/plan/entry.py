@@ -28,7 +28,7 @@ from harness.contracts.plan import Plan, load_plan
 from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
 from harness.plan.make import plan_run
-from harness.plan.request import Request
+from harness.plan.request import Request, Tuning
 
 DEFAULT = "config/default.yaml"
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
@@ -37,11 +37,17 @@ _locks: list[Any] = []  # held until the process ends; the kernel lets go even a
 
 
 def make_plan(
-    where: str = DEFAULT, changes: dict[str, Any] | None = None, only: dict[str, list[Any]] | None = None
+    where: str = DEFAULT,
+    changes: dict[str, Any] | None = None,
+    only: dict[str, list[Any]] | None = None,
+    tuning: Tuning | None = None,
 ) -> Plan:
-    """The plan of a configuration file; `changes` replace its keys, `only` keeps some of its cells."""
+    """The plan of a configuration file; `changes` replace its keys, `only` keeps some of its cells.
+
+    `tuning` asks for a search of every method's rate.
+    """
     content, places = read_config([Path(where)])
-    return _planned(content | (changes or {}), places, only)
+    return _planned(content | (changes or {}), places, only, tuning)
 
 
 def last_plan(where: str) -> Plan | None:
@@ -56,9 +62,14 @@ def last_plan(where: str) -> Plan | None:
     return saved if saved and saved.config == json.loads(config.model_dump_json()) else None
 
 
-def _planned(content: dict[str, Any], places: Layers, only: dict[str, list[Any]] | None = None) -> Plan:
+def _planned(
+    content: dict[str, Any],
+    places: Layers,
+    only: dict[str, list[Any]] | None = None,
+    tuning: Tuning | None = None,
+) -> Plan:
     config = located(validate(RunConfig, content, places), places)
-    return plan_run(Request(config, places, only or {}))
+    return plan_run(Request(config, places, only or {}, tuning))
 
 
 def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
@@ -193,14 +204,21 @@ class Inputs:
         done = f"{self.plan.output}/prepared/{wildcards.task}/{wildcards.name}-{wildcards.key}.json"
         return [self.backbones[self.plan.with_done(done).backbone]]
 
+    def tune(self, wildcards: Any) -> list[str]:
+        """What the trials of a search begin with."""
+        done = f"{self.plan.output}/tune/{wildcards.task}/{wildcards.name}-{wildcards.key}.json"
+        needs: list[str] = self.plan.with_done(done).needs
+        return needs
+
     def adapt(self, wildcards: Any) -> list[str]:
-        """The preparation of a block, or its backbone."""
+        """The preparation of a block, or its backbone, and the rates that are searched for it."""
         block = self.plan.with_done(
             f"{self.plan.output}/blocks/{wildcards.task}/{wildcards.method}-{wildcards.key}.json"
         )
+        rates = sorted({cell.rates_from for cell in block.cells if cell.rates_from})
         if block.prepare_done:
-            return [block.prepare_done]
-        return [self.backbones[block.backbone]] if block.cells[0].checkpoint else self.data
+            return [block.prepare_done, *rates]
+        return [self.backbones[block.backbone], *rates] if block.cells[0].checkpoint else self.data
 
     def score(self, wildcards: Any) -> list[str]:
         """The blocks of a task."""

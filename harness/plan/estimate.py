@@ -17,8 +17,10 @@ from harness.backbone.anatomy import anatomies
 from harness.backbone.weights import weight_files
 from harness.base.errors import UserError
 from harness.contracts.method import Kind
-from harness.contracts.plan import BackboneJob, Block, Plan, PrepareJob
+from harness.contracts.plan import BackboneJob, Block, Plan, PrepareJob, TuneJob
 from harness.plan.checkpoints import texts_of
+from harness.tune.kept import kept_scores
+from harness.tune.space import TRIALS
 
 # A product costs 2 operations a parameter and token, its gradients 4 (Kaplan et al., 2020, section 2.1).
 TRAINED, READ = 6, 2
@@ -68,9 +70,23 @@ class Estimates:
         missing = self.missing(block)
         if not block.cells[0].checkpoint:
             return missing * CONTROL + IMPORTS * bool(missing)
+        return missing * self._cell(block) + IMPORTS * bool(missing)
+
+    def tries(self, job: TuneJob) -> int:
+        """How many cells of the trials of a search are still to be computed."""
+        if Path(job.done).is_file():
+            return 0
+        return (TRIALS - len(kept_scores(job, self.plan.tasks[job.task].metric))) * job.cells
+
+    def search(self, job: TuneJob) -> float:
+        """What the missing trials of a search take, each about as long as a cell of the run."""
+        missing = self.tries(job)
+        return missing * self._cell(self.plan.block(job.task, job.method)) + IMPORTS * bool(missing)
+
+    def _cell(self, block: Block) -> float:
+        """What a cell takes."""
         training, predicting = self._operations(block)
-        cell = training * self._seconds(block, "training") + predicting * self._seconds(block, "predicting")
-        return missing * cell + IMPORTS * bool(missing)
+        return training * self._seconds(block, "training") + predicting * self._seconds(block, "predicting")
 
     def preparation(self, job: PrepareJob, missing: int) -> float:
         """What `missing` checkpoints of a preparation take: as those that stand, else by what they read."""

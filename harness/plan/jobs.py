@@ -19,7 +19,7 @@ from harness.base.provenance import provenance
 from harness.contracts.config import Pretrained
 from harness.contracts.discover import methods, tasks
 from harness.contracts.model import validate
-from harness.contracts.plan import BackboneJob, Block, DataJob, Plan, Prepared, PrepareJob
+from harness.contracts.plan import BackboneJob, Block, DataJob, Plan, Prepared, PrepareJob, TuneJob
 from harness.data.build import build_domains, check_job, standing
 from harness.data.overlap import dropped
 from harness.data.task import load_task
@@ -149,6 +149,13 @@ def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:
     workshop.resume().forget()
 
 
+def tune(plan: Plan, job: TuneJob) -> None:
+    """Search a method's rate."""
+    from harness.tune.search import run_search
+
+    run_search(plan, job)
+
+
 def adapt(plan: Plan, job: Block) -> None:
     """Run a block's cells."""
     from harness.adapt.block import run_block
@@ -167,5 +174,6 @@ JOBS: dict[str, Callable[[Plan, Any], None]] = {
     "data": build_data,
     "backbone": build_backbone,
     "prepare": run_preparation,
+    "tune": tune,
     "adapt": adapt,
 }

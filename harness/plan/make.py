@@ -49,6 +49,7 @@ def plan_run(request: Request) -> Plan:
         prepares=list(of_blocks.prepares.jobs.values()),
         blocks=blocks,
         scoring=scoring_code(),
+        tunes=of_blocks.tunes.jobs,
         config=config.model_dump(),
         papers=planned_papers(),
     )

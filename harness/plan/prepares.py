@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from harness.base.errors import bad
 from harness.base.fingerprint import fingerprint
 from harness.contracts.adaptation import sizes_of
@@ -32,13 +36,44 @@ class PreparePlanner:
         preparation = preparation_settings(self.request, method, task, run)
         if preparation is None:
             return None
+        # Building adaptations imports torch, which a preparation of the backbone alone does not need here.
+        if preparation.uses_adaptation and (mend := preparation.refuses(adaptations_of(method))):
+            raise bad(method.folder / "method.yaml", "prepare", method.spec.preparation[0], mend)
+        targets = self.request.kept("domain", plan.domains) if preparation.per_domain else [None]
+        seeds = self.request.kept("seed", list(self.request.config.seeds))
+        places = [(target, seed) for target in targets for seed in seeds]
+        return self._job(method, task, plan, run, preparation, places)
+
+    def beside(
+        self,
+        job: PrepareJob,
+        method: Method,
+        task: str,
+        plan: TaskPlan,
+        run: TaskRun,
+        wanted: Sequence[tuple[str, int]],
+    ) -> list[PrepareJob]:
+        """A job for the checkpoints that a search begins with where the run's own job makes no such; else none."""
+        preparation = preparation_settings(self.request, method, task, run)
+        assert preparation is not None  # it has a job
+        made = {(part.target, part.seed) for part in job.parts}
+        places = [(domain if preparation.per_domain else None, seed) for domain, seed in wanted]
+        lacking = [place for place in dict.fromkeys(places) if place not in made]
+        return [self._job(method, task, plan, run, preparation, lacking)] if lacking else []
+
+    def _job(
+        self,
+        method: Method,
+        task: str,
+        plan: TaskPlan,
+        run: TaskRun,
+        preparation: Preparation,
+        places: Sequence[tuple[str | None, int]],
+    ) -> PrepareJob:
         name = method.spec.preparation[0]
         own = preparation.uses_adaptation
-        # Building adaptations imports torch, which a preparation of the backbone alone does not need here.
-        if own and (mend := preparation.refuses(adaptations_of(method))):
-            raise bad(method.folder / "method.yaml", "prepare", name, mend)
         wanted = wanted_share(self.request, method, run) if own and sizes_of(adaptations_of(method)) else None
-        parts = self._parts(method, task, plan, preparation, wanted)
+        parts = [self._part(method, task, plan, preparation, wanted, *place) for place in places]
         key = fingerprint([part.fingerprint for part in parts])[:SHORT]
         done = str(self.request.output / "prepared" / task / f"{name}-{key}.json")
         whose = method.id if own else None
@@ -48,28 +83,48 @@ class PreparePlanner:
         job = PrepareJob(name, task, plan.backbone, options, whose, wanted, reads, parts, done, sentences)
         return self.jobs.setdefault(done, job)
 
-    def _parts(
-        self, method: Method, task: str, plan: TaskPlan, preparation: Preparation, wanted: float | None
-    ) -> list[Prepared]:
-        """The checkpoints, each with the fingerprint of what it is made from."""
-        name, data = method.spec.preparation[0], self.data[task]
-        parts = []
-        targets = self.request.kept("domain", plan.domains) if preparation.per_domain else [None]
-        for target in targets:
-            for seed in self.request.kept("seed", list(self.request.config.seeds)):
-                read = preparation.reads(data.roles, target)
-                content = {
-                    "preparation": [name, preparation.model_dump()],
-                    "adapt": [method.spec.adapt, method.code] if preparation.uses_adaptation else None,
-                    "backbone": self.backbones[plan.backbone].fingerprint,
-                    "data": {domain: [self.prints[task][domain], data.roles[domain]] for domain in read},
-                    "lengths": [plan.max_length, plan.target_length],
-                    "task": task,
-                    "seed": seed,
-                }
-                if wanted is not None:
-                    content["match_parameters"] = wanted
-                key = computed(content)
-                folder = self.request.output / "prepared" / task / name / f"{target or 'all'}-s{seed}-{key[:SHORT]}"
-                parts.append(Prepared(str(folder), key, target, seed))
-        return parts
+    def _part(
+        self,
+        method: Method,
+        task: str,
+        plan: TaskPlan,
+        preparation: Preparation,
+        wanted: float | None,
+        target: str | None,
+        seed: int,
+    ) -> Prepared:
+        """One checkpoint, with the fingerprint of what it is made from."""
+        name, roles = method.spec.preparation[0], self.data[task].roles
+        read = preparation.reads(roles, target)
+        content: dict[str, Any] = {
+            "preparation": [name, preparation.model_dump()],
+            "adapt": [method.spec.adapt, method.code] if preparation.uses_adaptation else None,
+            "backbone": self.backbones[plan.backbone].fingerprint,
+            "data": {domain: [self.prints[task][domain], roles[domain]] for domain in read},
+            "lengths": [plan.max_length, plan.target_length],
+            "task": task,
+            "seed": seed,
+        }
+        if wanted is not None:
+            content["match_parameters"] = wanted
+        key = computed(content)
+        folder = self.request.output / "prepared" / task / name / f"{target or 'all'}-s{seed}-{key[:SHORT]}"
+        return Prepared(str(folder), key, target, seed)
+
+
+@dataclass(frozen=True)
+class Begin:
+    """The checkpoint that a cell begins with; a control needs none."""
+
+    fingerprint: str
+    checkpoint: str
+
+
+def begins_with(makers: Sequence[PrepareJob | BackboneJob], domain: str, seed: int) -> Begin:
+    """The checkpoint of a domain and a seed, from the jobs that make such: a preparation's, or a backbone."""
+    found: dict[tuple[str | None, int], Begin] = {}
+    for maker in makers:
+        if isinstance(maker, BackboneJob):
+            return Begin(maker.fingerprint, maker.checkpoint)
+        found |= {(part.target, part.seed): Begin(part.fingerprint, part.folder) for part in maker.parts}
+    return found.get((domain, seed)) or found[None, seed]

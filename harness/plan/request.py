@@ -17,12 +17,21 @@ from harness.contracts.model import one_of
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """A search that is asked for, whatever is known of rates: one for all these budgets and seeds together."""
+
+    budgets: list[int]
+    seeds: list[int]
+
+
+@dataclass(frozen=True)
 class Request:
     """Given to every planner of a kind of job. `only` keeps the cells of some tasks, methods, domains, ..."""
 
     config: RunConfig
     where: Layers
     only: dict[str, list[Any]] = field(default_factory=dict)
+    tuning: Tuning | None = None
     methods: dict[str, Method] = field(default_factory=methods)
     tasks: dict[str, TaskFolder] = field(default_factory=tasks)
 

@@ -13,7 +13,7 @@ from harness.base.errors import UserError, bad
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.config import Settings, TaskRun, merged
 from harness.contracts.discover import Method
-from harness.contracts.method import Train
+from harness.contracts.method import Train, Tuned
 from harness.contracts.model import one_of, validate
 from harness.contracts.preparation import Preparation
 from harness.parts.build import preparation_of
@@ -37,8 +37,7 @@ def _check_train(request: Request, said: Mapping[str, Any], field: str) -> None:
     validate(Train, {name: value for name, value in said.items() if name not in by_name}, request.where, field)
     for name in by_name:
         one_of(name, list(request.methods), request.where, field)
-        spec = request.methods[name].spec
-        if spec.control and spec.train.steps == 0:
+        if not request.methods[name].spec.trains:
             raise bad(request.where, field, name, "the method trains nothing; remove it")
         if not isinstance(said[name], dict):
             mend = f"it is a method's name; write {name}: {{lr: ...}}, or another field of `train`"
@@ -58,14 +57,13 @@ def _check_prepare(request: Request, said: Mapping[str, dict[str, Any]], field: 
             one_of(option, list(known[its].model_fields), request.where, f"{field}.{name}")
 
 
-def train_settings(request: Request, method: Method, task: str, run: TaskRun) -> Train:
-    """The method's training, then what was tuned for the task, then what the configuration says."""
+def train_settings(request: Request, method: Method, task: str, run: TaskRun, tuned: Tuned | None) -> Train:
+    """The method's training, then what was tuned for the task and its backbone, then what the configuration says."""
     settings = method.spec.train.model_dump()
-    if task in method.tuned:
-        settings |= method.tuned[task].train
-        settings = validate(Train, settings, method.folder / "tuned.yaml", f"{task}.train").model_dump()
-    if method.spec.control and settings["steps"] == 0:
-        return validate(Train, settings, method.folder / "method.yaml", "train")
+    if not method.spec.trains:
+        return method.spec.train
+    if tuned:
+        settings |= tuned.train
     for field, said in _train_of(request, method, task, run):
         settings = validate(Train, settings | said, request.where, field).model_dump()
     return Train(**settings)
@@ -78,6 +76,11 @@ def _train_of(request: Request, method: Method, task: str, run: TaskRun) -> Iter
         yield field, {name: value for name, value in said.train.items() if name in Train.model_fields}
         if method.id not in Train.model_fields:
             yield f"{field}.{method.id}", said.train.get(method.id, {})
+
+
+def says_rate(request: Request, method: Method, task: str, run: TaskRun, rate: str) -> bool:
+    """Whether the configuration says a method's rate."""
+    return any(rate in said for _, said in _train_of(request, method, task, run))
 
 
 def check_training(method: Method, adaptations: list[Adaptation | Control], task: str, steps: int) -> None:
@@ -109,6 +112,15 @@ def _prepare_of(request: Request, method: Method, task: str, run: TaskRun) -> It
         for name in (method.spec.preparation[0], *([] if method.id in known else [method.id])):
             if name in said.prepare:
                 yield f"{field}.{name}", said.prepare[name]
+
+
+def says_preparation(request: Request, method: Method, task: str, run: TaskRun, option: tuple[str, ...]) -> bool:
+    """Whether the configuration says an option of a method's preparation, named by the keys that lead to it."""
+
+    def says(content: Any, keys: tuple[str, ...]) -> bool:
+        return not keys or (isinstance(content, dict) and keys[0] in content and says(content[keys[0]], keys[1:]))
+
+    return any(says(said, option) for _, said in _prepare_of(request, method, task, run))
 
 
 def wanted_share(request: Request, method: Method, run: TaskRun) -> float | None:

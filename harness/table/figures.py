@@ -147,7 +147,7 @@ def _legend(figure: Any, scores: TaskScores, panel: Any, columns: int) -> None:
         notes = {"contender": [], "leaking": ["sees the future"], "control": ["control"]}[scores.group(method)]
         notes = notes + ([] if all(scores.complete(place) for place in places) else ["has holes"])
         note = f" ({', '.join(notes)})" if notes else ""
-        label = f"{scores.label(method)}{note}".replace("$", r"\$")  # no formulas in names
+        label = f"{scores.label(method)}{scores.rates_mark(method)}{note}".replace("$", r"\$")  # no formulas in names
         handles += panel.plot([], [], markersize=4.5, linewidth=1.2, label=label, **styles[method])
     if handles:
         title = f"best first, by the mean at {scores.budgets[-1]}"

@@ -16,7 +16,7 @@ from harness.parts import offered
 PROGRAM = Path(harness.__file__).parent
 FLOORS = (
     "base", "contracts", "data", "backbone", "learn", "adaptations", "meta", "prepare", "parts", "adapt",
-    "score", "record", "table", "paper", "report", "plan", "cli",
+    "score", "tune", "record", "table", "paper", "report", "plan", "cli",
 )  # fmt: skip
 FILES = sorted(file for file in PROGRAM.rglob("*.py") if "templates" not in file.parts)
 

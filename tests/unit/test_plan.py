@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from argparse import Namespace
 from pathlib import Path
@@ -136,15 +137,22 @@ def test_editing_what_a_method_is_called_changes_no_cell(project: Path, key: str
     before = cells()
     file = project / "methods" / "lora" / "method.yaml"
     kept = [line for line in file.read_text().splitlines() if not line.startswith(f"{key}:")]
-    new = {"label": "label: Other", "summary": "summary: Other", "paper": "paper: other", "search": "search: {lr: [1]}"}
+    new = {
+        "label": "label: Other",
+        "summary": "summary: Other",
+        "paper": "paper: other",
+        "search": "search: {lr: [1.0e-9, 1]}",
+    }
     file.write_text("\n".join([*kept, new[key]]) + "\n")
     assert not changed(before)
 
 
 def test_a_tuned_rate_changes_the_tasks_cells_of_its_method(project: Path) -> None:
     before = cells()
-    entry = "{train: {lr: 0.5}, source: embedded, backbone: encoder, domains: [it], budgets: [4], seeds: 1, trials: {}}"
-    use.text("methods/lora/tuned.yaml", f"wikiann: {entry}\n")(project)
+    its = make_plan(CONFIG).backbone("encoder").identity
+    entry = {"train": {"lr": 0.5}, "source": "embedded", "backbone": "encoder", "identity": its, "domains": ["it"]}
+    entry |= {"budgets": [4], "seeds": 1, "trials": {}}
+    use.text("methods/lora/tuned.yaml", json.dumps({"wikiann": [entry]}))(project)
     assert changed(before) == {key for key in before if key[:2] == ("wikiann", "lora")}
 
 

@@ -21,6 +21,7 @@ from tests.unit.mistakes import CHECKPOINTS, Bad
 
 METHOD = "methods/lora/method.yaml"
 TUNED = "methods/lora/tuned.yaml"
+REST = "source: a, backbone: b, identity: c, domains: [], budgets: [1], seeds: 1, trials: {}"
 TASK = "tasks/wikiann/task.yaml"
 
 
@@ -133,8 +134,8 @@ FOLDERS = [
     Bad("method key", use.edit(METHOD, "label:", "lable: x\nlabel:"), METHOD, "'lable'", "'x'", "did you mean 'label'"),
     Bad("method type", use.edit(METHOD, "LoRA", "[a]"), METHOD, "label", "['a']", "valid string"),
     Bad("method train", use.edit(METHOD, "steps: 60", "step: 60"), METHOD, "train.step", "60", "'steps'"),
-    Bad("method search", use.edit(METHOD, "search: {lr: [", "search: {lr: [0, "), METHOD, "search", "{'lr': [0",
-        "lr 0 should be greater than 0"),
+    Bad("method search", use.edit(METHOD, "search: {lr: [1.0e-4", "search: {lr: [0"), METHOD, "search", "{'lr': [0",
+        "the smallest lr and the largest"),
     Bad("adapt option", use.edit(METHOD, "rank: 8", "rnak: 8"), METHOD, "adapt.lora.rnak", "8", "'rank'"),
     Bad("adapt type", use.edit(METHOD, "rank: 8", "rank: many"), METHOD, "adapt.lora.rank", "'many'", "integer"),
     Bad("no such class", use.edit(METHOD, "{lora:", "{lara:"), METHOD, "adapt", "'lara'", "did you mean 'lora'"),
@@ -161,12 +162,19 @@ FOLDERS = [
     Bad("no method.yaml", lambda folder: (folder / METHOD).unlink(), "methods/lora", "the folder", "'lora'", "write"),
     Bad("tuned is no mapping", tuned("junk\n"), TUNED, "the file", "'junk'", "write a mapping"),
     Bad("tuned is empty", tuned(""), TUNED, "the file", "None", "write a mapping"),
-    Bad("tuned lacks a key", tuned("wikiann: {train: {lr: 0.1}}\n"), TUNED, "wikiann.source", "None", "add it"),
-    Bad("tuned entry", tuned("wikiann: 3\n"), TUNED, "wikiann", "3", "dictionary"),
-    Bad("tuned rate", tuned("wikiann: {train: {lrr: 0.1}, source: a, backbone: b, domains: [], budgets: [1], seeds: 1, "
-        "trials: {}}\n"), TUNED, "wikiann.train.lrr", "0.1", "did you mean 'lr'"),
-    Bad("tuned for no task", tuned("wikian: {train: {}, source: a, backbone: b, domains: [], budgets: [1], seeds: 1, "
-        "trials: {}}\n"), TUNED, "a task", "'wikian'", "did you mean 'wikiann'"),
+    Bad("tuned lacks a key", tuned("wikiann: [{train: {lr: 0.1}}]\n"), TUNED, "wikiann.0.source", "None", "add it"),
+    Bad("tuned is no list", tuned("wikiann: 3\n"), TUNED, "wikiann", "3", "write a list of entries"),
+    Bad("tuned entry", tuned("wikiann: [3]\n"), TUNED, "wikiann.0", "3", "dictionary"),
+    Bad("tuned rate", tuned(f"wikiann: [{{train: {{lrr: 0.1}}, {REST}}}]\n"),
+        TUNED, "wikiann.0.train.lrr", "0.1", "did you mean 'lr'"),
+    Bad("tuned for no task", tuned(f"wikian: [{{train: {{}}, {REST}}}]\n"), TUNED, "a task", "'wikian'", "'wikiann'"),
+    Bad("a search of two rates", use.edit(METHOD, "search: {lr:", "search: {warmup: [0.01, 0.5], lr:"),
+        METHOD, "search", "{'warmup'", "name exactly one rate"),
+    Bad("a search of one value", use.edit(METHOD, "[1.0e-4, 1.0]", "[1.0e-4]"),
+        METHOD, "search.lr.1", "None", "it is missing; add it"),
+    Bad("a narrow search", use.edit(METHOD, "[1.0e-4, 1.0]", "[1.0e-4, 2.0e-4]"),
+        METHOD, "search", "{'lr': [0.0001, 0.0002]}", "at least ten times as large"),
+    Bad("rates", use.config(rates="guessed"), CONFIG, "rates", "'guessed'", "'search' or 'given'"),
     Bad("no share", use.config(match_parameters=0), CONFIG, "match_parameters", "0", "above 0 and at most 1"),
     Bad("negative share", use.config(match_parameters=-0.01), CONFIG, "match_parameters", "-0.01", "above 0"),
     Bad("share above all", use.config(match_parameters=1.5), CONFIG, "match_parameters", "1.5", "at most 1"),
