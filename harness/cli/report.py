@@ -12,6 +12,7 @@ from harness.adapt.record import FAILURES
 from harness.base.files import write_json
 from harness.contracts.plan import Plan
 from harness.paper.claims import write_claims
+from harness.paper.figures import write_paper_figures
 from harness.paper.tables import write_papers
 from harness.record.collect import records_file, write_records
 from harness.report.page import write_report
@@ -25,7 +26,7 @@ WRITERS: dict[str, list[Callable[[Plan, pd.DataFrame], None]]] = {
     "tables": [write_tables, write_sparsity],
     "leaderboard": [write_leaderboards],
     "figures": [write_figures, write_structures],
-    "papers": [write_papers],
+    "papers": [write_papers, write_paper_figures],
     "claims": [write_claims],
     "report": [write_report],
 }

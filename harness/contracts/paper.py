@@ -71,6 +71,12 @@ class Setting(Strict):
     overlap: bool | None = Field(None, description="whether the tested domains are among the meta-tasks")
     test_examples: dict[str, int] | None = Field(None, description="of each domain: by them the data are recognised")
     said: dict[str, str] = Field({}, description="what else the paper says, printed and not compared")
+    recalled: bool = Field(False, description="none of this was read: it is printed as recalled, never as the paper's")
+
+    @property
+    def whose(self) -> str:
+        """Who says what is here."""
+        return "recalled" if self.recalled else "paper"
 
 
 def _short(key: str) -> Any:

@@ -90,6 +90,8 @@ class _Check:
     def _figure(self, name: str, figure: Figure) -> None:
         where, field = self.folder / "figures.yaml", f"figures.{name}"
         self._name(where, "figures", name)
+        if name in self.paper.tables:
+            raise bad(where, "figures", name, "a table has this name, and both are files; choose another")
         self._task(where, f"{field}.task", figure.task)
         if figure.setting is not None:
             one_of(figure.setting, list(self.paper.settings), where, f"{field}.setting")

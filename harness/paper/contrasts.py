@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.contracts.claim import Claim
 from harness.contracts.plan import Plan, PrepareJob
+from harness.paper.curves import variants
 from harness.paper.evidence import Evidence
 from harness.table.pivot import Sample
 from harness.table.scores import TaskScores
@@ -54,7 +55,7 @@ def obstacle(plan: Plan, claim: Claim) -> NotRun | None:
     names = claim.names if claim.kind != "trend" or claim.option == "budget" else []
     if lacking := [name for name in names if name not in blocks]:
         return NotRun("no method", f"the run does not have {', '.join(lacking)} on {task}")
-    if claim.kind == "trend" and not names and len(variants(plan, claim)) < 3:
+    if claim.kind == "trend" and not names and len(_variants(plan, claim)) < 3:
         return NotRun("no method", f"the run has fewer than three values of {claim.option} of {claim.names[0]}")
     cells = [cell for name in names for cell in blocks[name].cells]
     budgets = {cell.budget for cell in cells} or set(run.budgets)
@@ -68,16 +69,8 @@ def obstacle(plan: Plan, claim: Claim) -> NotRun | None:
     return _unmatched(plan, claim) if "steps" in claim.needs.matched else None
 
 
-def variants(plan: Plan, claim: Claim) -> dict[float, str]:
-    """The variants of a trend's method by the value of its option, as the run has them."""
-    prefix, found = f"{claim.names[0]}@{claim.option}=", {}
-    for block in plan.blocks:
-        if block.task == claim.on.task and block.method.startswith(prefix):
-            try:
-                found[float(block.method.removeprefix(prefix))] = block.method
-            except ValueError:
-                continue  # a word, which has no place on an axis
-    return dict(sorted(found.items()))
+def _variants(plan: Plan, claim: Claim) -> dict[float, str]:
+    return variants(plan, claim.on.task, claim.names[0], str(claim.option))
 
 
 def _unmatched(plan: Plan, claim: Claim) -> NotRun | None:
@@ -203,7 +196,7 @@ def _trend(evidence: Evidence, claim: Claim, scores: TaskScores) -> list[Contras
     if claim.option == "budget":
         points = {float(budget): (method, [budget]) for budget in budgets}
     else:
-        points = {value: (name, budgets) for value, name in variants(evidence.plan, claim).items()}
+        points = {value: (name, budgets) for value, name in _variants(evidence.plan, claim).items()}
     if holes := _holes(evidence, claim, scores, [name for name, _ in points.values()]):
         return holes
     places = np.log2(list(points))

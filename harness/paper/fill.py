@@ -12,6 +12,7 @@ from harness.paper.setting import Comparison, compare_setting
 from harness.paper.sheet import EMPTY, Entry, Line, Sheet
 from harness.table.markdown import number, with_interval
 from harness.table.pivot import pivot
+from harness.table.scores import LEAK_MARK, LEAKING
 
 MARKS = {"own": "", "quoted": "*", "recreated": "+", "digitised": "°"}
 MEANING = {
@@ -45,18 +46,28 @@ class Filler:
             reported, ours = self._reported_entries(title), self._our_entries(row)
             if self._numbers:
                 lines.append(Line(title, "paper", "paper", [*reported, *self._place(0, title)], group))
+            if not self._has_methods and self._numbers:
+                continue
             own = [*ours, *self._place(1, title)]
             lines.append(Line(title, "ours", row.method or NONE, own, group, heads=not self._numbers))
             if self.comparison is not None and self.comparison.tier == "paper" and row.method:
                 between = [_between(self._number(title, column), ours[place]) for place, column in self._columns]
                 lines.append(Line(title, "difference", "ours less paper", [*between, EMPTY, EMPTY], group, heads=False))
-        columns = [*self.table.columns, f"{ORDER} by {self._main}", f"{SIGN} against {self._baseline}"]
+        order = [f"{ORDER} by {self._main}", f"{SIGN} against {self._baseline}"] if self._has_methods else []
+        columns = [*self.table.columns, *order]
         return Sheet(self.name, self.table.title, columns, lines, self._notes())
 
     def _place(self, side: int, row: str) -> list[Entry]:
-        """Rank and sign of a row; side 0 is the paper's."""
+        """Rank and sign of a row, where the table has any; side 0 is the paper's."""
+        if not self._has_methods:
+            return []
         found = (self._order[side].get(row), self._signs[side].get(row))
         return [Entry(text, "words") if text else EMPTY for text in found]
+
+    @property
+    def _has_methods(self) -> bool:
+        """Whether any row has a method; else the table is about something that records do not hold."""
+        return any(row.method for row in self.table.rows.values())
 
     @cached_property
     def comparison(self) -> Comparison | None:
@@ -154,7 +165,7 @@ class Filler:
             return Entry(f"– ({value.done}/{value.planned})", "hole", why=why)
         digits = 1 if scores.run.direction == "max" else 2
         text = with_interval(value.mean, value.low, value.high, digits)
-        mark = ("‡" if scores.leaks(row.method) else "") + scores.rates_mark(row.method).strip()
+        mark = (LEAK_MARK if scores.leaks(row.method) else "") + scores.rates_mark(row.method).strip()
         return Entry(text, "number", value.mean, value.low, value.high, mark)
 
     def _without_domain(self, column: Column, task: str) -> Entry:
@@ -232,6 +243,13 @@ class Filler:
 
     def _notes(self) -> list[str]:
         """Setting, order, marks, and the table's own notes."""
+        if not self._has_methods:
+            reasons = dict.fromkeys(row.none for row in self.table.rows.values() if row.none)
+            return [
+                *(f"No counterpart of ours: {why}." for why in reasons),
+                *self._said_of_numbers(),
+                *self.table.notes,
+            ]
         notes = list(self.comparison.words) if self.comparison else []
         task = self.table.task
         if task is not None and self.evidence.has(task):
@@ -239,23 +257,29 @@ class Filler:
             notes.append(
                 f"Ours: means over {len(self.evidence.scores(task).seeds)} seeds with 95% intervals, budget {budgets}."
             )
+            shown = {row.method for row in self.table.rows.values()}
+            notes += [LEAKING] if shown & self.evidence.scores(task).leaking else []
         elif task is not None:
             notes.append(f"Not run: no task {task} in this run.")
         notes += self._agreement()
         setting = self.paper.setting(self.name, self.table.setting)
         if setting is not None and setting.said:
-            notes.append(
-                "The paper also says: " + "; ".join(f"{key}: {said}" for key, said in setting.said.items()) + "."
-            )
+            begin = "Recalled of the paper, not read" if setting.recalled else "The paper also says"
+            notes.append(f"{begin}: {'; '.join(f'{key}: {said}' for key, said in setting.said.items())}.")
+        notes += self._said_of_numbers()
+        return [*notes, *self._rates(), *self.table.notes, LEGEND]
+
+    def _said_of_numbers(self) -> list[str]:
+        """Marks, what uncertainties are, and notes of single numbers."""
         marks = {found.mark for found in self._numbers.values()}
-        notes += [f"{MEANING[mark]}." for mark in MEANING if mark in marks]
+        notes = [f"{MEANING[mark]}." for mark in MEANING if mark in marks]
         notes += sorted(
             {f"± is the {found.uncertainty_is}." for found in self._numbers.values() if found.uncertainty_is}
         )
         notes += sorted(
             {f"{row}, {column}: {found.note}." for (row, column), found in self._numbers.items() if found.note}
         )
-        return [*notes, *self._rates(), *self.table.notes, LEGEND]
+        return notes
 
     def _rates(self) -> list[str]:
         """Of which of our rows the rates were neither tuned on the backbone nor given."""

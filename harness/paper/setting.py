@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,12 +26,13 @@ class Compared:
     paper: str
     ours: str
     same: bool | None
+    whose: str = "paper"
 
     @property
     def words(self) -> str:
         """The field for a reader."""
         said = {True: "the same", False: "another", None: "not comparable"}[self.same]
-        return f"{self.field}: {said} (paper: {self.paper}; ours: {self.ours})"
+        return f"{self.field}: {said} ({self.whose}: {self.paper}; ours: {self.ours})"
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,13 @@ class Comparison:
 def compare_setting(evidence: Evidence, setting: Setting | None, task: str, budgets: Sequence[int]) -> Comparison:
     """A task of the run against a setting; what the paper does not state decides nothing, but data must be known."""
     run = evidence.plan.tasks[task]
-    fields = list(_fields(evidence, setting, task, budgets)) if setting else []
+    found = _fields(evidence, setting, task, budgets) if setting else []
+    fields = [replace(its, whose=setting.whose) for its in found] if setting else []
     if run.source == "embedded":
         return Comparison("embedded", fields)
     data = next((its.same for its in fields if its.field == "data"), None)
-    whole = data is True and all(its.same is not False for its in fields)
+    read = setting is not None and not setting.recalled
+    whole = read and data is True and all(its.same is not False for its in fields)
     return Comparison("paper" if whole else "scaled", fields)
 
 

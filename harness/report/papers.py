@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from harness.contracts.paper import Figure, PaperSpec
+from harness.paper.curves import Curve, Panel, panel
 from harness.paper.html import to_html
 from harness.paper.latex import to_latex
 from harness.paper.markdown import to_markdown
@@ -24,8 +25,8 @@ def papers(material: Material) -> Html:
         parts.append(tag("p", paper.citation, tag("span", f" {paper.url}") if paper.url else ""))
         for sheet in material.sheets[name]:
             parts.append(_sheet(sheet))
-        for figure in paper.figures.values():
-            parts.append(_figure(material, paper, figure))
+        for title, figure in paper.figures.items():
+            parts.append(_figure(material, paper, title, figure))
         if paper.bibtex:
             parts.append(folded("BibTeX", tag("pre", paper.bibtex)))
     return tag("section", *parts)
@@ -39,61 +40,38 @@ def _sheet(sheet: Sheet) -> Html:
     return tag("article", tag("h4", sheet.title), box, *(folded(name, tag("pre", text)) for name, text in texts))
 
 
-def _figure(material: Material, paper: PaperSpec, figure: Figure) -> Html:
+def _figure(material: Material, paper: PaperSpec, name: str, figure: Figure) -> Html:
     parts: list[Content] = [tag("h4", figure.title)]
     if figure.kind == "structure":
         parts.append(bullets(f"{edge}: {operation}" for edge, operation in figure.edges.items()))
     else:
-        parts.append(_theirs(paper, figure))
-        parts.append(_ours(material, figure))
+        its = panel(material.evidence, paper, name, figure)
+        caption = f"the paper's points, read from the plot: {its.metric} by {its.axis}"
+        parts.append(_side(its, "the paper", its.theirs, its.places, caption, hollow=True))
+        caption = f"ours, with 95% intervals: {its.metric} by {its.our_axis}"
+        if its.ours:
+            parts.append(_side(its, "ours", its.ours, its.our_places, caption))
+        else:
+            parts.append(tag("p", f"Ours: not run; {its.why}.", class_="notes"))
     parts += [tag("p", note, class_="notes") for note in figure.notes]
     return tag("article", *parts)
 
 
-def _theirs(paper: PaperSpec, figure: Figure) -> Html:
-    """The paper's points, hollow, over their own axis."""
-    found: dict[str, dict[str, float]] = {line: {} for line in figure.lines}
-    for (row, column), reported in paper.numbers(figure.reported or "").items():
-        axis, _, place = column.partition("=")
-        if axis == figure.axis and row in found:
-            found[row][place] = reported.value
-    places = list(dict.fromkeys(place for its in found.values() for place in its))
-    places.sort(key=lambda place: (not place.isdigit(), int(place) if place.isdigit() else 0))
-    ticks = [(float(at), place) for at, place in enumerate(places)]
+def _side(
+    its: Panel, whose: str, curves: Sequence[Curve], places: Sequence[str], caption: str, hollow: bool = False
+) -> Html:
+    """One side of a figure over its own axis."""
+    at = {place: float(number) for number, place in enumerate(places)}
     series = [
-        Series(line, line, [Point(float(places.index(place)), its[place]) for place in sorted(its, key=places.index)])
-        for line, its in found.items()
-        if its
+        Series(
+            curve.name,
+            curve.name,
+            [Point(at[spot.place], spot.value, spot.low, spot.high) for spot in curve.spots],
+            curve.group,
+            curve.method,
+        )
+        for curve in curves
     ]
-    drawn = line_chart(f"{figure.title}: the paper", series, ticks, hollow=True)
-    caption = f"the paper's points, read from the plot: {figure.metric} by {figure.axis}"
+    ticks = [(number, place) for place, number in at.items()]
+    drawn = line_chart(f"{its.title}: {whose}", series, ticks, hollow, its.scale == "log_ratio")
     return tag("figure", drawn, tag("figcaption", caption))
-
-
-def _ours(material: Material, figure: Figure) -> Content:
-    """Ours over budgets, where the run has such lines; else why it has none."""
-    series = list(_our_lines(material, figure))
-    if not series:
-        why = {
-            "steps": "a record keeps the score of the last step alone",
-            "option": f"the run has no variants of {figure.option}",
-        }
-        missing = f"the run does not have {figure.task} with these methods"
-        return tag("p", f"Ours: {why.get(figure.kind, missing)}.", class_="notes")
-    budgets = material.evidence.scores(str(figure.task)).budgets
-    ticks = [(float(at), str(budget)) for at, budget in enumerate(budgets)]
-    drawn = line_chart(f"{figure.title}: ours", series, ticks)
-    return tag("figure", drawn, tag("figcaption", f"ours, with 95% intervals: {figure.metric} by training examples"))
-
-
-def _our_lines(material: Material, figure: Figure) -> Iterator[Series]:
-    if figure.kind != "budgets" or not material.evidence.has(figure.task):
-        return
-    scores = material.evidence.scores(str(figure.task))
-    for line, row in figure.lines.items():
-        if row.method not in scores.methods:
-            continue
-        values = [(at, scores.value(row.method, scores.domains, [budget])) for at, budget in enumerate(scores.budgets)]
-        points = [Point(float(at), its.mean, its.low, its.high) for at, its in values if its.mean is not None]
-        if points:
-            yield Series(line, line, points, scores.group(row.method), row.method)

@@ -16,6 +16,7 @@ nav a{margin-right:1rem}a{color:var(--accent)}p{max-width:52rem}
 .banner{border-left:6px solid var(--warn);background:var(--shade);padding:.6rem 1rem;margin:1rem 0}
 .scroll{overflow-x:auto;margin:.5rem 0}
 table{border-collapse:collapse;font-size:.87rem;font-variant-numeric:tabular-nums}
+table.sheet caption{position:absolute;clip-path:inset(50%);height:1px;overflow:hidden}
 caption{text-align:left;color:var(--soft);padding:.2rem 0}
 th,td{padding:.25rem .55rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:top}
 th{text-align:left;font-weight:600}thead th{border-bottom:2px solid var(--soft)}td.word,.claims td{text-align:left}

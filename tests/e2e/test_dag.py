@@ -60,11 +60,15 @@ def test_a_second_run_does_nothing(finished: Project) -> None:
 
 def test_deleted_tables_are_made_from_the_records(project: Project) -> None:
     assert project.run().returncode == 0
-    before = project.records()
-    for name in ("tables", "leaderboard"):
-        shutil.rmtree(project.folder / "results" / name)
+    before, results = project.records(), project.folder / "results"
+    made = {file: file.read_bytes() for file in [*results.glob("papers/*/*"), results / "report.html"]}
+    assert len(made) > 2 * 3
+    for name in ("tables", "leaderboard", "papers"):
+        shutil.rmtree(results / name)
+    (results / "report.html").unlink()
     assert project.run().returncode == 0
     assert project.records() == before
+    assert {file: file.read_bytes() for file in made} == made
     assert len(project.leaderboard())
 
 

@@ -94,6 +94,11 @@ def test_the_reverse_is_contradicted_and_what_is_alike_is_not_worse(plan: Plan, 
         claim(kind="not_worse", methods=["beta", "gamma"], smallest=15.0),
         claim(kind="equal", methods=["beta", "gamma"], smallest=15.0),
     )
+    worse, apart = answers(
+        plan, records, claim(kind="not_worse", methods=["beta", "alpha"]), claim(kind="equal", family="other")
+    )
+    assert (worse.verdict, worse.reason) == ("contradicted", "worse by more than the margin")
+    assert (apart.verdict, apart.reason) == ("contradicted", "they differ by more than the margin")
     assert (reverse.verdict, reverse.reason) == ("contradicted", "reversed")
     assert (alike.verdict, same.verdict) == ("supported", "supported")
 

@@ -24,7 +24,9 @@ from harness.paper.latex import to_latex, to_macros
 from harness.paper.markdown import to_markdown
 from harness.paper.sheet import Entry, Sheet
 from harness.paper.tables import COLUMNS, to_rows, write_papers
+from harness.plan.papers import KINDS, planned_papers
 from harness.table.rows import write_rows
+from harness.table.scores import LEAK_MARK, LEAKING
 from tests.unit.made_records import LABELS, made_plan, made_records
 
 ODD = "</script><b>%_&$#"
@@ -126,6 +128,31 @@ def test_a_task_that_the_run_does_not_have_is_not_run(plan: Plan) -> None:
     assert entries(found, "B", "paper")["NL"].text == "41.0"
 
 
+def test_what_sees_the_future_is_marked(plan: Plan) -> None:
+    records = made_records(plan, LEVELS).assign(leaks=lambda its: its.method == "beta")
+    found = sheet(plan, records, spec(task="lm", metric="perplexity"))
+    assert entries(found, "B")["mean"].mark == LEAK_MARK
+    assert LEAKING in found.notes
+
+
+def test_a_table_without_methods_shows_the_papers_numbers_alone(plan: Plan) -> None:
+    rows = {name: Row(none="a size of the data") for name in ("Base", f"A {ODD}", "B")}
+    found = sheet(plan, made_records(plan, LEVELS), spec(rows=rows, groups={}))
+    assert {line.whose for line in found.lines} == {"paper"}
+    assert found.columns[-1] == "mean"
+    assert "No counterpart of ours: a size of the data." in found.notes
+
+
+def test_what_is_recalled_is_not_said_to_be_the_papers(tmp_path: Path) -> None:
+    plan = made_plan(str(tmp_path), source="hub")
+    setting = SETTING.model_copy(update={"recalled": True, "said": {"rate": "1"}})
+    found = sheet(plan, made_records(plan, LEVELS), spec().model_copy(update={"settings": {"t": setting}}))
+    assert "scaled" in found.notes[0]
+    assert any(note.startswith("backbone: another (recalled: their/bert") for note in found.notes)
+    assert "Recalled of the paper, not read: rate: 1." in found.notes
+    assert not any("(paper:" in note for note in found.notes)
+
+
 class Texts(HTMLParser):
     """What a browser shows, and which tags it finds."""
 
@@ -195,16 +222,15 @@ def test_latex_compiles(filled: Sheet, tmp_path: Path) -> None:
 
 def test_the_papers_of_the_project_are_written(tmp_path: Path) -> None:
     """All that the plan names is written, twice with the same bytes, by a run that has none of their tasks."""
-    from harness.plan.papers import planned_papers
-
     plan = replace(made_plan(str(tmp_path), methods=LABELS), papers=planned_papers())
     written = []
     for _ in range(2):
         write_papers(plan, made_records(plan, LEVELS))
-        files = [tmp_path / "papers" / name for name in plan.paper_files]
+        files = [tmp_path / "papers" / name for name in plan.paper_files if name.endswith(tuple(KINDS))]
         written.append([file.read_bytes() for file in files])
     assert written[0] == written[1]
     assert len(written[0]) == 4 * (8 + 3) + 2
+    assert len(plan.paper_files) == len(written[0]) + 3 * 5
 
 
 def test_a_row_with_another_backbones_rates_is_marked(plan: Plan) -> None:

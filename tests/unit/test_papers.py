@@ -171,6 +171,7 @@ MISTAKES = [
     ("tables.yaml", "  later:", "  claims:", 16, "tables is 'claims'", "none of claims"),
     ("tables.yaml", "task: later", "task: never", 18, "tables.later.task is 'never'", "use one of"),
     ("tables.yaml", "    metric: f1\n", "    metric: f1\n    setting: won\n", 6, "tables.one.setting is", "'one'"),
+    ("figures.yaml", "  curve:", "  one:", 2, "figures is 'one'", "a table has this name"),
     ("figures.yaml", "axis: k", "axis: n", 6, "figures.curve.reported is 'points'", "no points n=..."),
     ("figures.yaml", "Their LoRA", "Their lora", 8, "figures.curve.lines is 'Their lora'", "'Their LoRA'"),
     ("figures.yaml", "kind: budgets", "kind: bars", 4, "figures.curve.kind is 'bars'", "'steps', 'budgets'"),
@@ -217,6 +218,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_new_paper_passes_and_teaches(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_paper(project)
     monkeypatch.chdir(project)
     assert main(["new", "paper", "new-paper"]) == 0
     found = papers(project)["new-paper"]
