@@ -1,12 +1,14 @@
-"""The DAG: data -> backbone -> prepare -> adapt -> score -> collect -> tables, figures, boards, papers, report.
+"""The DAG: data -> backbone -> prepare -> tune -> adapt -> score -> collect -> tables, figures, boards, papers, report.
 
 A file's name holds the fingerprint of what it is made from, so what stands is never stale and what
 changed has a new name. The plan (harness/plan/) knows every name; there is no logic here.
 """
 
+from harness.cli.told import tell_by_name
 from harness.plan.entry import Inputs, job_command, leave_refused, open_run
 
 PLAN = open_run(workflow.config_settings.config_args, workflow.configfiles)
+tell_by_name(PLAN)
 INPUTS = Inputs(PLAN)
 OUT = PLAN.output
 JOB = job_command(PLAN)
@@ -48,6 +50,14 @@ rule prepare:
     input: INPUTS.prepare
     output: f"{OUT}/prepared/{{task}}/{{name}}-{{key}}.json"
     log: f"{OUT}/logs/prepare/{{task}}-{{name}}-{{key}}.log"
+    priority: 1
+    resources: gpu=1
+    shell: JOB + " {output:q} 2> {log:q}"
+
+rule tune:
+    input: INPUTS.tune
+    output: f"{OUT}/tune/{{task}}/{{name}}-{{key}}.json"
+    log: f"{OUT}/logs/tune/{{task}}-{{name}}-{{key}}.log"
     priority: 1
     resources: gpu=1
     shell: JOB + " {output:q} 2> {log:q}"

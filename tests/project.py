@@ -34,6 +34,7 @@ def write_config(folder: Path, changes: Mapping[str, Any]) -> None:
         "methods": ["finetune", "lora", "dapt"],
         "tasks": {"wikiann": {"budgets": [4], "domains": {"en": "meta_train", "nl": "meta_test"}}},
         "backbones": {"encoder": backbone("bert", "wikiann")},
+        "rates": "given",  # a test that is about something else searches none
     }
     (folder / CONFIG).write_text(yaml.safe_dump(content | dict(changes), sort_keys=False))
 

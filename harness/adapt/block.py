@@ -10,6 +10,7 @@ from typing import Any
 from harness.adapt.bench import Bench, run_control
 from harness.adapt.failure import Failure, failure_of, read_failure
 from harness.adapt.limits import limits
+from harness.adapt.rates import search_failed, searched
 from harness.adapt.record import Status, read_record, write_done, write_failed
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
@@ -20,6 +21,7 @@ from harness.contracts.discover import methods, tasks
 from harness.contracts.method import Train
 from harness.contracts.plan import Block, Cell, Plan
 from harness.data.task import load_task
+from harness.parts.build import adaptations_of
 
 
 def run_block(plan: Plan, block: Block) -> int:
@@ -52,30 +54,37 @@ def make_bench(plan: Plan, block: Block) -> Bench:
     return Bench(
         task=load_task(found),
         folders=plan.data_of(block.task).folders,
-        adaptations=method.adaptations(),  # type: ignore[arg-type]
+        adaptations=adaptations_of(method),  # type: ignore[arg-type]
         train=Train(**block.train),
         max_length=task.max_length,
         target_length=task.target_length,
         test_examples=task.test_examples,
         match_parameters=block.match_parameters if block.sized_by else None,
+        precision=block.precision,
     )
 
 
 def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status:
     """Run one cell and write its record, whatever happens; returns its status."""
+    failure = _failed_before(plan, block, cell)
+    train = block.train | ({} if failure else searched(cell))
     identity = asdict(cell) | {
         "source": plan.tasks[cell.task].source,
         "backbone": block.backbone,
-        "train": block.train,
+        "model": _model(plan, block, cell),
+        "train": train,
+        "rates": block.rates,
         "generation": _generation(bench),
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
         "dropped": dropped_for(plan, block, cell),
         "threads": threads(),
+        "precision": block.precision,
     }
     folder = Path(cell.folder)
-    if failure := _failed_before(plan, block, cell):
+    if failure:
         write_failed(folder, identity | {"failed_in": failure.what}, failure.status, failure.error)
         return failure.status
+    bench.train = Train(**train)
     try:
         with limits(plan.cell_minutes, plan.memory_gib):
             predictions, costs = _compute(bench, cell)
@@ -92,10 +101,17 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
 
 
 def _failed_before(plan: Plan, block: Block, cell: Cell) -> Failure | None:
-    """Why the checkpoint that the cell begins from could not be made; None where it was, or a control needs none."""
-    if cell.checkpoint is None:
+    """Why what the cell begins from could not be made, its checkpoint or its rate; None where it was."""
+    if cell.checkpoint is None:  # a control needs none
         return None
-    return read_failure(Path(cell.checkpoint if block.prepare_done else plan.backbone(block.backbone).folder))
+    made = read_failure(Path(cell.checkpoint if block.prepare_done else plan.backbone(block.backbone).folder))
+    return made or search_failed(cell)
+
+
+def _model(plan: Plan, block: Block, cell: Cell) -> dict[str, Any] | None:
+    """Which checkpoint the backbone is that the cell begins from; None where it begins from none, or it failed."""
+    done = Path(plan.backbone(block.backbone).done)
+    return read_json(done).get("model") if cell.checkpoint and done.is_file() else None
 
 
 def _generation(bench: Bench) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from harness.base.paths import settle_home
 from harness.base.threads import THREADS, threads
 from harness.cli import check, claims, compare, look, make, new, run, tune
 from harness.plan.entry import DEFAULT
+from harness.tune.space import SEEDS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
 
     checking = command("check", check.check, "check every folder and a configuration; compute nothing")
     _config(checking)
+    checking.add_argument("--verbose", action="store_true", help="after the verdict, a line for each folder")
 
     making = command("new", new.new, "write a folder that passes `check` and runs as it is")
     making.add_argument("what", choices=["method", "task", "paper"])
@@ -55,12 +57,13 @@ def parser() -> argparse.ArgumentParser:
     again.add_argument("--status", nargs="+", metavar="STATUS", help="only cells that ended so (error, timeout, ...)")
     again.add_argument("--cores", default="all", help="cores for Snakemake")
 
-    tuning = command("tune", tune.tune, "choose rates on meta_dev domains and store them with the methods")
+    tuning = command("tune", tune.tune, "search rates and store them with the methods, or show what was tried")
     _config(tuning)
     tuning.add_argument("--task", nargs="+")
     tuning.add_argument("--method", nargs="+")
     tuning.add_argument("--budget", type=int, nargs="+", default=[32], help="the score is the mean over them")
-    tuning.add_argument("--seeds", type=int, default=2)
+    tuning.add_argument("--seeds", type=int, default=len(SEEDS))
+    tuning.add_argument("--show", action="store_true", help="print the trials of the run's searches; compute nothing")
 
     comparing = command("compare", compare.compare, "one method against every other: paired differences, tests, costs")
     _config(comparing)

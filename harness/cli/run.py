@@ -17,8 +17,9 @@ from harness.cli.asked import plan_asked
 from harness.cli.asked_table import plan_table, table_of
 from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan, recheck, release_locks, take_lock
-from harness.plan.jobs import build_backbone, build_data, run_preparation
+from harness.plan.jobs import build_backbone, build_data, run_preparation, tune
 from harness.record.collect import records_file
+from harness.tune.kept import forget_failed_trials
 
 
 def run(options: Namespace) -> int:
@@ -51,12 +52,13 @@ def run(options: Namespace) -> int:
 
 
 def make_inputs(plan: Plan) -> None:
-    """Data, backbones and prepared checkpoints of a plan, where they do not stand."""
+    """Data, backbones, prepared checkpoints and searched rates of a plan, where they do not stand."""
     needed = {block.task for block in plan.blocks}
     for data in plan.data:
         if not Path(data.done).is_file():
             build_data(plan, data)
     used = {block.backbone for block in plan.blocks if any(cell.checkpoint for cell in block.cells)}  # by no control
+    used |= {plan.tasks[job.task].backbone for job in plan.tunes}
     for backbone in plan.backbones:
         if backbone.name in used and not Path(backbone.done).is_file():
             say(f"backbone {backbone.name}: making it first")
@@ -64,6 +66,9 @@ def make_inputs(plan: Plan) -> None:
     for job in plan.prepares:
         if job.task in needed and not Path(job.done).is_file():
             run_preparation(plan, job)
+    for search in plan.tunes:
+        if not Path(search.done).is_file():
+            tune(plan, search)
 
 
 def retry(options: Namespace) -> int:
@@ -105,10 +110,11 @@ def forget_cells(plan: Plan, wanted: Collection[str]) -> int:
 
 
 def forget_inputs(plan: Plan, wanted: Collection[str]) -> int:
-    """Forget the backbones and preparations that failed with a status `wanted`, and their jobs' marks; how many."""
+    """Forget backbones, preparations and searches that failed with a status `wanted`, and their marks; how many."""
     count = 0
     jobs = [(job.done, [job.folder]) for job in plan.backbones]
     jobs += [(job.done, [part.folder for part in job.parts]) for job in plan.prepares]
+    jobs += [(job.done, [job.folder]) for job in plan.tunes]
     for done, folders in jobs:
         for folder in map(Path, folders):
             failure = read_failure(folder)
@@ -116,4 +122,7 @@ def forget_inputs(plan: Plan, wanted: Collection[str]) -> int:
                 Path(done).unlink(missing_ok=True)
                 forget_failure(folder)
                 count += 1
+    for job in plan.tunes:
+        if not Path(job.done).is_file():
+            forget_failed_trials(job)
     return count

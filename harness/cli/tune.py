@@ -1,167 +1,137 @@
-"""`headstart tune`: choose rates on meta_dev domains, the same number of trials for every method."""
+"""`headstart tune`: search rates as a run would, and store them with the methods; `--show` prints what was tried."""
 
 from __future__ import annotations
 
-import shlex
 from argparse import Namespace
 from pathlib import Path
-from statistics import fmean
-from typing import Any
 
 import yaml
 
 from harness.adapt.failure import read_failure
-from harness.adapt.record import SCORES, read_record
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_text
 from harness.base.lines import place_of
 from harness.base.progress import say
 from harness.base.yaml_file import read_yaml
+from harness.cli.asked import plan_to_look_at
+from harness.cli.columns import aligned
 from harness.cli.run import make_inputs
-from harness.contracts.discover import Method, methods, tasks
+from harness.contracts.discover import Method, methods
 from harness.contracts.method import Tuned
-from harness.contracts.plan import Plan
+from harness.contracts.model import one_of
+from harness.contracts.plan import Block, Plan, TuneJob
 from harness.plan.entry import make_plan, release_locks, take_lock
-from harness.score.scale import scaled, unscaled
+from harness.plan.request import Tuning
+from harness.tune.kept import kept_scores
+from harness.tune.space import TRIALS, at_edge, best
 
-TRIALS = 5
+HEAD = "# Written by `headstart tune`: searched on other domains or examples than those that are scored.\n"
 
 
 def tune(options: Namespace) -> int:
-    """Try every candidate rate of the methods asked for and write the best to their tuned.yaml."""
+    """Search a rate for each method and task asked for and write it to the method's tuned.yaml, or show searches."""
+    if options.show:
+        return show(options)
     known = methods()
-    names = options.method or [name for name, method in known.items() if method.spec.search]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise UserError(f"--method is {unknown[0]!r}; use one of {', '.join(known)}")
-    for task in options.task or list(make_plan(options.configfile).tasks):
+    for name in options.method or []:
+        one_of(name, list(known), options.configfile, "--method")
+    whole = make_plan(options.configfile)
+    for name in options.task or []:
+        one_of(name, list(whole.tasks), options.configfile, "--task")
+    names = options.method or [name for name, method in known.items() if method.spec.trains]
+    for task in options.task or list(whole.tasks):
         for name in names:
             kinds = known[name].spec.kinds
-            if known[name].spec.search and (not kinds or tasks()[task].spec.kind in kinds):
-                tune_one(options, known[name], task)
+            if known[name].spec.trains and (not kinds or whole.tasks[task].kind in kinds):
+                _store(known[name], *_search(options, whole, known[name], task))
     return 0
 
 
-def tune_one(options: Namespace, method: Method, task: str) -> None:
-    """Run the trials of one method on one task and write what was found."""
-    trials = candidates(method)
-    scores: dict[str, float | None] = {}
-    plan = None
-    for trial in trials:
-        plan = trial_plan(options, method, task, trial)
-        scores[_name(trial)] = score = run_trial(plan)
-        say(f"{task} {method.id} {_name(trial)}: {'failed' if score is None else format(score, '.2f')}")
-    assert plan is not None
-    done = [(score, trial) for trial in trials if (score := scores[_name(trial)]) is not None]
-    if not done:
+def _search(options: Namespace, whole: Plan, method: Method, task: str) -> tuple[Plan, TuneJob]:
+    """The search of one method on one task, done."""
+    plan = tuning_plan(options, whole, method, task)
+    take_lock(plan)
+    make_inputs(plan)
+    release_locks()
+    (job,) = plan.tunes
+    if failure := read_failure(Path(job.folder)):
         place = place_of(method.folder / "method.yaml", "search", None)
-        raise UserError(f"{place}: search: every trial failed on {task}; try other values")
-    best = (max if plan.tasks[task].direction == "max" else min)(done, key=lambda pair: pair[0])[1]
-    if edge := at_edge(trials, best):
+        what = f"no rate of {method.id} could be searched on {task} ({failure.status})"
+        raise UserError(f"{place}: search: {what}; {failure.error.strip().splitlines()[-1]}")
+    return plan, job
+
+
+def tuning_plan(options: Namespace, whole: Plan, method: Method, task: str) -> Plan:
+    """A plan of one search, of a method that the run may leave out, and of nothing else."""
+    run = whole.config["tasks"][task] | {"methods": [method.id]}
+    changes = {"tasks": whole.config["tasks"] | {task: run}}
+    only = {"task": [task], "domain": [], "seed": []}  # none of the run's own cells
+    return make_plan(options.configfile, changes, only, Tuning(sorted(options.budget), list(range(options.seeds))))
+
+
+def _store(method: Method, plan: Plan, job: TuneJob) -> None:
+    """Write what was found to the method's tuned.yaml, in the place of what it had for this backbone."""
+    found, task = read_json(Path(job.done)), plan.tasks[job.task]
+    backbone = plan.backbone(task.backbone)
+    if found["at_edge"]:
+        (name, value), *_ = found["train"].items()
         where = method.folder / "method.yaml"
-        say(f"{where}: search: on {task} the best is {edge}, at the edge of what was tried; go further that way")
+        say(f"{where}: search: on {job.task} the best is {name} {value:g}, at the edge of what was tried")
+    trials = {f"{job.rate} {trial['rate']:g}": trial["score"] for trial in found["trials"]}
     entry = Tuned(
-        train=best,
-        source=plan.tasks[task].source,
-        backbone=plan.tasks[task].backbone,
-        domains=plan.tasks[task].domains,
-        budgets=plan.tasks[task].budgets,
-        seeds=len(plan.seeds),
-        trials={name: None if score is None else round(score, 3) for name, score in scores.items()},
+        train=found["train"],
+        source=task.source,
+        backbone=backbone.name,
+        identity=backbone.identity,
+        domains=found["domains"],
+        budgets=found["budgets"],
+        seeds=len(found["seeds"]),
+        trials={name: None if score is None else round(score, 3) for name, score in trials.items()},
     )
     file = method.folder / "tuned.yaml"
     entries = read_yaml(file) if file.is_file() else {}
-    entries[task] = entry.model_dump()
-    head = "# Written by `headstart tune`: chosen on meta_dev domains, never on those that are scored.\n"
-    write_text(file, head + yaml.safe_dump(entries, sort_keys=True))
+    place = entry.identity, entry.source
+    others = [its for its in entries.get(job.task, []) if (its["identity"], its["source"]) != place]
+    entries[job.task] = [*others, entry.model_dump()]
+    write_text(file, HEAD + yaml.safe_dump(entries, sort_keys=True))
 
 
-def candidates(method: Method) -> list[dict[str, float]]:
-    """The method's trials; raises UserError unless there are as many as every other method has."""
-    search = method.spec.search
-    trials = [{name: value} for name, values in search.items() for value in values]
-    if len(search) != 1 or len(trials) != TRIALS:
-        where = place_of(method.folder / "method.yaml", "search", None)
-        raise UserError(f"{where}: search holds {len(trials)} values of {len(search)} rates; give {TRIALS} of one")
-    return trials
+def show(options: Namespace) -> int:
+    """Print what a run's searches have tried so far, and where the rates of the other methods come from."""
+    plan = plan_to_look_at(options.configfile)
+    jobs = {(job.task, job.method) for job in plan.tunes}
+    for job in plan.tunes:
+        if _asked(options, job):
+            print(_page(plan, job) + "\n")
+    rest = [block for block in plan.blocks if (block.task, block.method) not in jobs and _asked(options, block)]
+    print("\n".join(aligned([(block.task, block.method, _told(block)) for block in rest if block.rates != "none"])))
+    return 0
 
 
-def at_edge(trials: list[dict[str, float]], best: dict[str, float]) -> str | None:
-    """The best value in words where it is the smallest or the largest that was tried."""
-    ((name, value),) = best.items()
-    tried = [trial[name] for trial in trials]
-    return f"{name} {value:g}" if value in (min(tried), max(tried)) else None
+def _asked(options: Namespace, job: TuneJob | Block) -> bool:
+    return job.task in (options.task or [job.task]) and job.method in (options.method or [job.method])
 
 
-def trial_plan(options: Namespace, method: Method, task: str, trial: dict[str, float]) -> Plan:
-    """The plan of one trial: the meta_dev domains take the place of the scored ones."""
-    whole = make_plan(options.configfile)
-    config = whole.config
-    run = dict(config["tasks"][task])
-    run["domains"] = dev_domains(whole, task, options.configfile)
-    run["budgets"] = options.budget
-    run["methods"] = [method.id]  # which the run itself may leave out
-    run["train"] = {**run["train"], **trial}
-    backbone = whole.tasks[task].backbone
-    changes: dict[str, Any] = {
-        "tasks": config["tasks"] | {task: run},
-        "seeds": list(range(options.seeds)),
-        "output": str(Path(config["output"]) / "tune" / task),  # so that tasks can be tuned side by side
-        "backbones": config["backbones"] | {backbone: stands_in(whole, backbone, options.configfile)},
-    }
-    return make_plan(options.configfile, changes, only={"task": [task]})
+def _told(block: Block) -> str:
+    rate, _, _ = methods()[block.method].spec.searched
+    where = {"given": "the configuration", "tuned": "its tuned.yaml", "method": "its method.yaml"}[block.rates]
+    return f"{rate} {block.train[rate]:g} of {where}"
 
 
-def dev_domains(whole: Plan, task: str, configfile: str) -> dict[str, str]:
-    """A task's domains by role, with meta_dev scored in meta_test's place; raises UserError where there is none."""
-    roles = {name: role for name, role in whole.data_of(task).roles.items() if role != "meta_test"}
-    if "meta_dev" not in roles.values():
-        field = f"tasks.{task}.domains"
-        raise UserError(f"{place_of(configfile, field, None)}: {field} has no meta_dev domain; give one that role")
-    return {name: "meta_test" if role == "meta_dev" else role for name, role in roles.items()}
-
-
-def stands_in(whole: Plan, backbone: str, configfile: str) -> dict[str, Any]:
-    """The run's own backbone as a local checkpoint, so that trials do not pretrain it again."""
-    job = whole.backbone(backbone)
-    if not Path(job.done).is_file():
-        command = shlex.join(["snakemake", "--cores", "all", job.done, "--configfile", configfile])
-        raise UserError(f"{configfile}: backbones.{backbone} is not made yet; run `{command}` first")
-    if failure := read_failure(Path(job.folder)):
-        mend = f"`headstart retry --configfile {shlex.quote(configfile)}` tries it again"
-        raise UserError(f"{configfile}: backbones.{backbone} could not be made ({failure.status}); {mend}")
-    return {"source": "local", "path": job.checkpoint}
-
-
-def run_trial(plan: Plan) -> float | None:
-    """The score of the trial's cells, None where one failed."""
-    take_lock(plan)
-    make_inputs(plan)
-    from harness.adapt.block import make_bench, run_and_record
-    from harness.score.score import score_cell
-
-    found: dict[int, list[float]] = {}
-    block = plan.blocks[0]
-    bench = make_bench(plan, block)
-    task = plan.tasks[block.task]
-    for cell in block.cells:
-        record = read_record(Path(cell.folder), cell.fingerprint)
-        if record is None:
-            run_and_record(plan, bench, block, cell)
-        if score_cell(cell, task) == "done":
-            found.setdefault(cell.budget, []).append(read_json(Path(cell.folder) / SCORES)["scores"][task.metric])
-    release_locks()
-    return mean_score(found, task.metric) if sum(map(len, found.values())) == len(block.cells) else None
-
-
-def mean_score(scores: dict[int, list[float]], metric: str) -> float:
-    """The mean over budgets of the mean over a budget's cells, on the metric's scale.
-
-    A perplexity falls by half where it is large as easily as where it is small: without the logarithm the smallest
-    budget would choose alone.
-    """
-    return unscaled(metric, fmean(fmean(scaled(metric, values)) for values in scores.values()))
-
-
-def _name(trial: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in trial.items())
+def _page(plan: Plan, job: TuneJob) -> str:
+    """The trials of one search, from the smallest rate to the largest."""
+    task = plan.tasks[job.task]
+    scores = kept_scores(job, task.metric)
+    sign = 1 if task.direction == "max" else -1
+    chosen = best({rate: None if score is None else sign * score for rate, score in scores.items()})
+    domains = ", ".join(sorted({place.domain for place in job.places}))
+    where = f"{'a part held out of k of' if job.held_out else ''} {domains}".strip()
+    budgets = ", ".join(map(str, job.budgets))
+    state = "" if Path(job.done).is_file() else f", {len(scores)} of {TRIALS} trials so far"
+    lines = [f"{job.task} {job.method} k={', '.join(map(str, job.reaches))}: tried at {budgets} on {where}{state}"]
+    rows = [(job.rate, task.metric, "")]
+    for rate, score in scores.items():
+        marks = ["best"] if rate == chosen else []
+        marks += ["at the edge"] if marks and at_edge(list(scores), rate) else []
+        rows.append((f"{rate:g}", "failed" if score is None else f"{score:.2f}", ", ".join(marks)))
+    return "\n".join(lines + [f"  {line}" for line in aligned(rows, right=(0, 1))])

@@ -36,15 +36,16 @@ class Train(Strict):
 
 
 class Tuned(Strict):
-    """What `headstart tune` found for one task: the rates, and how they were chosen."""
+    """What `headstart tune` found for one task and backbone: the rates, and how they were chosen."""
 
     train: dict[str, float]
     source: str
-    backbone: str
+    backbone: str = Field(description="the name that it had; what it is, its identity says")
+    identity: str = Field(description="the fingerprint of the recipe or the files of the backbone")
     domains: list[str]
     budgets: list[int]
     seeds: int
-    trials: dict[str, float | None] = Field(description="each candidate's score on the meta_dev domains")
+    trials: dict[str, float | None] = Field(description="each candidate's score on the domains")
 
 
 class MethodSpec(Strict):
@@ -58,7 +59,9 @@ class MethodSpec(Strict):
     adapt: dict[str, dict[str, Any]]
     prepare: dict[str, dict[str, Any]] = {"none": {}}
     train: Train = Train()
-    search: dict[str, list[float]] = {}
+    search: dict[str, tuple[float, float]] = Field(
+        {"lr": (1.0e-5, 1.0e-1)}, description="the rate that is searched, from the first value to the second"
+    )
     match_parameters: Share | None = Field(
         None, description="the share of the backbone that trains; solves the option that the adaptation is sized by"
     )
@@ -85,17 +88,32 @@ class MethodSpec(Strict):
 
     @field_validator("search")
     @classmethod
-    def _known_parameters(cls, value: dict[str, list[float]]) -> dict[str, list[float]]:
-        for name, tried in value.items():
+    def _one_range(cls, value: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        if len(value) != 1:
+            raise ValueError("name exactly one rate")
+        for name, (low, high) in value.items():
             if name not in Train.model_fields:
                 raise ValueError(f"{name!r} is no field of `train`")
-            for one in tried:
+            if not 0 < 10 * low <= high:
+                raise ValueError(f"write the smallest {name} and the largest, at least ten times as large")
+            for one in (low, high):
                 try:
                     Train.model_validate({name: one})
                 except ValidationError as error:
                     told = error.errors()[0]["msg"].removeprefix("Input should be ")
                     raise ValueError(f"{name} {one:g} should be {told}") from None
         return value
+
+    @property
+    def trains(self) -> bool:
+        """Whether it trains anything on the target; a control may train nothing."""
+        return not (self.control and self.train.steps == 0)
+
+    @property
+    def searched(self) -> tuple[str, float, float]:
+        """The rate that is searched, the smallest value and the largest."""
+        ((name, (low, high)),) = self.search.items()
+        return name, low, high
 
     @property
     def preparation(self) -> tuple[str, dict[str, Any]]:

@@ -126,7 +126,8 @@ def _users_keys(content: Any, place: tuple[Any, ...]) -> list[str]:
     """The parts of `place` that stand in `content`; pydantic adds the names of union branches."""
     kept = []
     for part in place:
-        if (isinstance(content, Mapping) and part in content) or (isinstance(content, list) and isinstance(part, int)):
+        items = range(len(content)) if isinstance(content, list) else content if isinstance(content, Mapping) else ()
+        if part in items:
             content = content[part]
             kept.append(str(part))
     return kept

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.base.files import read_json, write_json
 from harness.base.fingerprint import fingerprint
+from harness.contracts.config import Precision
 from harness.contracts.task import Overlap, Role, SourceName
 
 SHORT = 10  # digits of a fingerprint in a file's name
@@ -41,6 +42,8 @@ class BackboneJob:
     folder: str
     fingerprint: str
     corpora: dict[str, list[str]]  # task to the domain folders whose unlabeled text is read
+    identity: str = ""  # the fingerprint of its recipe or its files alone, by which rates are known to be its own
+    own: bool = False  # whether the run pretrains it on embedded text
 
     @property
     def done(self) -> str:
@@ -81,6 +84,47 @@ class PrepareJob:
     reads_targets: bool  # whether it reads labelled examples of the scored domains
     parts: list[Prepared]
     done: str
+    sentences: int = 0  # that the training of one part reads, about
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a rate is tried: a domain, a seed, and the checkpoint that the trial begins with."""
+
+    domain: str
+    seed: int
+    checkpoint: str
+
+
+@dataclass(frozen=True)
+class TuneJob:
+    """The search of a method's rate on a task, for the budgets of one class."""
+
+    task: str
+    method: str
+    budgets: list[int]  # that the trials train on
+    reaches: list[int]  # the budgets of the run that take what is found
+    rate: str
+    low: float
+    high: float
+    places: list[Place]
+    held_out: bool  # whether it is scored on a part of the budget's own examples, for want of meta_dev domains
+    needs: list[str]  # the marks of what it begins with
+    fingerprint: str
+    folder: str  # where every trial is kept
+
+    @property
+    def done(self) -> str:
+        """The file that stands when a rate is found, and says which."""
+        return f"{self.folder}.json"
+
+    @property
+    def cells(self) -> int:
+        """The cells of one trial."""
+        return len(self.places) * len(self.budgets)
+
+
+Origin = Literal["none", "given", "tuned", "searched", "method"]  # whose word a block's rate is
 
 
 @dataclass(frozen=True)
@@ -95,6 +139,7 @@ class Cell:
     fingerprint: str
     folder: str
     checkpoint: str | None
+    rates_from: str | None = None  # the file with the rate that was searched for it
 
     @property
     def name(self) -> str:
@@ -117,6 +162,9 @@ class Block:
     reads_targets: bool = False  # whether the preparation reads labelled examples of the scored domains
     match_parameters: float | None = None  # the share of the backbone that was asked for
     sized_by: list[str] = field(default_factory=list)  # the options that are solved for it; none: not matched
+    rates: Origin = "none"
+    preparation_rates: Origin = "none"
+    precision: Precision = "float32"  # in which frozen dense layers multiply
 
 
 @dataclass(frozen=True)
@@ -156,6 +204,7 @@ class Plan:
     prepares: list[PrepareJob]
     blocks: list[Block]
     scoring: str
+    tunes: list[TuneJob] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)
     papers: dict[str, list[str]] = field(default_factory=dict)  # each paper's files, tables and numbers
 
@@ -209,7 +258,7 @@ class Plan:
 
     def with_done(self, done: str) -> Any:
         """The job whose mark is the file `done`."""
-        jobs: list[Any] = [*self.data, *self.backbones, *self.prepares, *self.blocks]
+        jobs: list[Any] = [*self.data, *self.backbones, *self.prepares, *self.tunes, *self.blocks]
         return next(job for job in jobs if job.done == done)
 
     def scored(self, task: str) -> str:
@@ -236,7 +285,12 @@ def load_plan(path: Path) -> Plan:
     for job in content.pop("prepares"):
         parts = [Prepared(**part) for part in job.pop("parts")]
         prepares.append(PrepareJob(**job, parts=parts))
+    tunes = []
+    for job in content.pop("tunes"):
+        places = [Place(**place) for place in job.pop("places")]
+        tunes.append(TuneJob(**job, places=places))
     return Plan(
+        tunes=tunes,
         data=[DataJob(**job) for job in content.pop("data")],
         backbones=[BackboneJob(**job) for job in content.pop("backbones")],
         tasks={name: TaskPlan(**task) for name, task in content.pop("tasks").items()},

@@ -158,14 +158,15 @@ class Filler:
             beside = self.evidence.beside(task, row.method, column.metric, domains, budgets)
             if beside is None:
                 return Entry("–", "hole", why=f"not every cell has {column.metric}")
-            return Entry(number(beside, 2), value=beside)
+            return Entry(number(beside, 2), value=beside, mark=scores.rates_mark(row.method).strip())
         value = scores.value(row.method, domains, budgets)
         if value.mean is None:
             why = f"{value.done} of {value.planned} cells are done"
             return Entry(f"– ({value.done}/{value.planned})", "hole", why=why)
         digits = 1 if scores.run.direction == "max" else 2
         text = with_interval(value.mean, value.low, value.high, digits)
-        return Entry(text, "number", value.mean, value.low, value.high, LEAK_MARK if scores.leaks(row.method) else "")
+        mark = (LEAK_MARK if scores.leaks(row.method) else "") + scores.rates_mark(row.method).strip()
+        return Entry(text, "number", value.mean, value.low, value.high, mark)
 
     def _without_domain(self, column: Column, task: str) -> Entry:
         """A domain that the task does not score: it has another role, or the source has none of that name."""
@@ -266,7 +267,7 @@ class Filler:
             begin = "Recalled of the paper, not read" if setting.recalled else "The paper also says"
             notes.append(f"{begin}: {'; '.join(f'{key}: {said}' for key, said in setting.said.items())}.")
         notes += self._said_of_numbers()
-        return [*notes, *self.table.notes, LEGEND]
+        return [*notes, *self._rates(), *self.table.notes, LEGEND]
 
     def _said_of_numbers(self) -> list[str]:
         """Marks, what uncertainties are, and notes of single numbers."""
@@ -279,6 +280,16 @@ class Filler:
             {f"{row}, {column}: {found.note}." for (row, column), found in self._numbers.items() if found.note}
         )
         return notes
+
+    def _rates(self) -> list[str]:
+        """Of which of our rows the rates were neither tuned on the backbone nor given."""
+        shown: dict[str, set[str]] = {}
+        for row in self.table.rows.values():
+            for column in self.table.columns.values():
+                task = row.task or column.task or self.table.task
+                if row.method and task and self.evidence.has(task):
+                    shown.setdefault(task, set()).add(row.method)
+        return [note for task, methods in shown.items() for note in self.evidence.scores(task).rates_note(methods)]
 
     def _agreement(self) -> list[str]:
         """In how many pairs of rows ours stand in the paper's order."""

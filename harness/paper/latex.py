@@ -12,7 +12,7 @@ LETTERS = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': r"\textquotedbl{}", "→": r"$\rightarrow$", "–": "--", "—": "---", "−": "$-$",
     "±": r"$\pm$", "≈": r"$\approx$", "≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "°": r"\textdegree{}",
-    "§": r"\S{}", "†": r"\dag{}", "‡": r"\ddag{}",
+    "§": r"\S{}", "†": r"\dag{}", "‡": r"\ddag{}", "¶": r"\P{}",
 }  # fmt: skip
 NUMBERS = r"""% Every number of the tables of {paper}, as \headstart{{table/row/column/whose}}.
 \providecommand{{\headstart}}[1]{{%

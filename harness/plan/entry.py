@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,32 +19,57 @@ from harness.base.files import check_writable, sweep, write_text
 from harness.base.lines import Layers
 from harness.base.paths import settle_home
 from harness.base.progress import say
+from harness.base.run_server import start_server
 from harness.contracts.config import RunConfig, located, read_config
 from harness.contracts.discover import tasks
 from harness.contracts.model import validate
 from harness.contracts.papers import paper_files
-from harness.contracts.plan import Plan
+from harness.contracts.plan import Plan, load_plan
 from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
-from harness.plan.make import Planner
+from harness.plan.make import plan_run
+from harness.plan.request import Request, Tuning
 
 DEFAULT = "config/default.yaml"
-LONGEST_ADDRESS = 100  # bytes; the system allows a socket's path 104 or 108
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
 UNLOCKED = "HEADSTART_UNLOCKED"  # the environment variable that is set once this was said, for processes started here
 _locks: list[Any] = []  # held until the process ends; the kernel lets go even after SIGKILL
 
 
 def make_plan(
-    where: str = DEFAULT, changes: dict[str, Any] | None = None, only: dict[str, list[Any]] | None = None
+    where: str = DEFAULT,
+    changes: dict[str, Any] | None = None,
+    only: dict[str, list[Any]] | None = None,
+    tuning: Tuning | None = None,
 ) -> Plan:
-    """The plan of a configuration file; `changes` replace its keys, `only` keeps some of its cells."""
+    """The plan of a configuration file; `changes` replace its keys, `only` keeps some of its cells.
+
+    `tuning` asks for a search of every method's rate.
+    """
     content, places = read_config([Path(where)])
-    return _planned(content | (changes or {}), places, only)
+    return _planned(content | (changes or {}), places, only, tuning)
 
 
-def _planned(content: dict[str, Any], places: Layers, only: dict[str, list[Any]] | None = None) -> Plan:
-    return Planner(located(validate(RunConfig, content, places), places), places, only).plan()
+def last_plan(where: str) -> Plan | None:
+    """The plan that the last run of a configuration file saved; None where it had none, or said something else.
+
+    It serves commands that only look at what stands, where the data that it was made from are elsewhere now.
+    """
+    content, places = read_config([Path(where)])
+    config = located(validate(RunConfig, content, places), places)
+    file = Path(config.output) / "plan.json"
+    saved = load_plan(file) if file.is_file() else None
+    return saved if saved and saved.config == json.loads(config.model_dump_json()) else None
+
+
+def _planned(
+    content: dict[str, Any],
+    places: Layers,
+    only: dict[str, list[Any]] | None = None,
+    tuning: Tuning | None = None,
+) -> Plan:
+    config = located(validate(RunConfig, content, places), places)
+    return plan_run(Request(config, places, only or {}, tuning))
 
 
 def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
@@ -62,7 +87,7 @@ def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
         _refusal(plan).unlink(missing_ok=True)
         recheck(plan)
         plan.save()
-        start_server(plan)
+        start_server(Path(plan.output) / ".server")
         return plan
     except UserError as error:
         _leave(str(error))
@@ -70,16 +95,6 @@ def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
         if (told := refused_by_system(error)) is None:
             raise
         _leave(told)
-
-
-def start_server(plan: Plan) -> None:
-    """Start the process that imports what the jobs need once; it ends with this one."""
-    address = Path(plan.output) / ".server"
-    if len(os.fsencode(address)) > LONGEST_ADDRESS:
-        return  # the jobs then do their own imports
-    address.unlink(missing_ok=True)  # what a killed run left; this run holds the lock
-    subprocess.Popen([sys.executable, "-m", "harness.cli.server", str(address)], stdin=subprocess.DEVNULL)
-    os.environ["HEADSTART_SERVER"] = str(address)
 
 
 def job_command(plan: Plan) -> str:
@@ -189,14 +204,21 @@ class Inputs:
         done = f"{self.plan.output}/prepared/{wildcards.task}/{wildcards.name}-{wildcards.key}.json"
         return [self.backbones[self.plan.with_done(done).backbone]]
 
+    def tune(self, wildcards: Any) -> list[str]:
+        """What the trials of a search begin with."""
+        done = f"{self.plan.output}/tune/{wildcards.task}/{wildcards.name}-{wildcards.key}.json"
+        needs: list[str] = self.plan.with_done(done).needs
+        return needs
+
     def adapt(self, wildcards: Any) -> list[str]:
-        """The preparation of a block, or its backbone."""
+        """The preparation of a block, or its backbone, and the rates that are searched for it."""
         block = self.plan.with_done(
             f"{self.plan.output}/blocks/{wildcards.task}/{wildcards.method}-{wildcards.key}.json"
         )
+        rates = sorted({cell.rates_from for cell in block.cells if cell.rates_from})
         if block.prepare_done:
-            return [block.prepare_done]
-        return [self.backbones[block.backbone]] if block.cells[0].checkpoint else self.data
+            return [block.prepare_done, *rates]
+        return [self.backbones[block.backbone], *rates] if block.cells[0].checkpoint else self.data
 
     def score(self, wildcards: Any) -> list[str]:
         """The blocks of a task."""

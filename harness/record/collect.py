@@ -34,10 +34,15 @@ def records_file(plan: Plan) -> Path:
 
 def _table(plan: Plan) -> pa.Table:
     """Every cell of the plan, in its order; a cell without a score has one row with a status."""
-    preparation = _preparation_costs(plan)
+    preparation, tuning = _preparation_costs(plan), _tuning_seconds(plan)
+    blocks = {(block.task, block.method): block for block in plan.blocks}
     rows: list[dict[str, Any]] = []
+    more: dict[str, Any]
     for cell in plan.cells():
-        rows += _rows(plan, cell, preparation)
+        block = blocks[cell.task, cell.method]
+        more = {"rates": block.rates, "preparation_rates": block.preparation_rates}
+        more |= {"tuning_seconds": tuning.get(cell.rates_from or "", 0.0)}  # shared by all cells that take the rate
+        rows += [row | more for row in _rows(plan, cell, preparation)]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
@@ -53,6 +58,7 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
         "seed": cell.seed,
         "source": task.source,
         "backbone": task.backbone,
+        "model": _json(record.get("model")),  # which checkpoint that was
         "status": record["status"],
         "metric": task.metric,
         "primary": True,
@@ -98,3 +104,9 @@ def _preparation_costs(plan: Plan) -> dict[str, dict[str, Any]]:
             found = read_json(Path(part.done))["cost"] if Path(part.done).is_file() else {}
             costs[part.folder] = {column: found.get(key) for column, key in PREPARATION.items()}
     return costs
+
+
+def _tuning_seconds(plan: Plan) -> dict[str, float | None]:
+    """What each search cost, by its file; None where it is still to be made."""
+    done = {job.done: Path(job.done) for job in plan.tunes}
+    return {name: read_json(file)["cost"]["seconds"] if file.is_file() else None for name, file in done.items()}

@@ -55,6 +55,7 @@ def _task(material: Material, task: str) -> Html:
             parts.append(Html(inside.text.replace("<details", f'<details id="task-{task}-{chosen.name}"', 1)))
     if scores.leaking:
         parts.append(tag("p", LEAKING))
+    parts += [tag("p", note) for note in scores.rates_note()]
     marks = _marks([row for row in board if row["budget"] == ALL])
     parts.append(_cost(scores, [row for row in board if row["budget"] == ALL], marks))
     parts.append(_curves(scores, marks))
@@ -86,7 +87,7 @@ def _line(scores: TaskScores, row: Row) -> list[Content]:
     digits = 1 if scores.run.direction == "max" else 2
     mark = " (sees the future)" if row["leaks"] else " (control)" if row["control"] else ""
     return [
-        f"{row['label']}{mark}",
+        f"{row['label']}{mark}{scores.rates_mark(str(row['method']))}",
         shown("rank", 0),
         shown("tie_group", 0),
         "–" if mean is None else with_interval(mean, value("low"), value("high"), digits),

@@ -13,13 +13,14 @@ from harness.table.standing import Selection, bounds_in_words, selections, stand
 
 COLUMNS = (
     "rank", "group", "method", "id", "mean", "p", "detectable", "trained", "stored bytes", "preparation s",
-    "adaptation s", "cells",
+    "tuning s", "adaptation s", "cells",
 )  # fmt: skip
 MEANING = (
     "Methods of one group cannot be told from its leader: the two-sided test of the paired difference (unit: the seed) "
     "gives p above 5%, corrected over all pairs of the board (Holm). *Detectable* is the smallest true difference to "
     f"the leader (a leader's to the next) that this test, before the correction, would see in {POWER:.0%} of runs. "
-    "Preparation is spread over the (domain, seed) that share it; adaptation is the mean of a cell."
+    "Preparation is spread over the (domain, seed) that share it; tuning is all of the searches for a row's rates; "
+    "adaptation is the mean of a cell."
 )
 MARKS = "A control bounds the board. – marks a hole: no mean is taken over missing cells, and what has one has no rank."
 
@@ -30,11 +31,12 @@ def board_page(scores: TaskScores, rows: Sequence[Row]) -> str:
     parts = [f"# {run.label}: leaderboard", MEANING, MARKS]
     better = "higher" if run.direction == "max" else "lower"
     parts.append(f"{run.metric}, {better} is better. Source: {run.source}. Seeds: {len(scores.seeds)}.")
+    parts.append(f"Backbone: {run.backbone} ({scores.model}).")
     *each, together = selections(scores)
     for chosen in (together, *each):
         lines = [_line(scores, row) for row in rows if row["budget"] == chosen.name]
         parts += [f"## {chosen.title}", *_head(scores, chosen), table(COLUMNS, 4, lines)]
-    return "\n\n".join([*parts, *([LEAKING] if scores.leaking else [])]) + "\n"
+    return "\n\n".join([*parts, *([LEAKING] if scores.leaking else []), *scores.rates_note()]) + "\n"
 
 
 def _head(scores: TaskScores, chosen: Selection) -> list[str]:
@@ -62,7 +64,7 @@ def _line(scores: TaskScores, row: Row) -> list[str]:
     return [
         shown("rank", 0),
         shown("tie_group", 0),
-        f"{row['label']}{mark}",
+        f"{row['label']}{mark}{scores.rates_mark(str(row['method']))}",
         f"`{row['method']}`",
         "–" if mean is None else with_interval(mean, value("low"), value("high"), digits),
         probability(value("p_value")),
@@ -70,6 +72,7 @@ def _line(scores: TaskScores, row: Row) -> list[str]:
         count(value("trained_parameters")),
         count(value("stored_bytes")),
         shown("preparation_seconds_spread", 1),
+        shown("tuning_seconds", 1),
         shown("adaptation_seconds", 1),
         str(row["coverage"]),
     ]

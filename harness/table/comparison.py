@@ -21,7 +21,7 @@ COLUMNS = (
     "budget", "method", "label", "mean", "low", "high", "difference", "difference_low", "difference_high", "scale",
     "p_value", "p_holm", "smallest_detectable", "seeds_needed", "seeds", "coverage", "trained_parameters",
     "adaptation_seconds", "preparation_seconds", "preparation_seconds_spread", "preparation_flops",
-    "preparation_tokens", "metric", "direction", "source",
+    "preparation_tokens", "rates", "preparation_rates", "tuning_seconds", "metric", "direction", "source", "model",
 )  # fmt: skip
 DIFFERENCE = (
     "difference", "difference_low", "difference_high", "p_value", "p_holm", "smallest_detectable", "seeds_needed",
@@ -91,13 +91,14 @@ def _markdown(scores: TaskScores, rows: Sequence[Row], method: str) -> str:
     run = scores.run
     parts = [f"# {run.label}: {scores.label(method)} against the others", MEANING.format(method=method)]
     parts[1] += f" Metric: {run.metric}. Source: {run.source}. Seeds: {len(scores.seeds)}."
+    parts[1] += f" Backbone: {run.backbone} ({scores.model})."
     columns = ["method", "id", "mean", "difference", "p", "p (Holm)", "detectable", "seeds to tell"]
     columns += ["trained", "preparation s", "adaptation s"]
     for chosen in selections(scores):
         lines = [_line(scores, row) for row in rows if row["budget"] == chosen.name]
         bounds = bounds_in_words(scores, standing(scores, chosen.budgets))
         parts += [f"## {chosen.title}", *filter(None, [bounds]), table(columns, 2, lines)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *scores.rates_note()]) + "\n"
 
 
 def _line(scores: TaskScores, row: Row) -> list[str]:
@@ -111,7 +112,7 @@ def _line(scores: TaskScores, row: Row) -> list[str]:
     digits = 1 if scores.run.direction == "max" else 2
     ends = value("difference_low"), value("difference_high")
     return [
-        str(row["label"]),
+        f"{row['label']}{scores.rates_mark(str(row['method']))}",
         f"`{row['method']}`",
         "–" if mean is None else with_interval(mean, value("low"), value("high"), digits),
         "–" if found is None else difference(scores.scale, found, *ends),

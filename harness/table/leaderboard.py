@@ -25,9 +25,10 @@ COLUMNS = (
     "mean", "low", "high", "coverage", "statuses",
     "tied_with", "p_value", "smallest_detectable", "above_control", "scale", "resolution", "typical_detectable",
     "trained_parameters", "trained_share", "wanted_share", "sized", "stored_bytes",
+    "rates", "preparation_rates", "tuning_seconds",
     "adaptation_seconds", "prediction_seconds", "preparation_seconds", "preparation_seconds_spread",
     "preparation_flops", "preparation_flops_spread", "preparation_tokens", "preparation_peak_rss_mib", "peak_rss_mib",
-    "peak_device_mib", "seeds", "metric", "direction", "source",
+    "peak_device_mib", "seeds", "metric", "direction", "source", "model",
 )  # fmt: skip
 
 
@@ -74,6 +75,7 @@ def task_board(plan: Plan, records: pd.DataFrame, task: str, scores: TaskScores 
                 | _costs(mine)
                 | share_columns(plan, mine, task, method)
                 | _preparation(mine, own)
+                | _rates(scores, mine, own, method)
             )
     return rows
 
@@ -110,6 +112,7 @@ def _result(scores: TaskScores, method: str, budgets: Sequence[int]) -> Row:
         "metric": scores.run.metric,
         "direction": scores.run.direction,
         "source": scores.run.source,
+        "model": scores.model,
     }
 
 
@@ -163,6 +166,15 @@ def _preparation(cells: pd.DataFrame, planned: Sequence[Cell]) -> Row:
     return sums | spread | {PEAK: float(one_each[PEAK].max()) if len(one_each) else 0.0}
 
 
+def _rates(scores: TaskScores, cells: pd.DataFrame, planned: Sequence[Cell], method: str) -> Row:
+    """Where the rates come from, and what searching them cost: each search once, not known where one did not say."""
+    files = {(cell.domain, cell.budget, cell.seed): cell.rates_from for cell in planned if cell.rates_from}
+    places = zip(cells.domain, cells.budget, cells.seed, strict=True)
+    owners = pd.Series([files.get((str(d), int(b), int(s))) for d, b, s in places], index=cells.index, dtype=object)
+    seconds = float(pd.to_numeric(cells.tuning_seconds, errors="coerce").groupby(owners).first().sum(skipna=False))
+    return {**scores.rates[method], "tuning_seconds": None if math.isnan(seconds) else seconds}
+
+
 def _over(value: float | None, parts: int) -> float | None:
     return None if value is None or not parts else value / parts
 
@@ -188,7 +200,7 @@ def overall_board(plan: Plan, boards: dict[str, list[Row]]) -> tuple[list[str], 
     return columns + [f"{what}_{task}" for task in boards for what in PER_TASK], ordered
 
 
-PER_TASK = ("rank", "mean", "coverage", "source")
+PER_TASK = ("rank", "mean", "coverage", "source", "rates", "preparation_rates")
 
 
 def _overall_row(plan: Plan, method: str, rows: dict[str, Row]) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +14,9 @@ from harness.contracts.method import CAUSAL
 from harness.contracts.plan import Plan
 from harness.score.scale import scale_of, scaled, unscaled, within
 from harness.table.influence import Floats, aggregator, influences
+from harness.table.model import models_in_words
 from harness.table.pivot import Pivot, Sample, pivot
+from harness.table.rates import RATES_MARK, note_of, origins, untuned
 
 Place = tuple[str, str, int]  # method, domain, budget
 Group = Literal["contender", "leaking", "control"]
@@ -59,6 +61,9 @@ class TaskScores:
         mine = records[records.task == task]
         leaking = set(mine[mine.leaks.astype(bool)].method) if self.run.kind in CAUSAL else set()
         self.leaking: set[str] = leaking & set(self.methods)
+        self.model = models_in_words(mine.model.unique())
+        self.rates = origins(plan, task)
+        self.untuned = untuned(plan, task)
         self.reading_targets = {block.method for block in plan.blocks if block.task == task and block.reads_targets}
         self.scores: dict[Place, dict[int, float]] = defaultdict(dict)
         self.examples: dict[str, int] = {}
@@ -89,6 +94,15 @@ class TaskScores:
     def leaks(self, method: str) -> bool:
         """Whether the method's tokens see later ones where that gives the answer away."""
         return method in self.leaking
+
+    def rates_mark(self, method: str) -> str:
+        """The mark of a method whose rates were neither tuned on the backbone nor given; empty for others."""
+        return f" {RATES_MARK}" if method in self.untuned else ""
+
+    def rates_note(self, methods: Collection[str] | None = None) -> list[str]:
+        """What that mark says of the methods that have it, or of those among `methods`; nothing where none has."""
+        its = {name: whose for name, whose in self.untuned.items() if methods is None or name in methods}
+        return [note_of(its, {name: self.label(name) for name in its})] if its else []
 
     def reads_targets(self, method: str) -> bool:
         """Whether the method's preparation reads labelled examples of the domains that are scored."""

@@ -18,7 +18,6 @@ from harness.base.errors import Diverged, Unsupported, UserError
 from harness.cli.main import main
 from harness.cli.report import outcome
 from harness.cli.run import make_inputs
-from harness.cli.tune import stands_in
 from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan, release_locks
 from harness.prepare import pretraining
@@ -254,8 +253,9 @@ def test_a_failed_backbone_takes_down_its_own_cells_alone(
 def test_retry_tries_a_backbone_again(
     without_encoder: Plan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UserError, match=r"backbones.encoder could not be made \(out_of_memory\)"):
-        stands_in(without_encoder, "encoder", CONFIG)
+    assert headstart("tune", "--task", "wikiann", "--method", "finetune") == 2
+    told = "no rate of finetune could be searched on wikiann (out_of_memory); MemoryError: of 40 GiB"
+    assert told in capsys.readouterr().err
     monkeypatch.setattr(pretraining, "pretrain", PRETRAIN)
     monkeypatch.setattr(subprocess, "call", lambda _: 0)
     assert headstart("retry") == 0

@@ -29,6 +29,7 @@ def test_a_local_checkpoint_runs_a_cell(
     config = {
         "output": "results",
         "seeds": [0],
+        "rates": "given",
         "methods": ["lora"],
         "tasks": {
             task: {"backbone": "mine", "budgets": [4], "test_examples": 3, "train": {"steps": 1}, "max_length": 48}

@@ -79,6 +79,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     config = {
         "output": "out",
         "seeds": [0],
+        "rates": "given",
         "methods": ["finetune"],
         "tasks": {name: {"source": "local", "train": {"steps": 2}} for name in ("news", "highlights")},
         "backbones": {"encoder": backbone("bert", "news"), "encoder_decoder": backbone("bart", "highlights")},

@@ -19,6 +19,7 @@ from tests.project import ROOT, copy_project
 CONFIG: dict[str, Any] = {
     "output": "results",
     "seeds": [0, 1],
+    "rates": "given",
     "methods": ["finetune", "lora", "dapt", "majority"],
     "tasks": {
         "wikiann": {

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.choices import HEAD, PAGE, ROWS, line, name_of, write_variant
+from benchmarks.choices import HEAD, PAGE, ROWS, line, name_of, rates, write_variant
 from harness.contracts.discover import Method, methods, tasks
+from harness.parts.build import adaptations_of, preparation_of
+from harness.plan.entry import make_plan
 
 ROOT = Path(__file__).parents[2]
 CHOICES: list[dict[str, Any]] = yaml.safe_load((ROOT / ROWS).read_text(encoding="utf-8"))
 
 
 def parts(method: Method) -> list[Any]:
-    return [*method.adaptations(), method.preparation()]
+    return [*adaptations_of(method), preparation_of(method)]
 
 
 def test_the_page_has_every_row_once_and_no_other() -> None:
@@ -45,3 +47,13 @@ def test_the_other_choice_is_valid_and_another_one(row: dict[str, Any], tmp_path
     assert parts(other) != parts(base)
     assert (other.spec.train, other.tuned) == (base.spec.train, base.tuned)
     assert not base.spec.kinds or tasks(ROOT)[row["task"]].spec.kind in base.spec.kinds
+
+
+def test_a_variant_has_the_rate_that_was_tuned_for_what_is_chosen() -> None:
+    rows = [row for row in CHOICES if row["task"] == "wikiann"]
+    found = rates(make_plan(), "wikiann", rows)
+    for row in rows:
+        tuned = methods()[row["method"]].tuned.get("wikiann")
+        expected = tuned[0].train if tuned else None
+        assert found.get(row["method"]) == found.get(name_of(row)) == expected
+    assert found

@@ -231,3 +231,14 @@ def test_the_papers_of_the_project_are_written(tmp_path: Path) -> None:
     assert written[0] == written[1]
     assert len(written[0]) == 4 * (8 + 3) + 2
     assert len(plan.paper_files) == len(written[0]) + 3 * 5
+
+
+def test_a_row_with_another_backbones_rates_is_marked(plan: Plan) -> None:
+    blocks = [replace(its, rates="method" if its.method in ("alpha", "gamma") else "tuned") for its in plan.blocks]
+    found = sheet(replace(plan, blocks=blocks), made_records(plan, LEVELS))
+    odd, beta = entries(found, f"A {ODD}"), entries(found, "B")
+    assert (odd["NL"].mark, odd["mean"].mark, beta["NL"].mark) == ("¶", "¶", "")
+    (note,) = [note for note in found.notes if note.startswith("¶")]
+    assert note.endswith(f": {LABELS['alpha']} (adaptation)."), "of the table's own rows alone"
+    assert r"\P{}" in to_latex(found)
+    assert not any("¶" in note for note in sheet(plan, made_records(plan, LEVELS)).notes)

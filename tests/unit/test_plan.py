@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from argparse import Namespace
 from pathlib import Path
@@ -15,7 +16,8 @@ from harness.cli.main import main
 from harness.contracts.adaptation import sizes_of
 from harness.contracts.discover import methods
 from harness.contracts.plan import Cell, Plan, load_plan
-from harness.plan import make
+from harness.parts.build import adaptations_of
+from harness.plan import request
 from harness.plan.entry import make_plan
 from tests import project as use
 from tests.project import CONFIG
@@ -135,15 +137,22 @@ def test_editing_what_a_method_is_called_changes_no_cell(project: Path, key: str
     before = cells()
     file = project / "methods" / "lora" / "method.yaml"
     kept = [line for line in file.read_text().splitlines() if not line.startswith(f"{key}:")]
-    new = {"label": "label: Other", "summary": "summary: Other", "paper": "paper: other", "search": "search: {lr: [1]}"}
+    new = {
+        "label": "label: Other",
+        "summary": "summary: Other",
+        "paper": "paper: other",
+        "search": "search: {lr: [1.0e-9, 1]}",
+    }
     file.write_text("\n".join([*kept, new[key]]) + "\n")
     assert not changed(before)
 
 
 def test_a_tuned_rate_changes_the_tasks_cells_of_its_method(project: Path) -> None:
     before = cells()
-    entry = "{train: {lr: 0.5}, source: embedded, backbone: encoder, domains: [it], budgets: [4], seeds: 1, trials: {}}"
-    use.text("methods/lora/tuned.yaml", f"wikiann: {entry}\n")(project)
+    its = make_plan(CONFIG).backbone("encoder").identity
+    entry = {"train": {"lr": 0.5}, "source": "embedded", "backbone": "encoder", "identity": its, "domains": ["it"]}
+    entry |= {"budgets": [4], "seeds": 1, "trials": {}}
+    use.text("methods/lora/tuned.yaml", json.dumps({"wikiann": [entry]}))(project)
     assert changed(before) == {key for key in before if key[:2] == ("wikiann", "lora")}
 
 
@@ -186,8 +195,17 @@ def test_editing_a_backbone_changes_the_cells_that_begin_with_it(project: Path) 
 
 def test_a_new_protocol_changes_every_cell(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = cells()
-    monkeypatch.setattr(make, "PROTOCOL", make.PROTOCOL + 1)
+    monkeypatch.setattr(request, "PROTOCOL", request.PROTOCOL + 1)
     assert changed(before) == set(before)
+
+
+def test_only_another_precision_than_float32_changes_cells(project: Path) -> None:
+    configure(methods=[*METHODS, "majority"])
+    before = cells()
+    configure(methods=[*METHODS, "majority"], precision="float32")
+    assert not changed(before)
+    configure(methods=[*METHODS, "majority"], precision="bfloat16")
+    assert changed(before) == {key for key, cell in before.items() if cell.checkpoint}  # a control multiplies nothing
 
 
 def test_methods_that_share_a_preparation_share_its_checkpoints(project: Path) -> None:
@@ -256,7 +274,7 @@ def test_matched_is_every_unprepared_method_with_a_size_at_one_percent() -> None
     assert plan.config["match_parameters"] == 0.01
     unprepared = [method for method in methods().values() if "none" in method.spec.prepare]
     beside = {method.id for method in unprepared if method.spec.control} | {"finetune"}
-    assert set(plan.methods) == beside | {method.id for method in unprepared if sizes_of(method.adaptations())}
+    assert set(plan.methods) == beside | {method.id for method in unprepared if sizes_of(adaptations_of(method))}
 
 
 def test_the_plan_shows_what_is_matched(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from tests.unit.mistakes import CHECKPOINTS, Bad
 
 METHOD = "methods/lora/method.yaml"
 TUNED = "methods/lora/tuned.yaml"
+REST = "source: a, backbone: b, identity: c, domains: [], budgets: [1], seeds: 1, trials: {}"
 TASK = "tasks/wikiann/task.yaml"
 
 
@@ -33,8 +34,16 @@ def tuned(body: str) -> Spoil:
     return use.text(TUNED, body)
 
 
-def pretrained(**changes: object) -> Spoil:
-    return use.config(backbones={"encoder": use.backbone("bert", "wikiann", **changes)})
+def pretrained(architecture: str = "bert", **changes: object) -> Spoil:
+    return use.config(backbones={"encoder": use.backbone(architecture, "wikiann", **changes)})
+
+
+def own_architecture(old: str, new: str) -> Spoil:
+    """A description of an architecture in the project's own folder, with a mistake."""
+    stacks = "{decoder: {layers: e, attention: {}, ffn: {up: f, down: g}}}"
+    entry = f"{{kinds: [causal-lm], width: a, heads: b, depth: [c], inner: [d], stacks: {stacks}, objective: causal}}"
+    assert old in entry
+    return use.text("anatomy.yaml", f"phi: {entry.replace(old, new)}\n")
 
 
 def local(file: str, content: str | bytes) -> Spoil:
@@ -83,12 +92,27 @@ CONFIGS = [
     Bad("unknown source", use.wikiann(source="web"), CONFIG, "tasks.wikiann.source", "'web'", "'embedded'"),
     Bad("unknown corpus", pretrained(corpora={"x": []}), CONFIG, "backbones.encoder.corpora", "'x'", "use one of"),
     Bad("backbone key", pretrained(layer=3), CONFIG, "backbones.encoder.layer", "3", "did you mean 'layers'"),
+    Bad("architecture", pretrained(architecture="brt"), CONFIG, "backbones.encoder.architecture", "'brt'", "'bert'"),
+    Bad("own architecture", own_architecture("width:", "widht:"), "anatomy.yaml", "phi.widht", "'a'", "'width'"),
+    Bad("own objective", own_architecture("causal}", "causl}"), "anatomy.yaml", "phi.objective", "'causl'", "'causal'"),
     Bad("backbone kind", pretrained(source="web"), CONFIG, "backbones.encoder", "'web'", "'pretrain', 'local', 'hub'"),
     Bad("heads", pretrained(heads=3), CONFIG, "backbones.encoder.heads", "3", "divides the width 16"),
     Bad("unpinned backbone", use.config(backbones={"encoder": {"source": "hub", "id": "a/b", "revision": "main"}}),
         CONFIG, "backbones.encoder.revision", "'main'", "40 digits of a commit"),
     Bad("train key", use.wikiann(train={"step": 3}), CONFIG, "tasks.wikiann.train.step", "3", "did you mean 'steps'"),
     Bad("train type", use.wikiann(train={"lr": "fast"}), CONFIG, "tasks.wikiann.train.lr", "'fast'", "number"),
+    Bad("train of no method", use.wikiann(train={"lroa": {"lr": 1.0}}),
+        CONFIG, "tasks.wikiann.train", "'lroa'", "did you mean 'lora'"),
+    Bad("train of a method, key", use.config(train={"lora": {"rate": 1.0}}),
+        CONFIG, "train.lora.rate", "1.0", "use one of"),
+    Bad("train of a method, type", use.wikiann(train={"lora": {"lr": "x"}}), CONFIG, "train.lora.lr", "'x'", "number"),
+    Bad("train of a method, no mapping", use.config(train={"lora": 3}),
+        CONFIG, "train.lora", "3", "write lora: {lr: ...}"),
+    Bad("train of a control", use.config(train={"majority": {"lr": 1.0}}), CONFIG, "train", "'majority'", "remove it"),
+    Bad("a field with a mapping", use.config(train={"lr": {"lora": 1.0}}),
+        CONFIG, "train.lr", "{'lora': 1.0}", "number"),
+    Bad("preparation of the run", use.config(prepare={"dapt": {"step": 1}}),
+        CONFIG, "prepare.dapt", "'step'", "'steps'"),
     Bad("preparation", use.wikiann(prepare={"multitsak": {}}),
         CONFIG, "tasks.wikiann.prepare", "'multitsak'", "'multitask'"),
     Bad("prepare option", use.wikiann(prepare={"dapt": {"step": 1}}), CONFIG, "prepare.dapt", "'step'", "'steps'"),
@@ -110,8 +134,8 @@ FOLDERS = [
     Bad("method key", use.edit(METHOD, "label:", "lable: x\nlabel:"), METHOD, "'lable'", "'x'", "did you mean 'label'"),
     Bad("method type", use.edit(METHOD, "LoRA", "[a]"), METHOD, "label", "['a']", "valid string"),
     Bad("method train", use.edit(METHOD, "steps: 60", "step: 60"), METHOD, "train.step", "60", "'steps'"),
-    Bad("method search", use.edit(METHOD, "search: {lr: [", "search: {lr: [0, "), METHOD, "search", "{'lr': [0",
-        "lr 0 should be greater than 0"),
+    Bad("method search", use.edit(METHOD, "search: {lr: [1.0e-4", "search: {lr: [0"), METHOD, "search", "{'lr': [0",
+        "the smallest lr and the largest"),
     Bad("adapt option", use.edit(METHOD, "rank: 8", "rnak: 8"), METHOD, "adapt.lora.rnak", "8", "'rank'"),
     Bad("adapt type", use.edit(METHOD, "rank: 8", "rank: many"), METHOD, "adapt.lora.rank", "'many'", "integer"),
     Bad("no such class", use.edit(METHOD, "{lora:", "{lara:"), METHOD, "adapt", "'lara'", "did you mean 'lora'"),
@@ -138,12 +162,19 @@ FOLDERS = [
     Bad("no method.yaml", lambda folder: (folder / METHOD).unlink(), "methods/lora", "the folder", "'lora'", "write"),
     Bad("tuned is no mapping", tuned("junk\n"), TUNED, "the file", "'junk'", "write a mapping"),
     Bad("tuned is empty", tuned(""), TUNED, "the file", "None", "write a mapping"),
-    Bad("tuned lacks a key", tuned("wikiann: {train: {lr: 0.1}}\n"), TUNED, "wikiann.source", "None", "add it"),
-    Bad("tuned entry", tuned("wikiann: 3\n"), TUNED, "wikiann", "3", "dictionary"),
-    Bad("tuned rate", tuned("wikiann: {train: {lrr: 0.1}, source: a, backbone: b, domains: [], budgets: [1], seeds: 1, "
-        "trials: {}}\n"), TUNED, "wikiann.train.lrr", "0.1", "did you mean 'lr'"),
-    Bad("tuned for no task", tuned("wikian: {train: {}, source: a, backbone: b, domains: [], budgets: [1], seeds: 1, "
-        "trials: {}}\n"), TUNED, "a task", "'wikian'", "did you mean 'wikiann'"),
+    Bad("tuned lacks a key", tuned("wikiann: [{train: {lr: 0.1}}]\n"), TUNED, "wikiann.0.source", "None", "add it"),
+    Bad("tuned is no list", tuned("wikiann: 3\n"), TUNED, "wikiann", "3", "write a list of entries"),
+    Bad("tuned entry", tuned("wikiann: [3]\n"), TUNED, "wikiann.0", "3", "dictionary"),
+    Bad("tuned rate", tuned(f"wikiann: [{{train: {{lrr: 0.1}}, {REST}}}]\n"),
+        TUNED, "wikiann.0.train.lrr", "0.1", "did you mean 'lr'"),
+    Bad("tuned for no task", tuned(f"wikian: [{{train: {{}}, {REST}}}]\n"), TUNED, "a task", "'wikian'", "'wikiann'"),
+    Bad("a search of two rates", use.edit(METHOD, "search: {lr:", "search: {warmup: [0.01, 0.5], lr:"),
+        METHOD, "search", "{'warmup'", "name exactly one rate"),
+    Bad("a search of one value", use.edit(METHOD, "[1.0e-4, 1.0]", "[1.0e-4]"),
+        METHOD, "search.lr.1", "None", "it is missing; add it"),
+    Bad("a narrow search", use.edit(METHOD, "[1.0e-4, 1.0]", "[1.0e-4, 2.0e-4]"),
+        METHOD, "search", "{'lr': [0.0001, 0.0002]}", "at least ten times as large"),
+    Bad("rates", use.config(rates="guessed"), CONFIG, "rates", "'guessed'", "'search' or 'given'"),
     Bad("no share", use.config(match_parameters=0), CONFIG, "match_parameters", "0", "above 0 and at most 1"),
     Bad("negative share", use.config(match_parameters=-0.01), CONFIG, "match_parameters", "-0.01", "above 0"),
     Bad("share above all", use.config(match_parameters=1.5), CONFIG, "match_parameters", "1.5", "at most 1"),

@@ -145,6 +145,14 @@ def test_the_same_records_give_the_same_bytes_and_few(tmp_path: Path, plan: Plan
     Reader(written[0].decode())
 
 
+def test_a_row_with_another_backbones_rates_is_marked(plan: Plan, records: pd.DataFrame) -> None:
+    assert "¶" not in "".join(Reader(page(Material(Evidence(plan, records), {}))).shown)
+    untuned = replace(plan, blocks=[replace(block, rates="method") for block in plan.blocks])
+    shown = "".join(Reader(page(Material(Evidence(untuned, records), {}))).shown)
+    assert shown.count("¶ Rates as the method's folder has them") == len(plan.tasks)
+    assert shown.count("¶") > len(plan.tasks) * len(plan.methods)
+
+
 def test_a_run_without_records_or_papers_has_a_page(plan: Plan, records: pd.DataFrame) -> None:
     empty = records.assign(status="missing", score=None)
     shown = "".join(Reader(page(Material(Evidence(plan, empty), {}))).shown)

@@ -1,0 +1,1 @@
+"""The search of rates: what is tried, where, and what was found."""

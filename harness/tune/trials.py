@@ -1,0 +1,89 @@
+"""A trial: a method with one rate on every place of a search, each cell kept as soon as it is done."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from harness.adapt.bench import Bench
+from harness.adapt.block import make_bench
+from harness.adapt.failure import Failure, failure_of
+from harness.adapt.limits import limits
+from harness.base.errors import Diverged
+from harness.base.files import read_lines, write_json
+from harness.contracts.method import Train
+from harness.contracts.plan import Place, Plan, TuneJob
+from harness.data.splits import few
+from harness.score.score import score_rows
+from harness.tune.kept import Trial, mean_score, read_trial, trial_file
+from harness.tune.space import EXAMPLES
+
+HELD = 4  # of as many of the budget's examples one is held out, where no domain is there to score on
+
+
+class Trials:
+    """The trials of one search. Those that a run before this one has finished are read, not run again."""
+
+    def __init__(self, plan: Plan, job: TuneJob) -> None:
+        self.plan, self.job = plan, job
+        self.block, self.task = plan.block(job.task, job.method), plan.tasks[job.task]
+        self.seconds = 0.0
+        self.failure: Failure | None = None  # of the last trial that failed
+        self._bench: Bench | None = None
+
+    def score(self, rate: float) -> float | None:
+        """The mean score of a rate, None where a cell failed; what then would follow is left out."""
+        found: dict[int, list[float]] = {}
+        for budget in self.job.budgets:
+            for place in self.job.places:
+                trial = self._trial(rate, place, budget)
+                self.seconds += trial.seconds
+                if trial.score is None:
+                    self.failure = trial.failure
+                    return None
+                found.setdefault(budget, []).append(trial.score)
+        return mean_score(found, self.task.metric)
+
+    def _trial(self, rate: float, place: Place, budget: int) -> Trial:
+        file = trial_file(self.job, rate, place, budget)
+        if not file.is_file():
+            write_json(file, asdict(self._run(rate, place, budget)))
+        return read_trial(file)
+
+    def _run(self, rate: float, place: Place, budget: int) -> Trial:
+        from harness.adapt.cell import run_cell  # seconds to import, which finished searches do without
+
+        begin = time.perf_counter()
+        try:
+            bench = self._bench_for(place, budget)
+            bench.train = Train(**self.block.train | {self.job.rate: rate})
+            examples = len(bench.split(place.domain, "train"))
+            with limits(self.plan.cell_minutes, self.plan.memory_gib):
+                predictions, _ = run_cell(bench, place.domain, examples, place.seed, place.checkpoint)
+            test = bench.split(place.domain, "test")
+            rows = [{**example, "predicted": its} for example, its in zip(test, predictions, strict=True)]
+            kind: Any = self.task.kind
+            score = score_rows(kind, rows, self.task.metrics)["scores"][self.task.metric]
+            if not isfinite(score):
+                raise Diverged(f"{self.task.metric} is {score}")
+        except Exception as error:  # a rate may be too large in any way; the others are tried all the same
+            failure = failure_of(f"{self.job.method} {self.job.rate} {rate:g}", error)
+            return Trial(None, time.perf_counter() - begin, failure)
+        return Trial(float(score), time.perf_counter() - begin)
+
+    def _bench_for(self, place: Place, budget: int) -> Bench:
+        """A bench whose domain has the examples of the trial: the budget's, and those that are scored."""
+        bench = self._bench = self._bench or make_bench(self.plan, self.block)
+        folder = Path(bench.folders[place.domain])
+        axes = bench.task.folder.name, place.domain, place.seed
+        learned = few(read_lines(folder / "train.jsonl"), budget, *axes)
+        if self.job.held_out:  # a target's own test split is never looked at
+            count = max(1, len(learned) // HELD)
+            learned, scored = learned[:-count], learned[-count:]
+        else:
+            scored = read_lines(folder / "test.jsonl")[: min(EXAMPLES, self.task.test_examples or EXAMPLES)]
+        bench.splits = {(place.domain, "train"): learned, (place.domain, "test"): scored}
+        return bench
