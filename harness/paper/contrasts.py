@@ -49,6 +49,8 @@ def obstacle(plan: Plan, claim: Claim) -> NotRun | None:
     if task not in plan.tasks:
         return NotRun("no task", f"the run does not have the task {task}")
     run = plan.tasks[task]
+    if claim.kind != "cost" and run.metric != claim.on.metric:
+        return NotRun("no data", f"{task} is scored by {run.metric}, and the claim is about {claim.on.metric}")
     if claim.backbones > 1:
         return NotRun("one backbone", f"it compares {claim.backbones} backbones, and a run has one for {task}")
     blocks = {block.method: block for block in plan.blocks if block.task == task}

@@ -162,6 +162,7 @@ def test_a_cost_is_a_ratio(plan: Plan, records: pd.DataFrame) -> None:
 HOLES = {("ner", "beta", "fi", 8, 1): "error"}
 NOT_RUN = [
     (claim(on=On(task="persona", metric="f1")), {}, "no task", "persona"),
+    (claim(on=On(task="ner", metric="accuracy")), {}, "no data", "scored by f1"),
     (claim(methods=["alpha", "delta"]), {}, "no method", "delta"),
     (claim(on=On(task="ner", metric="f1", budgets=[64])), {}, "no data", "budget 64"),
     (claim(on=On(task="ner", metric="f1", domains=["xx"])), {}, "no data", "domain xx"),
