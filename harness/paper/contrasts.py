@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -170,7 +171,7 @@ def _pairs(evidence: Evidence, claim: Claim, scores: TaskScores) -> list[Contras
         sample = _paired(scores, pair, budgets, domains)
         if sample is None:
             return NotRun("missing cells", f"{pair[0]} and {pair[1]} do not have every seed of the run")
-        each = _by_domain(claim, scores, lambda its, pair=pair: _paired(scores, pair, budgets, its))  # type: ignore[misc]
+        each = _by_domain(claim, scores, partial(_paired, scores, pair, budgets))
         found.append(Contrast(f"{pair[0]} over {pair[1]}", sample, each))
     return found
 
