@@ -22,6 +22,7 @@ from harness.table.standing import standing
 
 CERTAINTY = {4: "high", 3: "moderate", 2: "low", 1: "very low", 0: "very low"}
 ONE_BACKBONE = "one backbone alone"
+UNEQUAL = "rates that were tuned for some of its methods alone"
 BELOW_CONTROL = "not above the task's best control"
 
 
@@ -60,6 +61,7 @@ class Answer:
     setting: str = ""
     certainty: int | None = None
     lost: tuple[str, ...] = ()
+    unequal: bool = False
     effects: tuple[float, ...] = ()
     largest: tuple[float, float | None, float | None] | None = None
 
@@ -114,7 +116,9 @@ def _placed(evidence: Evidence, paper: PaperSpec, start: Answer) -> Answer:
     budgets = budgets_of(start.claim, scores)
     domains = start.claim.on.domains or scores.domains
     tier = setting_of(evidence, paper, start.claim, budgets).tier
-    return replace(start, seeds=len(scores.seeds), budgets=tuple(budgets), domains=tuple(domains), setting=tier)
+    unequal = 0 < sum(name in scores.untuned for name in start.claim.names) < len(start.claim.names)
+    placed = replace(start, seeds=len(scores.seeds), budgets=tuple(budgets), domains=tuple(domains))
+    return replace(placed, setting=tier, unequal=unequal)
 
 
 def setting_of(evidence: Evidence, paper: PaperSpec, claim: Claim, budgets: Sequence[int]) -> Comparison:
@@ -210,7 +214,8 @@ def _certainty(answer: Answer) -> tuple[int, tuple[str, ...]]:
     signs = [{estimate > 0 for estimate, _, _ in part.domains.values()} for part in answer.parts]
     if any(len(its) > 1 for its in signs):
         lost.append((1, "domains that disagree in sign"))
-    lost.append((1, ONE_BACKBONE))  # a run has one for a task
+    # A run has one backbone for a task; that, unequal tuning, or both take one point.
+    lost.append((1, f"{UNEQUAL}, and {ONE_BACKBONE}" if answer.unequal else ONE_BACKBONE))
     return max(0, 4 - sum(points for points, _ in lost)), tuple(words for _, words in lost)
 
 

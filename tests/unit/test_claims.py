@@ -18,7 +18,7 @@ from harness.contracts.claim import Claim, Effect, On, Place
 from harness.contracts.paper import PaperSpec, Reported, Setting
 from harness.contracts.papers import papers
 from harness.contracts.plan import BackboneJob, DataJob, Plan
-from harness.paper.answers import BELOW_CONTROL, Answer, answer_paper
+from harness.paper.answers import BELOW_CONTROL, ONE_BACKBONE, UNEQUAL, Answer, answer_paper
 from harness.paper.claims import told, write_claims
 from harness.paper.effects import contradiction, reported_effects
 from harness.paper.evidence import Evidence
@@ -198,6 +198,16 @@ def test_what_is_not_above_the_control_supports_nothing(plan: Plan) -> None:
     records = made_records(plan, LEVELS | {"zero": 4.0})
     (found,) = answers(plan, records, claim())
     assert (found.verdict, found.reason) == ("inconclusive", BELOW_CONTROL)
+
+
+def test_unequal_tuning_takes_the_point_of_the_one_backbone(plan: Plan, records: pd.DataFrame) -> None:
+    evidence = Evidence(plan, records)
+    evidence.scores("ner").untuned.clear()
+    (alike,) = answer_paper(evidence, "p", paper(claim()))
+    evidence.scores("ner").untuned["alpha"] = ["adaptation"]
+    (unequal,) = answer_paper(evidence, "p", paper(claim()))
+    assert (alike.lost[-1], unequal.lost[-1]) == (ONE_BACKBONE, f"{UNEQUAL}, and {ONE_BACKBONE}")
+    assert alike.certainty == unequal.certainty
 
 
 def test_a_family_is_corrected_together(plan: Plan, records: pd.DataFrame) -> None:
