@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,7 +53,11 @@ def task_board(plan: Plan, records: pd.DataFrame, task: str, scores: TaskScores 
     """
     scores = scores or TaskScores(plan, records, task)
     cells = records[records.task == task].drop_duplicates(["method", "domain", "budget", "seed"])
-    planned = [cell for cell in plan.cells() if cell.task == task]
+    by_method = {str(method): its for method, its in cells.groupby("method")}
+    planned: dict[str, list[Cell]] = defaultdict(list)
+    for cell in plan.cells():
+        if cell.task == task:
+            planned[cell.method].append(cell)
     # The mean over budgets comes last and is the row that `overall.csv` reads.
     rows: list[Row] = []
     for chosen in selections(scores):
@@ -65,8 +70,9 @@ def task_board(plan: Plan, records: pd.DataFrame, task: str, scores: TaskScores 
         }
         unranked = sorted((method for method in scores.methods if method not in its.ranks), key=scores.leaks)
         for method in [*its.ranks, *unranked]:
-            mine = cells[(cells.method == method) & cells.budget.isin(budgets)]
-            own = [cell for cell in planned if cell.method == method and cell.budget in budgets]
+            mine = by_method.get(method, cells.iloc[:0])
+            mine = mine[mine.budget.isin(budgets)]
+            own = [cell for cell in planned[method] if cell.budget in budgets]
             rows.append(
                 head
                 | _result(scores, method, budgets)
