@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from harness.backbone.backbone import Backbone
 from harness.contracts.method import Kind
-from harness.data.kinds import IGNORED, TokenClassification
+from harness.data.kinds import IGNORED
+from harness.data.kinds.token_classification import TokenClassification
 from harness.data.task import Example, Features, Task
 from harness.learn.batches import Batch, by_length, collate
 from harness.learn.generate import generated
