@@ -30,7 +30,8 @@ def run_cell(
     examples = few(bench.split(domain, "train"), budget, bench.task.folder.name, domain, seed)
     test = bench.split(domain, "test")
     assert checkpoint is not None
-    read = bench.checkpoint(checkpoint)
+    task = bench.task.at(domain)
+    read = bench.checkpoint(checkpoint, task)
     axes = bench.task.folder.name, domain, budget, seed
     backbone = read.backbone(derive("init", *axes))
     body = body_parameters(backbone)
@@ -38,7 +39,7 @@ def run_cell(
     attach(backbone, adaptations, derive("init", *axes))
     _check_room(backbone, max(bench.max_length, bench.target_length))
     load_start(backbone, Path(checkpoint))
-    features = [window for windows in bench.features(examples, read.tokenizer) for window in windows]
+    features = [window for windows in bench.features(task, examples, read.tokenizer) for window in windows]
     size, pad = bench.train.batch_size, read.tokenizer.pad_token_id
     batches = (collate(row, pad, backbone.device) for row in shuffled(features, size, generator("order", *axes)))
     with measured() as training, bar(bench.train.steps, f"{domain} k={budget} seed {seed}") as progress:
@@ -56,7 +57,7 @@ def run_cell(
             adaptation.finish(backbone)
     with measured() as predicting:
         predictions = predict(
-            backbone, bench.task, test, bench.features(test, read.tokenizer), read.tokenizer, bench.target_length
+            backbone, task, test, bench.features(task, test, read.tokenizer), read.tokenizer, bench.target_length
         )
     trains = bench.train.steps > 0
     trained = sum(value.numel() for value in backbone.trained().values()) if trains else 0

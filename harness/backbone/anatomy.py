@@ -50,6 +50,8 @@ class Stack(BaseModel):
 class Anatomy(BaseModel):
     """One entry of anatomy.yaml.
 
+    `segments` is the field of its config.json that says how many texts of one input it tells apart, `pooler` the part
+    of the body that only a head of whole texts reads, so that a checkpoint may lack it: it is then the head's.
     `signs` are the ids of its config.json that the model itself goes by, so that the tokenizer's must be the same.
     """
 
@@ -58,6 +60,8 @@ class Anatomy(BaseModel):
     heads: str
     positions: str
     counts_from_pad: bool = False
+    segments: str | None = None
+    pooler: str | None = None
     signs: list[Literal["pad_token_id", "eos_token_id"]] = []
     stacks: dict[Literal["encoder", "decoder"], Stack]
 

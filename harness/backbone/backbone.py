@@ -13,6 +13,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from harness.backbone.anatomy import Anatomy, DenseRole
+from harness.backbone.losses import learned_from, losses_of
 from harness.backbone.prefix_attention import add_prefix
 from harness.backbone.several import Several, call_for_each, layers_for_each
 from harness.base.errors import Unsupported
@@ -152,7 +153,8 @@ class Backbone(nn.Module):
     """A Hugging Face model, what was added to it, and which of its parameters train.
 
     `head` names the parameters that the checkpoint did not hold: a new task head. When an adaptation
-    sees the backbone its body is frozen and the head trains. `positions` is how many tokens an input may have.
+    sees the backbone its body is frozen and the head trains. `positions` is how many tokens an input may have, and
+    `segments` whether the model reads of which of two texts a token is.
     """
 
     several: Several | None = None  # set for a pass that serves several tasks
@@ -167,17 +169,23 @@ class Backbone(nn.Module):
         self.head = head
         self.width: int = getattr(model.config, anatomy.width)
         self.heads: int = getattr(model.config, anatomy.heads)
+        self.segments = anatomy.segments is not None and getattr(model.config, anatomy.segments, 1) > 1
         self.positions = anatomy.room(getattr(model.config, anatomy.positions), model.config.pad_token_id)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name in head)
 
     def forward(self, **batch: Tensor) -> Any:
-        """The model's output for a batch, with its loss where the batch has labels: the mean over the labelled tokens.
+        """The model's output for a batch, with its loss where the batch has labels: the mean over what is labelled.
 
         A batch of which no token is labelled adds nothing: its loss is exactly zero, and so is its gradient.
         """
+        if not self.segments:
+            batch.pop("token_type_ids", None)
+        labels = batch.pop("labels", None) if self.kind == "sequence-classification" else None
         with nullcontext() if self.several is None else layers_for_each(self.model, self.several):
             output = self.model(**batch)
+        if labels is not None:  # the model's own loss knows one set of classes for all texts
+            output.loss = losses_of(self.kind, output.logits, labels)[0].mean()
         if "labels" in batch and not (learned_from(self.kind, batch["labels"]) != IGNORED).any():
             output.loss = (output.logits * 0.0).sum()  # a mean over nothing is no number
         return output
@@ -293,16 +301,17 @@ class Backbone(nn.Module):
 
     def is_head(self, name: str) -> bool:
         """Whether a parameter is the task head's, a head that PEFT wrapped included."""
-        return bool({head.split(".")[0] for head in self.head} & set(name.split(".")))
+        return any(f".{module}." in f".{name}." for module in self.head_modules())
+
+    def head_modules(self) -> list[str]:
+        """The names of the head's outermost modules: those above the body, and a layer of it that the head owns."""
+        inside = f"{self.transformer.base_model_prefix}."
+        parts = [name.split(".")[: 2 if name.startswith(inside) else 1] for name in sorted(self.head)]
+        return list(dict.fromkeys(".".join(part) for part in parts))
 
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters that train, by name."""
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
-
-
-def learned_from(kind: Kind, labels: Tensor) -> Tensor:
-    """The labels, [batch, tokens], that a loss reads: in language modelling a token's logits are for the next one."""
-    return labels[:, 1:] if kind == "causal-lm" else labels
 
 
 def best_device() -> torch.device:

@@ -19,7 +19,7 @@ from harness.record.collect import records_file
 # Seconds on one core, measured on the embedded default; a run's own records replace them.
 BACKBONE_SECONDS = 90.0
 PREPARED_SECONDS = 4.0
-CELL_SECONDS = {"token-classification": 0.8, "causal-lm": 1.3, "summarization": 2.0}
+CELL_SECONDS = {"token-classification": 0.8, "sequence-classification": 0.8, "causal-lm": 1.3, "summarization": 2.0}
 CONTROL_SECONDS = 0.05
 IMPORT_SECONDS = 5.0
 

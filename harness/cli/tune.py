@@ -149,7 +149,9 @@ def run_trial(plan: Plan) -> float | None:
         if record is None:
             run_and_record(plan, bench, block, cell)
         if score_cell(cell, task) == "done":
-            found.setdefault(cell.budget, []).append(read_json(Path(cell.folder) / SCORES)["scores"][task.metric])
+            score = read_json(Path(cell.folder) / SCORES)["scores"][task.metric_of(cell.domain)]
+            if score is not None:  # one that is not defined leaves the trial without a score
+                found.setdefault(cell.budget, []).append(score)
     release_locks()
     return mean_score(found, task.metric) if sum(map(len, found.values())) == len(block.cells) else None
 

@@ -45,7 +45,7 @@ def _uses(plan: Plan, job: BackboneJob) -> Iterator[Use]:
             continue  # controls predict without one
         prepares = [prepare for prepare in plan.prepares if (prepare.task, prepare.backbone) == (name, job.name)]
         pretrains = any(known[prepare.name].pretrains for prepare in prepares)
-        found = load_task(tasks()[name])
+        found = load_task(tasks()[name]).at(task.domains[0])
         yield Use(found, task.max_length, task.target_length, pretrains, _texts(plan, name, found))
 
 

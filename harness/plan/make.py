@@ -190,6 +190,7 @@ class Planner:
             check_kind(folder / "config.json", architecture_of(folder), spec.kind)
         longest = max(run.max_length or spec.max_length, run.target_length or spec.target_length)
         self._check_length(task, backbone, longest)
+        its, tested = load_task(self.tasks[task]), self._tested(task)
         return TaskPlan(
             label=spec.label,
             folder=str(self.tasks[task].folder),
@@ -199,14 +200,20 @@ class Planner:
             source=run.source,
             backbone=backbone,
             budgets=sorted(run.budgets or spec.budgets),
-            domains=[domain for domain, role in self.data[task].roles.items() if role == "meta_test"],
+            domains=tested,
             max_length=run.max_length or spec.max_length,
             target_length=run.target_length or spec.target_length,
             test_examples=run.test_examples,
             overlap_allowed=self.data[task].overlap == "allow",
             domains_are=self.tasks[task].spec.domains_are,
-            metrics=spec.metrics.model_dump(include=set(load_task(self.tasks[task]).options)),
+            own_metrics={name: its.metric_of(name) for name in tested if its.metric_of(name) != spec.metric},
+            own_options={name: options for name in tested if (options := its.metric_options(name))},
+            metrics=spec.metrics.model_dump(include=set(its.options)),
         )
+
+    def _tested(self, task: str) -> list[str]:
+        """The domains that cells adapt to."""
+        return [domain for domain, role in self.data[task].roles.items() if role == "meta_test"]
 
     def _check_length(self, task: str, backbone: str, longest: int) -> None:
         """Refuse texts that are longer than the backbone has positions for."""

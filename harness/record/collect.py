@@ -54,7 +54,7 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
         "source": task.source,
         "backbone": task.backbone,
         "status": record["status"],
-        "metric": task.metric,
+        "metric": task.metric_of(cell.domain),
         "primary": True,
         "direction": task.direction,
         "fingerprint": cell.fingerprint,
@@ -78,7 +78,8 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
             "metric": metric,
             "score": score,
             "n": found["n"],
-            "primary": metric == task.metric,
+            "primary": metric == task.metric_of(cell.domain),
+            "error": found["undefined"].get(metric),
             "statistics": found["statistics"].get(metric),
             "options": json.dumps(found["options"].get(metric, {}), sort_keys=True),
         }

@@ -29,7 +29,7 @@ def board_page(scores: TaskScores, rows: Sequence[Row]) -> str:
     run = scores.run
     parts = [f"# {run.label}: leaderboard", MEANING, MARKS]
     better = "higher" if run.direction == "max" else "lower"
-    parts.append(f"{run.metric}, {better} is better. Source: {run.source}. Seeds: {len(scores.seeds)}.")
+    parts.append(f"{run.metric_in_words}, {better} is better. Source: {run.source}. Seeds: {len(scores.seeds)}.")
     *each, together = selections(scores)
     for chosen in (together, *each):
         lines = [_line(scores, row) for row in rows if row["budget"] == chosen.name]

@@ -71,7 +71,7 @@ def _rows(scores: TaskScores) -> Iterator[dict[str, object]]:
                 yield {
                     "task": scores.task,
                     "source": run.source,
-                    "metric": run.metric,
+                    "metric": run.metric_in_words if domain == MEAN else run.metric_of(domain),
                     "direction": run.direction,
                     "method": method,
                     "label": scores.label(method),
@@ -139,7 +139,7 @@ def _headline(scores: TaskScores) -> Iterator[str]:
     examples = ", ".join(f"{domain} {scores.examples.get(domain, '–')}" for domain in scores.domains)
     yield "\n".join(
         (
-            f"- Metric: {run.metric}, {better} is better",
+            f"- Metric: {run.metric_in_words}, {better} is better",
             f"- Source: {run.source}",
             f"- Backbone: {run.backbone}",
             f"- Test examples: {examples}",

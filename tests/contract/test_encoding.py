@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from harness.contracts.discover import tasks
-from harness.data.kinds import IGNORED, TokenClassification
-from tests.contract.test_tasks import EMBEDDED, SMALL, task_of
+from harness.contracts.method import Kind
+from harness.data.kinds import IGNORED
+from harness.data.kinds.token_classification import TokenClassification
+from tests.contract.test_tasks import EMBEDDED, SMALL, read, task_of
 from tests.models import tokenizer_for
 
 TARGET = 8
@@ -16,7 +18,8 @@ TARGET = 8
 
 def small(name: str) -> list[dict[str, Any]]:
     """Test examples of one domain of a task."""
-    return task_of(name).read_embedded(next(iter(EMBEDDED[name].spec.sources["embedded"].domains)), SMALL)["test"]
+    domain = next(iter(EMBEDDED[name].spec.sources["embedded"].domains))
+    return read(name, domain, SMALL)["test"]
 
 
 def encoded(
@@ -95,4 +98,4 @@ def test_documents_and_summaries_are_whole_or_cut_to_length(name: str, max_lengt
 
 
 def test_every_kind_has_a_task() -> None:
-    assert {folder.spec.kind for folder in tasks().values()} == {"token-classification", "causal-lm", "summarization"}
+    assert {folder.spec.kind for folder in tasks().values()} == set(get_args(Kind))
