@@ -145,6 +145,7 @@ class Table(OneFile):
         None, description="the one character between fields; the format's own where absent"
     )
     quoting: Literal["minimal", "none"] = Field("minimal", description="none: quotation marks are text like any other")
+    open_end: bool = Field(False, description="true: the last line may lack its line end, and the file be whole")
     header: bool = Field(True, description="false: the first line is an example, and columns are places from 0")
     columns: dict[str, Name | int] = Field({}, description="our fields to the file's columns, where names differ")
     strings_only: ClassVar[bool] = True
