@@ -79,7 +79,7 @@ class Workshop:
 
     def checkpoint(self) -> Checkpoint:
         """The backbone's checkpoint, read for the task."""
-        read = Checkpoint(self.backbone, self.task.kind, self._met_in(self.readable[0]).labels)
+        read = Checkpoint(self.backbone, self.task.kind, self._met_in([*self.readable, *self.roles][0]).labels)
         self.drawn = read.fresh
         return read
 
