@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from harness.backbone.anatomy import Anatomy, DenseRole, Paths
 from harness.backbone.frozen import STATES, Frozen
+from harness.backbone.losses import learned_from, losses_of
 from harness.backbone.prefix_attention import add_prefix, check_takes_prefix
 from harness.backbone.several import Several, call_for_each, layers_for_each
 from harness.base.errors import Unsupported
@@ -155,7 +156,7 @@ class Backbone(nn.Module):
 
     `head` names the parameters that the checkpoint did not hold: a new task head. When an adaptation
     sees the backbone its body is frozen and the head trains. `positions` is how many tokens an input may have,
-    None where there is no end to them.
+    None where there is no end to them, and `segments` whether the model reads of which of two texts a token is.
     """
 
     several: Several | None = None  # set for a pass that serves several tasks
@@ -170,6 +171,7 @@ class Backbone(nn.Module):
         self.kind = kind
         self.head = head
         self.width: int = getattr(model.config, anatomy.width)
+        self.segments = anatomy.segments is not None and getattr(model.config, anatomy.segments, 1) > 1
         self.positions: int | None = None
         if anatomy.positions is not None:
             self.positions = anatomy.room(getattr(model.config, anatomy.positions), model.config.pad_token_id)
@@ -182,17 +184,22 @@ class Backbone(nn.Module):
             parameter.requires_grad_(name in head)
 
     def forward(self, **batch: Tensor) -> Any:
-        """The model's output for a batch, with its loss where the batch has labels: the mean over the labelled tokens.
+        """The model's output for a batch, with its loss where the batch has labels: the mean over what is labelled.
 
         A batch of which no token is labelled adds nothing: its loss is exactly zero, and so is its gradient. Where
         it holds what frozen layers give, these are not run.
         """
         states = {name.removeprefix(STATES): batch.pop(name) for name in list(batch) if name.startswith(STATES)}
+        if not self.segments:
+            batch.pop("token_type_ids", None)
+        labels = batch.pop("labels", None) if self.kind == "sequence-classification" else None
         with (
             nullcontext() if self.several is None else layers_for_each(self.model, self.several),
             nullcontext() if self.frozen is None else self.frozen.given(states),
         ):
             output = self.model(**batch)
+        if labels is not None:  # the model's own loss knows one set of classes for all texts
+            output.loss = losses_of(self.kind, output.logits, labels)[0].mean()
         if "labels" in batch and not (learned_from(self.kind, batch["labels"]) != IGNORED).any():
             output.loss = (output.logits * 0.0).sum()  # a mean over nothing is no number
         return output
@@ -345,16 +352,17 @@ class Backbone(nn.Module):
 
     def is_head(self, name: str) -> bool:
         """Whether a parameter is the task head's, a head that PEFT wrapped included."""
-        return bool({head.split(".")[0] for head in self.head} & set(name.split(".")))
+        return any(f".{module}." in f".{name}." for module in self.head_modules())
+
+    def head_modules(self) -> list[str]:
+        """The names of the head's outermost modules: those above the body, and a layer of it that the head owns."""
+        inside = f"{self.transformer.base_model_prefix}."
+        parts = [name.split(".")[: 2 if name.startswith(inside) else 1] for name in sorted(self.head)]
+        return list(dict.fromkeys(".".join(part) for part in parts))
 
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters that train, by name."""
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
-
-
-def learned_from(kind: Kind, labels: Tensor) -> Tensor:
-    """The labels, [batch, tokens], that a loss reads: in language modelling a token's logits are for the next one."""
-    return labels[:, 1:] if kind == "causal-lm" else labels
 
 
 def best_device() -> torch.device:

@@ -66,9 +66,10 @@ class Trials:
             test = bench.split(place.domain, "test")
             rows = [{**example, "predicted": its} for example, its in zip(test, predictions, strict=True)]
             kind: Any = self.task.kind
-            score = score_rows(kind, rows, self.task.metrics)["scores"][self.task.metric]
-            if not isfinite(score):
-                raise Diverged(f"{self.task.metric} is {score}")
+            metric = self.task.metric_of(place.domain)
+            score = score_rows(kind, rows, self.task.options_of(place.domain))["scores"][metric]
+            if score is None or not isfinite(score):  # as a correlation with what is constant
+                raise Diverged(f"{metric} is {score}")
         except Exception as error:  # a rate may be too large in any way; the others are tried all the same
             failure = failure_of(f"{self.job.method} {self.job.rate} {rate:g}", error)
             return Trial(None, time.perf_counter() - begin, failure)
