@@ -11,7 +11,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from harness.backbone.anatomy import Paths, anatomies, described_in
-from harness.backbone.backbone import first_of
+from harness.backbone.places import first_of
 from harness.backbone.tokenizer import keeps_spaces
 from harness.base.errors import bad
 from harness.contracts.method import Kind
