@@ -32,16 +32,16 @@ def claim(options: Namespace) -> int:
 def power(options: Namespace) -> int:
     """Print for each claim what a configuration could see, from the variances of one that was run."""
     plan, found = make_plan(options.configfile), papers()
+    if not any(paper.claims for paper in found.values()):
+        raise UserError("papers: no paper has claims; docs/add-a-paper.md says how to write one")
     pilot = make_plan(options.pilot or options.configfile)
     from harness.paper.evidence import Evidence
     from harness.paper.foresight import foresee
     from harness.record.collect import collect
 
     rows = foresee(plan, Evidence(pilot, collect(pilot)), found)
-    if not any(row.seeds_needed for row in rows):
-        print("headstart power: the pilot has no claim with cells in several seeds; run some first")
     head = ("claim", "smallest", "can be seen", "power", "seeds", "seeds needed", "")
     print("\n".join(aligned([head, *(row.words for row in rows)], right=(1, 2, 3, 4, 5))))
-    if options.pilot is None and not rows:
-        raise UserError("there are no papers, so there are no claims; see docs/add-a-paper.md")
+    if not any(row.detectable for row in rows):
+        print("no claim has cells in several seeds of the pilot; run some first, or name another with --pilot")
     return 0

@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from harness.contracts.claim import Claim
 from harness.contracts.paper import PaperSpec
 from harness.paper.contrasts import Contrast, NotRun, budgets_of, contrasts
-from harness.paper.effects import reported_effects
+from harness.paper.effects import reported_effects, shown_effect
 from harness.paper.evidence import Evidence
 from harness.paper.setting import Comparison, compare_setting
 from harness.paper.weigh import ONE_SIDED, Verdict, Weighed, correct, several, verdict, weigh, why_contradicted
@@ -22,6 +22,7 @@ from harness.table.standing import standing
 
 CERTAINTY = {4: "high", 3: "moderate", 2: "low", 1: "very low", 0: "very low"}
 ONE_BACKBONE = "one backbone alone"
+UNEQUAL = "rates that were tuned for some of its methods alone"
 BELOW_CONTROL = "not above the task's best control"
 
 
@@ -60,6 +61,7 @@ class Answer:
     setting: str = ""
     certainty: int | None = None
     lost: tuple[str, ...] = ()
+    unequal: bool = False
     effects: tuple[float, ...] = ()
     largest: tuple[float, float | None, float | None] | None = None
 
@@ -114,7 +116,9 @@ def _placed(evidence: Evidence, paper: PaperSpec, start: Answer) -> Answer:
     budgets = budgets_of(start.claim, scores)
     domains = start.claim.on.domains or scores.domains
     tier = setting_of(evidence, paper, start.claim, budgets).tier
-    return replace(start, seeds=len(scores.seeds), budgets=tuple(budgets), domains=tuple(domains), setting=tier)
+    unequal = 0 < sum(name in scores.untuned for name in start.claim.names) < len(start.claim.names)
+    placed = replace(start, seeds=len(scores.seeds), budgets=tuple(budgets), domains=tuple(domains))
+    return replace(placed, setting=tier, unequal=unequal)
 
 
 def setting_of(evidence: Evidence, paper: PaperSpec, claim: Claim, budgets: Sequence[int]) -> Comparison:
@@ -189,12 +193,14 @@ def _want(claim: Claim, parts: Sequence[Part]) -> str:
     """What an inconclusive claim lacks: an effect that matters, or power, and then how many seeds."""
     weakest = max(parts, key=lambda part: part.detectable or 0.0)
     detectable = weakest.detectable or 0.0
+    seen, wanted = shown_effect(claim, detectable), shown_effect(claim, claim.smallest)
     if detectable <= claim.smallest:
-        return f"the interval holds both no effect and one that matters; {detectable:.3g} would have been seen"
-    seen = f"{detectable:.3g} could have been seen"
+        return f"the interval holds both no effect and one that matters; {seen} would have been seen"
     if weakest.seeds_needed is None:
-        return f"too few test examples: {seen}; without more no number of seeds would show {claim.smallest:g}"
-    return f"too few seeds: {seen}; {weakest.seeds_needed} seeds would show {claim.smallest:g}"
+        return (
+            f"too few test examples: {seen} could have been seen; without more no number of seeds would show {wanted}"
+        )
+    return f"too few seeds: {seen} could have been seen; {weakest.seeds_needed} seeds would show {wanted}"
 
 
 def _certainty(answer: Answer) -> tuple[int, tuple[str, ...]]:
@@ -208,7 +214,8 @@ def _certainty(answer: Answer) -> tuple[int, tuple[str, ...]]:
     signs = [{estimate > 0 for estimate, _, _ in part.domains.values()} for part in answer.parts]
     if any(len(its) > 1 for its in signs):
         lost.append((1, "domains that disagree in sign"))
-    lost.append((1, ONE_BACKBONE))  # a run has one for a task
+    # A run has one backbone for a task; that, unequal tuning, or both take one point.
+    lost.append((1, f"{UNEQUAL}, and {ONE_BACKBONE}" if answer.unequal else ONE_BACKBONE))
     return max(0, 4 - sum(points for points, _ in lost)), tuple(words for _, words in lost)
 
 

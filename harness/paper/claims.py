@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,10 +15,11 @@ from harness.contracts.paper import PaperSpec
 from harness.contracts.papers import papers
 from harness.contracts.plan import Plan
 from harness.paper.answers import Answer, Part, answer_paper
+from harness.paper.effects import shown_effect
 from harness.paper.evidence import Evidence
 from harness.paper.markdown import plain
 from harness.paper.weigh import Verdict
-from harness.table.markdown import LARGEST, number, probability, table
+from harness.table.markdown import probability, table
 from harness.table.rows import Row, write_rows
 
 COLUMNS = (
@@ -95,21 +95,6 @@ def tally(answers: Sequence[Answer]) -> str:
     """How many claims have which answer."""
     counts = Counter(answer.verdict for answer in answers)
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in SIGNS if counts[verdict]) or "no claims"
-
-
-def shown_effect(claim: Claim, value: float | None, low: float | None = None, high: float | None = None) -> str:
-    """An effect for readers: a difference with two significant places, a ratio in percent; a dash where unknown."""
-    if value is None:
-        return "–"
-    ends = "" if low is None or high is None else f" [{_one(claim, low)}, {_one(claim, high)}]"
-    return f"{_one(claim, value)}{'%' if claim.scale == 'log_ratio' else ''}{ends}"
-
-
-def _one(claim: Claim, value: float) -> str:
-    """One end: of a ratio, by how many percent the worse one is the larger."""
-    if claim.scale == "log_ratio":
-        return number(100 * math.expm1(min(value, LARGEST)), 1)
-    return number(value, 2)
 
 
 def page(paper: PaperSpec, answers: Sequence[Answer]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -49,6 +50,8 @@ def obstacle(plan: Plan, claim: Claim) -> NotRun | None:
     if task not in plan.tasks:
         return NotRun("no task", f"the run does not have the task {task}")
     run = plan.tasks[task]
+    if claim.kind != "cost" and run.metric != claim.on.metric:
+        return NotRun("no data", f"{task} is scored by {run.metric}, and the claim is about {claim.on.metric}")
     if claim.backbones > 1:
         return NotRun("one backbone", f"it compares {claim.backbones} backbones, and a run has one for {task}")
     blocks = {block.method: block for block in plan.blocks if block.task == task}
@@ -168,7 +171,7 @@ def _pairs(evidence: Evidence, claim: Claim, scores: TaskScores) -> list[Contras
         sample = _paired(scores, pair, budgets, domains)
         if sample is None:
             return NotRun("missing cells", f"{pair[0]} and {pair[1]} do not have every seed of the run")
-        each = _by_domain(claim, scores, lambda its, pair=pair: _paired(scores, pair, budgets, its))  # type: ignore[misc]
+        each = _by_domain(claim, scores, partial(_paired, scores, pair, budgets))
         found.append(Contrast(f"{pair[0]} over {pair[1]}", sample, each))
     return found
 

@@ -1,4 +1,4 @@
-"""The effect that the paper itself reports for a claim, recomputed from its numbers."""
+"""Effects: what the paper itself reports for a claim, recomputed from its numbers, and how any is shown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 
 from harness.contracts.claim import Claim, Effect
 from harness.contracts.paper import PaperSpec
+from harness.table.markdown import LARGEST, number
 
 LOW_IS_BETTER = ("perplexity", "seconds", "minutes", "hours")
 
@@ -45,3 +46,18 @@ def contradiction(paper: PaperSpec, claim: Claim) -> str | None:
             mend = "exchange the two" if effect < 0 else f"`smallest` is {claim.smallest:g}"
             return f"the paper's own cells say {effect:.3g}, which would contradict it; {mend}"
     return None
+
+
+def shown_effect(claim: Claim, value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """An effect for readers: a difference with two significant places, a ratio in percent; a dash where unknown."""
+    if value is None:
+        return "–"
+    ends = "" if low is None or high is None else f" [{_one(claim, low)}, {_one(claim, high)}]"
+    return f"{_one(claim, value)}{'%' if claim.scale == 'log_ratio' else ''}{ends}"
+
+
+def _one(claim: Claim, value: float) -> str:
+    """One end: of a ratio, by how many percent the worse one is the larger."""
+    if claim.scale == "log_ratio":
+        return number(100 * math.expm1(min(value, LARGEST)), 1)
+    return number(value, 2)

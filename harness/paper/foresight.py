@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from harness.contracts.claim import Claim
 from harness.contracts.paper import PaperSpec
 from harness.contracts.plan import Plan
-from harness.paper.claims import shown_effect
 from harness.paper.contrasts import NotRun, contrasts, obstacle
+from harness.paper.effects import shown_effect
 from harness.paper.evidence import Evidence
 from harness.table.pivot import POWER, Pivot, pivot
 

@@ -14,7 +14,7 @@ Tier = Literal["paper", "scaled", "embedded"]
 WORDS: dict[Tier, str] = {
     "paper": "The setting is the paper's.",
     "scaled": "The setting is scaled: real data, but not all as in the paper; compare signs and order alone.",
-    "embedded": "The setting is embedded: generated text and small models; compare signs and order alone.",
+    "embedded": "The setting is embedded: the project generates the texts; compare signs and order alone.",
 }
 
 

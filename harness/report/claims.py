@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.paper.answers import Answer, Part
-from harness.paper.claims import MEANING, SIGNS, effects, of_part, shown_effect, where
+from harness.paper.claims import MEANING, SIGNS, effects, of_part, where
+from harness.paper.effects import shown_effect
 from harness.report.charts import Point, forest
 from harness.report.markup import Content, Html, bullets, folded, join, rows, tag
 from harness.report.material import Material

@@ -11,8 +11,8 @@ from harness.report.material import Material
 from harness.table.rows import ALL, Row
 
 BANNERS = {
-    "embedded": "Embedded data: texts that the project generates and models of under a million parameters. They show "
-    "that the machine works and how methods differ there; they do not stand in for the papers' numbers.",
+    "embedded": "Embedded data: texts that the project generates. They show that the machine works and how methods "
+    "differ there; they do not stand in for the papers' numbers.",
     "scaled": "Real data, at a setting of one's own: signs and order compare with the papers', numbers do not.",
     "paper": "The setting is the paper's.",
 }

@@ -18,7 +18,7 @@ from harness.contracts.claim import Claim, Effect, On, Place
 from harness.contracts.paper import PaperSpec, Reported, Setting
 from harness.contracts.papers import papers
 from harness.contracts.plan import BackboneJob, DataJob, Plan
-from harness.paper.answers import BELOW_CONTROL, Answer, answer_paper
+from harness.paper.answers import BELOW_CONTROL, ONE_BACKBONE, UNEQUAL, Answer, answer_paper
 from harness.paper.claims import told, write_claims
 from harness.paper.effects import contradiction, reported_effects
 from harness.paper.evidence import Evidence
@@ -162,6 +162,7 @@ def test_a_cost_is_a_ratio(plan: Plan, records: pd.DataFrame) -> None:
 HOLES = {("ner", "beta", "fi", 8, 1): "error"}
 NOT_RUN = [
     (claim(on=On(task="persona", metric="f1")), {}, "no task", "persona"),
+    (claim(on=On(task="ner", metric="accuracy")), {}, "no data", "scored by f1"),
     (claim(methods=["alpha", "delta"]), {}, "no method", "delta"),
     (claim(on=On(task="ner", metric="f1", budgets=[64])), {}, "no data", "budget 64"),
     (claim(on=On(task="ner", metric="f1", domains=["xx"])), {}, "no data", "domain xx"),
@@ -197,6 +198,16 @@ def test_what_is_not_above_the_control_supports_nothing(plan: Plan) -> None:
     records = made_records(plan, LEVELS | {"zero": 4.0})
     (found,) = answers(plan, records, claim())
     assert (found.verdict, found.reason) == ("inconclusive", BELOW_CONTROL)
+
+
+def test_unequal_tuning_takes_the_point_of_the_one_backbone(plan: Plan, records: pd.DataFrame) -> None:
+    evidence = Evidence(plan, records)
+    evidence.scores("ner").untuned.clear()
+    (alike,) = answer_paper(evidence, "p", paper(claim()))
+    evidence.scores("ner").untuned["alpha"] = ["adaptation"]
+    (unequal,) = answer_paper(evidence, "p", paper(claim()))
+    assert (alike.lost[-1], unequal.lost[-1]) == (ONE_BACKBONE, f"{UNEQUAL}, and {ONE_BACKBONE}")
+    assert alike.certainty == unequal.certainty
 
 
 def test_a_family_is_corrected_together(plan: Plan, records: pd.DataFrame) -> None:
@@ -351,3 +362,13 @@ def test_commands_answer(project: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert "the claim is 'nothing'" in capsys.readouterr().err
     assert main(["power", "--configfile", use.CONFIG]) == 0
     assert "the pilot: no cell of the task has a score yet" in capsys.readouterr().out
+
+
+def test_the_configuration_for_the_claims_can_answer_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.paper.soundness import check_asked
+    from harness.plan.entry import make_plan
+
+    monkeypatch.chdir(use.ROOT)
+    plan = make_plan("config/claims.yaml")
+    check_asked(plan, papers(), "config/claims.yaml")
+    assert len(plan.config["claims"]) == 12
