@@ -64,13 +64,18 @@ def difficulty(plan: Plan, whole: Plan, task: str) -> list[str]:
     lines = ["| | " + " | ".join(f"k = {budget}" for budget in budgets) + " | all data |"]
     lines.append("|---|" + "---:|" * (len(budgets) + 1))
     for own in rows:
-        values = [f"{value:.1f}" for value in own.sort_values("budget")["mean"]]
-        last = f"{full['mean'].iloc[0]:.1f}" if own.method.iloc[0] == "finetune" else ""
+        values = [_shown(value) for value in own.sort_values("budget")["mean"]]
+        last = _shown(full["mean"].iloc[0]) if own.method.iloc[0] == "finetune" else ""
         lines.append(f"| {own.label.iloc[0]} | " + " | ".join(values) + f" | {last} |")
     best = table[~table.control].groupby("budget")["mean"]
     values = best.max() if plan.tasks[task].direction == "max" else best.min()
-    lines.append("| best method | " + " | ".join(f"{values[budget]:.1f}" for budget in budgets) + " | |")
+    lines.append("| best method | " + " | ".join(_shown(values[budget]) for budget in budgets) + " | |")
     return lines
+
+
+def _shown(value: float) -> str:
+    """A mean, or the sign of a hole: a correlation of constant answers is not defined."""
+    return "–" if pd.isna(value) else f"{value:.1f}"
 
 
 def samples(plan: Plan, task: str, count: int = 2) -> list[str]:
@@ -82,6 +87,8 @@ def samples(plan: Plan, task: str, count: int = 2) -> list[str]:
         for row in read_lines(Path(folder) / "test.jsonl")[:count]:
             if "tags" in row:
                 lines += readable({**row, "predicted": row["tags"]}).splitlines()[:2]
+            elif "label" in row:
+                lines += [*(row[field] for field in ("text", "pair") if field in row), f"=> {row['label']}"]
             else:
                 lines += [row.get("text") or f"{row['document']}\n=> {row['summary']}"]
         lines += ["```", ""]
@@ -97,7 +104,7 @@ def main() -> None:
         sizes = read_json(Path(next(iter(folders.values()))) / "manifest.json")["splits"]
         counted = ", ".join(f"{split} {size['examples']}" for split, size in sizes.items())
         lines += [f"## {its.label} (`{task}`)", "", f"{len(folders)} domains; examples a domain: {counted}.", ""]
-        lines += [f"How hard it is ({its.metric}, mean over the meta_test domains):", ""]
+        lines += [f"How hard it is ({its.metric_in_words}, mean over the meta_test domains):", ""]
         lines += [*difficulty(plan, whole, task), "", "Test examples:", "", *samples(plan, task)]
     write_text(Path("docs/embedded-data.md"), "\n".join(lines))
 

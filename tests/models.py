@@ -33,7 +33,8 @@ def sentences() -> tuple[str, ...]:
         source = folder.spec.sources.get("embedded")
         if source:
             task = load_task(folder)
-            found += [task.text(example) for example in task.read_embedded(next(iter(source.domains)), sizes)["train"]]
+            domain = next(iter(source.domains))
+            found += [task.text(example) for example in task.at(domain).read_embedded(domain, sizes)["train"]]
     return tuple(found)
 
 

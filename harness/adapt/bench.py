@@ -43,18 +43,22 @@ class Bench:
             self.splits[domain, split] = examples[: self.test_examples] if split == "test" else examples
         return self.splits[domain, split]
 
-    def checkpoint(self, folder: str) -> Checkpoint:
-        """A checkpoint, read once; only the newest stays in memory, since cells come ordered by it."""
-        if folder not in self.checkpoints:
+    def checkpoint(self, folder: str, task: Task) -> Checkpoint:
+        """A checkpoint with the head of a domain's task, read once; only the newest stays in memory.
+
+        Cells come ordered by checkpoint and domain.
+        """
+        found = self.checkpoints.get(folder)
+        if found is None or found.labels != task.labels:
             from harness.backbone.load import Checkpoint
 
             self.checkpoints.clear()
-            self.checkpoints[folder] = Checkpoint(Path(folder), self.task.kind, self.task.labels)
-        return self.checkpoints[folder]
+            found = self.checkpoints[folder] = Checkpoint(Path(folder), task.kind, task.labels)
+        return found
 
-    def features(self, examples: list[Example], tokenizer: Any) -> list[list[Features]]:
-        """Encoded examples."""
-        return self.task.encode(examples, tokenizer, self.max_length, self.target_length)
+    def features(self, task: Task, examples: list[Example], tokenizer: Any) -> list[list[Features]]:
+        """Examples of a domain's task, encoded."""
+        return task.encode(examples, tokenizer, self.max_length, self.target_length)
 
 
 def run_control(bench: Bench, domain: str, budget: int, seed: int) -> tuple[list[Any], dict[str, Any]]:

@@ -19,7 +19,7 @@ from harness.base.seeds import derive, generator
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.method import Train
 from harness.data.splits import few
-from harness.data.task import Example, Features
+from harness.data.task import Example, Features, Task
 from harness.learn.batches import Batch, collate, in_order, similar_lengths
 from harness.learn.kept import Kept
 from harness.learn.loop import Trained, train
@@ -37,14 +37,21 @@ def run_cell(
     examples = few(bench.split(domain, "train"), budget, *axes[:2], seed)
     test = bench.split(domain, "test")
     assert checkpoint is not None
-    read = bench.checkpoint(checkpoint)
+    task = bench.task.at(domain)
+    read = bench.checkpoint(checkpoint, task)
     with measured() as whole:
-        predictions, costs = _run(bench, read, Path(checkpoint), examples, test, axes)
+        predictions, costs = _run(bench, task, read, Path(checkpoint), examples, test, axes)
     return predictions, costs | {"peak_rss_mib": whole.peak_rss_mib, "peak_device_mib": whole.peak_device_mib}
 
 
 def _run(
-    bench: Bench, read: Checkpoint, folder: Path, examples: list[Example], test: list[Example], axes: tuple[Any, ...]
+    bench: Bench,
+    task: Task,
+    read: Checkpoint,
+    folder: Path,
+    examples: list[Example],
+    test: list[Example],
+    axes: tuple[Any, ...],
 ) -> tuple[list[Any], dict[str, Any]]:
     """The predictions for `test` after training on `examples`, and what both cost, memory aside."""
     _, domain, budget, seed = axes
@@ -56,12 +63,12 @@ def _run(
     load_start(backbone, folder)
     if bench.precision == "bfloat16":
         round_frozen(backbone)
-    features = [window for windows in bench.features(examples, read.tokenizer) for window in windows]
+    features = [window for windows in bench.features(task, examples, read.tokenizer) for window in windows]
     with timed() as training, bar(bench.train.steps, f"{domain} k={budget} seed {seed}") as progress:
         done = _train(backbone, adaptations, bench.train, features, read.tokenizer.pad_token_id, axes, progress)
     with timed() as predicting:
         predictions = predict(
-            backbone, bench.task, test, bench.features(test, read.tokenizer), read.tokenizer, bench.target_length
+            backbone, task, test, bench.features(task, test, read.tokenizer), read.tokenizer, bench.target_length
         )
     trains = bench.train.steps > 0
     trained = sum(value.numel() for value in backbone.trained().values()) if trains else 0

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from harness.adapt.cell import check_room
 from harness.backbone.anatomy import anatomies, positions_of
+from harness.backbone.backbone import Backbone
 from harness.backbone.files import check_folder
 from harness.backbone.fit import check_fit, check_ids, check_known
 from harness.backbone.load import Checkpoint
@@ -51,7 +52,8 @@ def try_checkpoint(folder: Path, use: Use) -> list[str]:
     check_fit(folder, read.tokenizer, read.model, use.task.kind)
     check_known(folder, read.tokenizer, use.texts, use.task.folder.name)
     encoded = use.task.encode([use.task.sample], read.tokenizer, use.max_length, use.target_length)
-    _check_runs(folder, read.model, encoded[0], read.tokenizer.pad_token_id)
+    whole = Backbone(read.model, read.anatomy, read.kind, read.head)
+    _check_runs(folder, whole, encoded[0], read.tokenizer.pad_token_id)
     shown = " ".join(read.tokenizer.convert_ids_to_tokens(encoded[0][0]["input_ids"]))
     lines = [f"{architecture}, reads {shown}"]
     if read.fresh:
@@ -82,13 +84,13 @@ def _try_pretraining(folder: Path, architecture: str) -> list[str]:
 
 
 @torch.no_grad()
-def _check_runs(folder: Path, model: PreTrainedModel, rows: list[Features], pad: int) -> None:
+def _check_runs(folder: Path, backbone: Backbone, rows: list[Features], pad: int) -> None:
     """Raise UserError unless the model gives numbers for one example, at the CPU."""
     try:
-        logits = model.eval()(**collate(rows, pad)).logits
+        logits = backbone.eval()(**collate(rows, pad)).logits
     except Exception as error:  # what a model raises depends on what is odd about it
         mend = f"it cannot read the text of a task ({reason(error)}); {AGAIN}"
-        raise bad(folder, "the model", type(model).__name__, mend) from None
+        raise bad(folder, "the model", type(backbone.model).__name__, mend) from None
     if not torch.isfinite(logits).all():
         raise bad(folder, "the output", "NaN or infinity", f"the model reads a text and gives no number; {AGAIN}")
 

@@ -13,7 +13,12 @@ from harness.adaptations.peft_steps import fitted
 from harness.backbone.backbone import Backbone
 from harness.contracts.adaptation import Adaptation
 
-TASK_TYPES = {"token-classification": "TOKEN_CLS", "causal-lm": "CAUSAL_LM", "summarization": "SEQ_2_SEQ_LM"}
+TASK_TYPES = {
+    "token-classification": "TOKEN_CLS",
+    "sequence-classification": "SEQ_CLS",
+    "causal-lm": "CAUSAL_LM",
+    "summarization": "SEQ_2_SEQ_LM",
+}
 OURS = ("task_type", "peft_type", "inference_mode")  # which the harness sets
 FROM_DATA = ("eva", "corda", "lora_ga")  # LoRA's starts that PEFT takes from examples, in a pass of its own
 

@@ -38,6 +38,7 @@ def put_in(backbone: Backbone, kind: str, config_class: Any, options: dict[str, 
         config = config_class(**{**options, **own})
         adapted: Any = get_peft_model(backbone.model, config)
         backbone.model = adapted
+        _train_head(backbone)
         if backbone.device.type != "meta":  # an outline is there to be counted, and has no values to compute with
             with torch.no_grad():
                 backbone.to(backbone.device).eval()
@@ -51,6 +52,13 @@ def put_in(backbone: Backbone, kind: str, config_class: Any, options: dict[str, 
         raise Unsupported(f"PEFT's {kind} trains nothing of this backbone but its head")
 
 
+def _train_head(backbone: Backbone) -> None:
+    """Let a head train under whatever name PEFT left it: it knows those of some architectures alone."""
+    for name, parameter in backbone.named_parameters():
+        if backbone.is_head(name) and "original_module" not in name.split("."):
+            parameter.requires_grad_(True)
+
+
 def _read_past(backbone: Backbone, config: Any) -> None:
     """Where a tuner puts virtual tokens before the text, give what stands behind them.
 
@@ -62,7 +70,7 @@ def _read_past(backbone: Backbone, config: Any) -> None:
     virtual = int(config.num_virtual_tokens)
     if backbone.positions is not None:
         backbone.positions -= virtual
-    if backbone(**_text(backbone)).logits.shape[1] == TOKENS:
+    if backbone.kind == "sequence-classification" or backbone(**_text(backbone)).logits.shape[1] == TOKENS:
         return
 
     def ignore(_: nn.Module, inputs: Any, batch: dict[str, Tensor]) -> tuple[Any, dict[str, Tensor]]:
@@ -82,6 +90,11 @@ def _read_past(backbone: Backbone, config: Any) -> None:
 def _text(backbone: Backbone) -> dict[str, Tensor]:
     """A text of a few tokens, and as many of a decoder that reads its own."""
     ids = torch.arange(TOKENS, device=backbone.device).unsqueeze(0)
+    if backbone.kind == "sequence-classification":  # it ends as a text does
+        config = backbone.transformer.config
+        signs = {config.pad_token_id, config.eos_token_id}
+        ordinary = [place for place in range(TOKENS + len(signs)) if place not in signs][: TOKENS - 1]
+        ids = torch.tensor([[*ordinary, config.eos_token_id or ordinary[0]]], device=backbone.device)
     text = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     return text | ({"decoder_input_ids": ids} if backbone.kind == "summarization" else {})
 
@@ -90,6 +103,8 @@ def _try(backbone: Backbone) -> None:
     """Raise what the model raises for a few tokens, or ValueError where it does not give what is asked of it."""
     text = _text(backbone)
     logits = backbone(**text).logits
+    if backbone.kind == "sequence-classification":
+        return _try_classes(backbone, text, logits)
     if logits.shape[:2] != (1, TOKENS):
         raise ValueError(f"{TOKENS} tokens give logits of shape {list(logits.shape)}, not one row a token")
     labels = torch.zeros_like(text["input_ids"])
@@ -99,3 +114,20 @@ def _try(backbone: Backbone) -> None:
     loss = backbone(**text, labels=labels).loss
     if not bool(loss.isfinite()):
         raise ValueError(f"the loss of {labels.shape[1]} labelled tokens is {float(loss)}")
+
+
+def _try_classes(backbone: Backbone, text: dict[str, Tensor], logits: Tensor) -> None:
+    """Raise ValueError unless a text has one row of logits, padding leaves them as they are, and there is a loss."""
+    rows: int = backbone.transformer.config.num_labels
+    if logits.shape != (1, rows):
+        raise ValueError(f"a text gives logits of shape {list(logits.shape)}, not one for each of {rows} labels")
+    pad = backbone.transformer.config.pad_token_id or 0
+    longer = {
+        "input_ids": functional.pad(text["input_ids"], (0, TOKENS), value=pad),
+        "attention_mask": functional.pad(text["attention_mask"], (0, TOKENS)),
+    }
+    if not torch.allclose(backbone(**longer).logits, logits, atol=1e-4):
+        raise ValueError("the logits of a text depend on the padding behind it")
+    loss = backbone(**text, labels=torch.tensor([[0, rows, 0]], device=backbone.device)).loss
+    if not bool(loss.isfinite()):
+        raise ValueError(f"the loss of a text is {float(loss)}")

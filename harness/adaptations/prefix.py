@@ -4,7 +4,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.backbone.backbone import Attention, Backbone
+from harness.backbone.backbone import Backbone
+from harness.backbone.places import Attention
 from harness.contracts.adaptation import Adaptation
 
 

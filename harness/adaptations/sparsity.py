@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from harness.backbone.backbone import Dense
+from harness.backbone.places import Dense
 from harness.base.errors import UserError
 
 BITS = 8

@@ -9,7 +9,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from harness.adaptations.tarp_dynamic import DynamicHadamard, DynamicProduct, DynamicShift
 from harness.adaptations.tarp_static import Bilinear, Kronecker, StaticScale
-from harness.backbone.backbone import Backbone, Dense, Targets
+from harness.backbone.backbone import Backbone, Targets
+from harness.backbone.places import Dense
 from harness.base.errors import Unsupported
 from harness.contracts.adaptation import Adaptation
 

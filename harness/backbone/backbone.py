@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import PreTrainedModel
 
 from harness.backbone.anatomy import Anatomy, DenseRole, Paths
 from harness.backbone.frozen import STATES, Frozen
-from harness.backbone.prefix_attention import add_prefix, check_takes_prefix
+from harness.backbone.losses import learned_from, losses_of
+from harness.backbone.places import Attention, Dense, Final, Sublayer, features_of, first_of, needed, without_peft
+from harness.backbone.prefix_attention import check_takes_prefix
 from harness.backbone.several import Several, call_for_each, layers_for_each
 from harness.base.errors import Unsupported
 from harness.contracts.method import Kind
@@ -29,133 +29,12 @@ ROLES: dict[str, tuple[DenseRole, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Dense:
-    """A dense layer of the body: y = W x + b."""
-
-    backbone: Backbone
-    name: str
-    module: nn.Module
-    in_features: int
-    out_features: int
-
-    @property
-    def weight(self) -> Tensor:
-        """W as [out_features, in_features], whichever way the model stores it."""
-        weight: Tensor = self.module.weight  # type: ignore[assignment]
-        weight = weight.float() if weight.dtype == torch.bfloat16 else weight  # of a frozen layer in half precision
-        return weight if isinstance(self.module, nn.Linear) else weight.mT
-
-    def add(self, module: nn.Module, reads_weight: bool = False) -> None:
-        """Let the layer give y + module(x), or y + module(x, W), W being [out_features, in_features]."""
-        self.backbone.put(self.name, module)
-
-        def change(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            shared = (self._weight_for_each(),) if reads_weight else ()
-            more: Tensor = self.backbone.call(module, inputs[0], shared=shared)
-            return output + more
-
-        # It is a part of the layer, so it comes before what follows the sublayer, whichever was put first.
-        self.module.register_forward_hook(change, prepend=True)
-
-    def _weight_for_each(self) -> Tensor:
-        """W, or [tasks, out_features, in_features] in a pass that serves several tasks."""
-        weight, several = self.weight, self.backbone.several
-        if several is None or several.axis(self.module.weight) == 0:  # type: ignore[arg-type]
-            return weight
-        return weight.expand(several.tasks, *weight.shape)
-
-    def weigh(self, module: nn.Module) -> None:
-        """Let the layer compute with module(W) in the place of W, [out_features, in_features]; the bias stays."""
-        self.backbone.put(self.name, module)
-        layer: Any = self.module
-        # A second module weighs what the first one gave.
-        weighers: list[nn.Module] = layer.__dict__.setdefault("weighers", [])
-        weighers.append(module)
-
-        def forward(x: Tensor) -> Tensor:
-            weight, several = self._weight_for_each(), self.backbone.several
-            for weigher in weighers:
-                weight = self.backbone.call(weigher, shared=(weight,))
-            if several is None:
-                return functional.linear(x, weight, layer.bias)
-            bias = layer.bias if layer.bias is None or several.axis(layer.bias) == 0 else layer.bias.unsqueeze(0)
-            y = several.split(x).flatten(1, -2) @ weight.mT
-            return (y if bias is None else y + bias.unsqueeze(1)).reshape(*x.shape[:-1], -1)
-
-        layer.forward = forward
-
-
-@dataclass(frozen=True)
-class Sublayer:
-    """The output of an attention or FFN sublayer, before the residual is added."""
-
-    backbone: Backbone
-    name: str
-    first: nn.Module  # the dense layer that reads the sublayer's input
-    module: nn.Module  # the dense layer that gives its output
-    width: int
-
-    def after(self, module: nn.Module, through: Callable[[Tensor], Tensor] | None = None) -> None:
-        """Let the sublayer give module(y), or through(y) where `module` must be called with more than y."""
-        self.backbone.put(self.name, module)
-        compute = through or (lambda y: self.backbone.call(module, y))
-        self.module.register_forward_hook(lambda _, __, output: compute(output))
-
-    def beside(self, module: nn.Module) -> None:
-        """Let the sublayer give y + module(x), x being what the sublayer reads."""
-        self.backbone.put(self.name, module)
-        read: list[Tensor] = []  # x, from the sublayer's first layer to its last within one pass
-
-        def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            read[:] = inputs[:1]
-
-        self.first.register_forward_pre_hook(keep)
-        self.module.register_forward_hook(lambda _, __, output: output + self.backbone.call(module, read.pop()))
-
-
-@dataclass(frozen=True)
-class Final:
-    """The body's output, which the head reads."""
-
-    backbone: Backbone
-    module: nn.Module
-    width: int
-
-    def after(self, module: nn.Module) -> None:
-        """Let the body give module(y)."""
-        self.backbone.put("final", module)
-
-        def change(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
-            if isinstance(output, Tensor):
-                return self.backbone.call(module, output)
-            return (self.backbone.call(module, output[0]), *output[1:])
-
-        self.module.register_forward_hook(change)
-
-
-@dataclass(frozen=True)
-class Attention:
-    """An attention with an entry for further keys and values; `heads` are those of its keys."""
-
-    backbone: Backbone
-    name: str
-    module: nn.Module
-    heads: int
-    head_width: int
-
-    def prefix(self, module: nn.Module) -> None:
-        """Let every query also attend to module() = (keys, values), each [heads, length, head_width]."""
-        self.backbone.put(self.name, module)
-        add_prefix(self.backbone.model, self.module, lambda: self.backbone.call(module))
-
-
 class Backbone(nn.Module):
     """A Hugging Face model, what was added to it, and which of its parameters train.
 
     `head` names the parameters that the checkpoint did not hold: a new task head. When an adaptation
     sees the backbone its body is frozen and the head trains. `positions` is how many tokens an input may have,
-    None where there is no end to them.
+    None where there is no end to them, and `segments` whether the model reads of which of two texts a token is.
     """
 
     several: Several | None = None  # set for a pass that serves several tasks
@@ -170,6 +49,7 @@ class Backbone(nn.Module):
         self.kind = kind
         self.head = head
         self.width: int = getattr(model.config, anatomy.width)
+        self.segments = anatomy.segments is not None and getattr(model.config, anatomy.segments, 1) > 1
         self.positions: int | None = None
         if anatomy.positions is not None:
             self.positions = anatomy.room(getattr(model.config, anatomy.positions), model.config.pad_token_id)
@@ -182,17 +62,22 @@ class Backbone(nn.Module):
             parameter.requires_grad_(name in head)
 
     def forward(self, **batch: Tensor) -> Any:
-        """The model's output for a batch, with its loss where the batch has labels: the mean over the labelled tokens.
+        """The model's output for a batch, with its loss where the batch has labels: the mean over what is labelled.
 
         A batch of which no token is labelled adds nothing: its loss is exactly zero, and so is its gradient. Where
         it holds what frozen layers give, these are not run.
         """
         states = {name.removeprefix(STATES): batch.pop(name) for name in list(batch) if name.startswith(STATES)}
+        if not self.segments:
+            batch.pop("token_type_ids", None)
+        labels = batch.pop("labels", None) if self.kind == "sequence-classification" else None
         with (
             nullcontext() if self.several is None else layers_for_each(self.model, self.several),
             nullcontext() if self.frozen is None else self.frozen.given(states),
         ):
             output = self.model(**batch)
+        if labels is not None:  # the model's own loss knows one set of classes for all texts
+            output.loss = losses_of(self.kind, output.logits, labels)[0].mean()
         if "labels" in batch and not (learned_from(self.kind, batch["labels"]) != IGNORED).any():
             output.loss = (output.logits * 0.0).sum()  # a mean over nothing is no number
         return output
@@ -268,9 +153,9 @@ class Backbone(nn.Module):
             for place, path in places.items():
                 if path is None or (its := first_of(layer, path)) is None:  # a gate, which not every FFN has
                     continue
-                module = _without_peft(its)
+                module = without_peft(its)
                 if place.split(".")[1] in roles and id(module) not in found:
-                    found[id(module)] = Dense(self, f"{name}.{place}", module, *_features(module))
+                    found[id(module)] = Dense(self, f"{name}.{place}", module, *features_of(module))
         return list(found.values())
 
     def sublayers(self, which: Literal["attention", "ffn", "all"] = "all") -> list[Sublayer]:
@@ -283,7 +168,7 @@ class Backbone(nn.Module):
                     first, last = layer.get_submodule(its.query), layer.get_submodule(its.output)
                     found.append(Sublayer(self, f"{name}.{attention}", first, last, self.width))
             if which in ("ffn", "all"):
-                first, last = _needed(layer, paths.ffn.up), _needed(layer, paths.ffn.down)
+                first, last = needed(layer, paths.ffn.up), needed(layer, paths.ffn.down)
                 found.append(Sublayer(self, f"{name}.ffn", first, last, self.width))
         return found
 
@@ -345,16 +230,17 @@ class Backbone(nn.Module):
 
     def is_head(self, name: str) -> bool:
         """Whether a parameter is the task head's, a head that PEFT wrapped included."""
-        return bool({head.split(".")[0] for head in self.head} & set(name.split(".")))
+        return any(f".{module}." in f".{name}." for module in self.head_modules())
+
+    def head_modules(self) -> list[str]:
+        """The names of the head's outermost modules: those above the body, and a layer of it that the head owns."""
+        inside = f"{self.transformer.base_model_prefix}."
+        parts = [name.split(".")[: 2 if name.startswith(inside) else 1] for name in sorted(self.head)]
+        return list(dict.fromkeys(".".join(part) for part in parts))
 
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters that train, by name."""
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
-
-
-def learned_from(kind: Kind, labels: Tensor) -> Tensor:
-    """The labels, [batch, tokens], that a loss reads: in language modelling a token's logits are for the next one."""
-    return labels[:, 1:] if kind == "causal-lm" else labels
 
 
 def best_device() -> torch.device:
@@ -366,36 +252,3 @@ def check_something_trains(backbone: Backbone) -> None:
     """Raise Unsupported where an adaptation leaves nothing to train."""
     if not backbone.trained():
         raise Unsupported("the adaptation trains no parameter on this backbone")
-
-
-def first_of(parent: nn.Module, paths: Paths) -> nn.Module | None:
-    """The first of the modules at `paths` that there is."""
-    for path in (paths,) if isinstance(paths, str) else paths:
-        place: Any = parent
-        for name in path.split("."):
-            place = getattr(place, name, None)
-        if isinstance(place, nn.Module):
-            return place
-    return None
-
-
-def _needed(parent: nn.Module, paths: Paths) -> nn.Module:
-    found = first_of(parent, paths)
-    if found is None:
-        raise Unsupported(f"the model has nothing at {paths}, where anatomy.yaml has a dense layer")
-    return found
-
-
-def _without_peft(module: nn.Module) -> nn.Module:
-    """The model's own layer, which PEFT may have put into one of its own."""
-    while isinstance(inner := getattr(module, "base_layer", None), nn.Module):
-        module = inner
-    return module
-
-
-def _features(module: nn.Module) -> tuple[int, int]:
-    """Input and output width of an nn.Linear, or of the Conv1D that GPT-2 stores transposed."""
-    if isinstance(module, nn.Linear):
-        return module.in_features, module.out_features
-    weight: Tensor = module.weight  # type: ignore[assignment]
-    return weight.shape[0], weight.shape[1]

@@ -11,7 +11,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from harness.backbone.anatomy import Paths, anatomies, described_in
-from harness.backbone.backbone import first_of
+from harness.backbone.places import first_of
 from harness.backbone.tokenizer import keeps_spaces
 from harness.base.errors import bad
 from harness.contracts.method import Kind
@@ -136,8 +136,20 @@ def _check_summaries(checkpoint: Path, tokenizer: Any) -> None:
         raise bad(checkpoint, "the tokenizer's eos_token", tokenizer.eos_token, mend)
 
 
+def _check_pairs(checkpoint: Path, tokenizer: Any) -> None:
+    """Where signs stand around a text they stand around two: a model reads its answer at one of them."""
+    one, two = tokenizer("a")["input_ids"], tokenizer("a", "a")["input_ids"]
+    signs = set(one) & set(tokenizer.all_special_ids)
+    if not signs <= set(two):
+        mend = (
+            f"it puts signs around one text and none around two; give its tokenizer.json a template of pairs, or {OWN}"
+        )
+        raise bad(checkpoint, "the tokenizer's signs of two texts", tokenizer.convert_ids_to_tokens(two), mend)
+
+
 CHECKS: dict[Kind, Callable[[Path, Any], None]] = {
     "token-classification": _check_tagging,
+    "sequence-classification": _check_pairs,
     "causal-lm": _check_documents,
     "summarization": _check_summaries,
 }

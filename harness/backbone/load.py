@@ -14,7 +14,9 @@ from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
+    BartConfig,
     GenerationConfig,
     PreTrainedConfig,
     PreTrainedModel,
@@ -24,15 +26,18 @@ from transformers.utils import logging as transformers_logging
 from harness.backbone.anatomy import anatomies, architecture_of, check_kind
 from harness.backbone.backbone import Backbone, best_device
 from harness.backbone.fit import check_anatomy
+from harness.backbone.last_end import BartLastEnd
 from harness.backbone.tokenizer import load_tokenizer
 from harness.base.errors import bad, reason
-from harness.contracts.method import Kind
+from harness.contracts.method import LABELLING, Kind
 
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()
 
+AutoModelForSequenceClassification.register(BartConfig, BartLastEnd, exist_ok=True)
 CLASSES: dict[Kind, Any] = {
     "token-classification": AutoModelForTokenClassification,
+    "sequence-classification": AutoModelForSequenceClassification,
     "causal-lm": AutoModelForCausalLM,
     "summarization": AutoModelForSeq2SeqLM,
 }
@@ -60,11 +65,15 @@ def head_of(model: PreTrainedModel) -> frozenset[str]:
     return frozenset(name for name, parameter in model.named_parameters() if id(parameter) in head)
 
 
-def outline(config: PreTrainedConfig, kind: Kind) -> Backbone:
-    """The backbone of a configuration without weights, on torch's meta device: to count it costs nothing."""
+def outline(config: PreTrainedConfig, kind: Kind, head: frozenset[str] | None = None) -> Backbone:
+    """The backbone of a configuration without weights, on torch's meta device: to count it costs nothing.
+
+    `head` names the head's parameters where a checkpoint has said which they are.
+    """
     with torch.device("meta"):
         model = CLASSES[kind].from_config(copy.deepcopy(config))
-    head = head_of(model) if kind == "token-classification" else frozenset()
+    if head is None:
+        head = head_of(model) if kind in LABELLING else frozenset()
     return Backbone(model.eval(), anatomies()[config.model_type], kind, head)
 
 
@@ -95,7 +104,7 @@ class Checkpoint:
     def __init__(self, folder: Path, kind: Kind, labels: Sequence[str] | None = None) -> None:
         architecture = architecture_of(folder)
         check_kind(folder, architecture, kind)
-        self.kind = kind
+        self.kind, self.labels = kind, None if labels is None else list(labels)
         self.anatomy = anatomies()[architecture]
         # The model first: its config.json is read for the tokenizer too, and would be told as a fault of that.
         self.model, self.fresh = load_model(CLASSES[kind], folder, 0, labels)
@@ -103,11 +112,13 @@ class Checkpoint:
         # A cache of keys and values serves generation alone; elsewhere it is built for nothing.
         self.model.config.use_cache = kind == "summarization"
         # A head that a preparation trained is in the checkpoint, yet it is a head all the same.
-        self.head = head_of(self.model) if labels is not None else frozenset()
+        self.head = head_of(self.model) | self.fresh if labels is not None else frozenset()
+        if kind == "sequence-classification":  # a decoder's answer stands at the last token that is no padding
+            self.model.config.pad_token_id = self.tokenizer.pad_token_id
 
     def outline(self) -> Backbone:
         """The same backbone without weights."""
-        return outline(self.model.config, self.kind)
+        return outline(self.model.config, self.kind, self.head)
 
     def backbone(self, seed: int) -> Backbone:
         """A copy whose new parameters, if any, are drawn from `seed`."""
@@ -164,8 +175,10 @@ def _check_report(folder: Path, model: PreTrainedModel, report: dict[str, Any], 
         if name not in head:
             mend = f"config.json asks for {list(wanted)}; fetch the checkpoint again"
             raise bad(folder, f"the shape of the weight {name}", list(stored), mend)
-    above = head_of(model)
+    above, prefix, pooler = head_of(model), model.base_model_prefix, anatomies()[model.config.model_type].pooler
     for name, _ in model.named_parameters():
+        if pooler and head and name.startswith(f"{prefix}.{pooler}."):
+            continue  # the head's own: it is drawn with it
         if name in report["missing_keys"] and name not in above:
             raise bad(folder, "a missing weight of the model's body", name, "fetch the checkpoint again")
     for stack in anatomies()[model.config.model_type].stacks.values():

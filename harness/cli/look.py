@@ -126,5 +126,8 @@ def readable(row: dict[str, Any]) -> str:
         )
     if "summary" in row:
         return f"  input     {row['document']}\n  gold      {row['summary']}\n  predicted {row['predicted']}"
+    if "label" in row:
+        texts = [f"  input     {row[field]}" for field in ("text", "pair") if field in row]
+        return "\n".join([*texts, f"  gold      {row['label']}", f"  predicted {row['predicted']}"])
     nats = row["predicted"]["nll"] / row["predicted"]["tokens"]
     return f"  input     {row['text']}\n  predicted {row['predicted']['tokens']} tokens at {nats:.3f} nats each"

@@ -44,7 +44,10 @@ def run(options: Namespace) -> int:
                 print(f"{cell.name}: {status}")
                 continue
             found = read_json(Path(cell.folder) / SCORES)
-            scores = ", ".join(f"{metric} {value:.2f}" for metric, value in found["scores"].items())
+            scores = ", ".join(
+                f"{metric} " + (f"{value:.2f}" if value is not None else f"– ({found['undefined'][metric]})")
+                for metric, value in found["scores"].items()
+            )
             print(f"{cell.name}: {scores} (n = {found['n']})")
     if options.paper:
         print(table_of(plan, options.paper, options.table))

@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from harness.contracts.model import Strict
 
-Kind = Literal["token-classification", "causal-lm", "summarization"]
+Kind = Literal["token-classification", "sequence-classification", "causal-lm", "summarization"]
+LABELLING: tuple[Kind, ...] = ("token-classification", "sequence-classification")  # a head has a row for each label
 CAUSAL: tuple[Kind, ...] = ("causal-lm", "summarization")  # a token that sees later ones has read its answer
 
 

@@ -186,6 +186,24 @@ class TaskPlan:
     overlap_allowed: bool
     domains_are: str = "fixed"  # or a sample of many, of which intervals then speak
     metrics: dict[str, Any] = field(default_factory=dict)  # options of the metrics that have any
+    own_metrics: dict[str, str] = field(default_factory=dict)  # of domains that are ranked by another metric
+    own_options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of metrics, where they depend on the domain
+
+    def metric_of(self, domain: str) -> str:
+        """The metric that ranks methods on a domain."""
+        return self.own_metrics.get(domain, self.metric)
+
+    def options_of(self, domain: str) -> dict[str, Any]:
+        """The options of metrics on a domain."""
+        return self.metrics | self.own_options.get(domain, {})
+
+    @property
+    def metric_in_words(self) -> str:
+        """The task's metric, and which domains have another."""
+        others = ", ".join(
+            f"{metric} on {domain}" for domain, metric in self.own_metrics.items() if domain in self.domains
+        )
+        return f"{self.metric} ({others})" if others else self.metric
 
 
 @dataclass(frozen=True)
@@ -264,7 +282,9 @@ class Plan:
     def scored(self, task: str) -> str:
         """The mark that every finished cell of a task has scores; it knows blocks, scoring code and options."""
         blocks = [block.done for block in self.blocks if block.task == task]
-        key = fingerprint([self.scoring, self.tasks[task].metrics, blocks])[:SHORT]
+        its = self.tasks[task]
+        options = [its.metrics, its.own_options] if its.own_options else its.metrics
+        key = fingerprint([self.scoring, options, blocks])[:SHORT]
         return f"{self.output}/scores/{task}-{key}.json"
 
     def save(self) -> None:

@@ -24,16 +24,18 @@ class Files(Strict):
 
 
 class Tagging(Strict):
-    """How tags are written. Ours are IOB2 of the task's own types."""
+    """How tags and labels are written. Ours are IOB2 of the task's own types, and the names of its classes."""
 
     scheme: Scheme = "iob2"
     types: dict[str, str | None] = Field({}, description="their entity types to ours; null drops a type's entities")
     names: list[str] | None = Field(None, description="the tag that each number stands for, where tags are numbers")
+    labels: dict[str, str] = Field({}, description="their names of the classes to ours, where these differ")
 
 
 class Reader(Tagging):
     """What all formats have: the files, whose names each format says, and how tags are written in them."""
 
+    folder: Name | None = Field(None, description="the domain's folder, where that is not named as the domain")
     holds: ClassVar[tuple[str, ...]] = ()  # the fields that the format holds; none: any that are columns
     names_in: ClassVar[str] = "columns"  # the key of the block that says where each field is
     strings_only: ClassVar[bool] = False  # whether a list is a string here, its items parted by spaces
@@ -143,6 +145,7 @@ class Table(OneFile):
         None, description="the one character between fields; the format's own where absent"
     )
     quoting: Literal["minimal", "none"] = Field("minimal", description="none: quotation marks are text like any other")
+    open_end: bool = Field(False, description="true: the last line may lack its line end, and the file be whole")
     header: bool = Field(True, description="false: the first line is an example, and columns are places from 0")
     columns: dict[str, Name | int] = Field({}, description="our fields to the file's columns, where names differ")
     strings_only: ClassVar[bool] = True

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from harness.contracts.method import Kind
 from harness.contracts.model import Strict
@@ -63,12 +63,19 @@ class Source(Strict):
     sizes: Sizes | None = Field(None, description="embedded only: how much is generated")
     folder: str | None = Field(None, description="local only: the folder below HEADSTART_DATA")
     reader: AnyReader | None = Field(None, description="local only: how its files are read; task.py does if absent")
+    readers: dict[str, AnyReader] = Field(
+        {}, description="local only: the reader of each domain with a layout of its own"
+    )
     sets: dict[str, HubSet] | None = Field(None, description="hub only: the data set of each domain")
     verified: bool = Field(True, description="false where the source could not be reached when this was written")
 
     def roles(self, role: Role) -> list[str]:
         """The domains that have `role`."""
         return [domain for domain, its in self.domains.items() if its == role]
+
+    def reader_of(self, domain: str) -> AnyReader | None:
+        """How a domain's files are read; None where task.py reads them."""
+        return self.readers.get(domain, self.reader)
 
 
 # The one field that each kind of source needs, and no other kind may have.
@@ -94,6 +101,25 @@ class Metrics(Strict):
     bleu: Bleu = Bleu()
 
 
+class Labels(Strict):
+    """What sequence-classification predicts: one of `classes`, or a number of the range `numbers`, ends included."""
+
+    classes: Annotated[list[str], Field(min_length=2)] | None = None
+    numbers: tuple[float, float] | None = None
+    metric: str | None = Field(None, description="the domain's own metric; the task's where absent")
+
+    @model_validator(mode="after")
+    def _are_one_of_two(self) -> Self:
+        if (self.classes is None) == (self.numbers is None):
+            raise ValueError("name the `classes`, or the range of `numbers`, and not both")
+        for place, name in enumerate(self.classes or ()):
+            if not name.strip() or name in (self.classes or ())[:place]:
+                raise ValueError(f"the class {name!r} is empty or stands twice; remove it")
+        if self.numbers and self.numbers[0] >= self.numbers[1]:
+            raise ValueError("the range of `numbers` ends where it begins or before; write [lowest, highest]")
+        return self
+
+
 def _types(value: list[str]) -> list[str]:
     """Refuse entity types that stand twice or cannot be told from a tag's prefix."""
     for place, name in enumerate(value):
@@ -113,6 +139,8 @@ class TaskSpec(Strict):
     types: Annotated[list[str], Field(min_length=1), AfterValidator(_types)] | None = Field(
         None, description="the entity types of token-classification"
     )
+    labels: Labels | None = Field(None, description="what sequence-classification predicts, the same in every domain")
+    labels_by_domain: dict[str, Labels] = Field({}, description="the same of domains that have labels of their own")
     metric: str
     metrics: Metrics = Field(Metrics(), description="options of metrics")
     direction: Literal["max", "min"]
@@ -136,8 +164,12 @@ class TaskSpec(Strict):
             for kind, field in NEEDED.items():
                 if (getattr(source, field) is None) == (kind == name):
                     raise ValueError(f"{'add' if kind == name else 'remove'} {field!r} in the source {name!r}")
-            if source.reader and name != "local":
-                raise ValueError(f"remove 'reader' in the source {name!r}: it reads local files")
+            for field in ("reader", "readers"):
+                if getattr(source, field) and name != "local":
+                    raise ValueError(f"remove {field!r} in the source {name!r}: it reads local files")
+            for domain in source.readers:
+                if domain not in source.domains:
+                    raise ValueError(f"there is no domain {domain!r} in the source {name!r}; remove its reader")
             lacking = set(source.domains) - set(source.sets or source.domains)
             if lacking:
                 raise ValueError(f"add the domain {min(lacking)!r} to the `sets` of the source {name!r}")

@@ -51,8 +51,10 @@ def check_domain(where: Where, field: str, task: TaskFolder, name: SourceName, d
     source = task.spec.sources[name]
     if name == "hub":
         one_of(domain, list(source.sets or {}), where, field)
-    if name == "local" and (source.reader is None or needs_folder(load_task(task), source.reader)):
-        folder = local_folder(task.folder / "task.yaml", source) / domain
+    its = load_task(task).at(domain)
+    reader = source.reader_of(domain)
+    if name == "local" and (reader is None or needs_folder(its, reader)):
+        folder = local_folder(task.folder / "task.yaml", source) / ((reader and reader.folder) or domain)
         if not folder.is_dir():
             raise bad(where, field, domain, f"there is no folder {folder}; add it or name another domain")
     grammars = [file.stem for file in own_files(task.folder / "embedded", ".yaml")]
@@ -67,8 +69,8 @@ def domain_content(task: TaskFolder, name: SourceName, domain: str) -> Any:
         return pinned(where, source, domain).model_dump()
     if name == "local":
         folder = local_folder(where, source)
-        if source.reader:
-            return content_of(load_task(task), source.reader, domain, folder)
+        if reader := source.reader_of(domain):
+            return content_of(load_task(task), reader, domain, folder)
         return hash_files(own_files(folder / domain, deep=True), folder / domain)
     grammar = task.folder / "embedded" / f"{domain}.yaml"
     return hash_file(grammar) if grammar.is_file() else domain
@@ -90,6 +92,8 @@ def domain_fingerprint(task: TaskFolder, name: SourceName, domain: str) -> str:
     source = task.spec.sources[name]
     content: dict[str, Any] = {"layout": LAYOUT, "task": task.id, "code": task.code, "source": name, "domain": domain}
     content["types"] = task.spec.types
+    if labels := task.spec.labels_by_domain.get(domain, task.spec.labels):
+        content["labels"] = labels.model_dump(exclude={"metric"})
     if name == "embedded":
         content["sizes"] = source.sizes.model_dump() if source.sizes else None
     else:
@@ -109,12 +113,12 @@ def domain_fingerprints(task: TaskFolder, name: SourceName, roles: dict[str, Rol
 
 def read_domain(task: Task, name: SourceName, domain: str) -> Splits:
     """The splits of a domain from one of the task's sources."""
-    where, source = task.folder / "task.yaml", task.spec.sources[name]
+    where, source, task = task.folder / "task.yaml", task.spec.sources[name], task.at(domain)
     if name == "hub":
         return task.read_hub(domain, pinned(where, source, domain))
     if name == "local":
         splits = task.read_local(domain, local_folder(where, source))
-        if source.reader is None:
+        if source.reader_of(domain) is None:
             check_examples(task, splits)
         return splits
     assert source.sizes is not None  # the contract of a task says so
@@ -162,7 +166,7 @@ def check_job(task: Task, job: DataJob, read: Read) -> None:
             check_budgets(job.where, job.task, domain, len(read(domain, "train")), job.budgets)
             if not (tested := read(domain, "test")[: job.test_examples]):
                 raise bad(job.where, f"tasks.{job.task}.domains.{domain}", role, "it has no test example; give it some")
-            task.check_scored(domain, tested)
+            task.at(domain).check_scored(domain, tested)
         elif job.overlap == "drop" and not read(domain, "train"):
             mend = f"every training example of domain {domain!r} is a test example too; remove the domain"
             raise bad(job.where, f"tasks.{job.task}.overlap", job.overlap, mend)

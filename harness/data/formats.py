@@ -74,7 +74,7 @@ def _records(reader: Table, file: Path) -> Iterator[tuple[int, list[str]]]:
     separator = reader.separator or {"csv": ",", "tsv": "\t"}[reader.format]
     quoting: Any = {"minimal": csv.QUOTE_MINIMAL, "none": csv.QUOTE_NONE}[reader.quoting]
     csv.field_size_limit(sys.maxsize)  # a document may be longer than the module's own limit
-    text = "\n".join(text_lines(file)) + "\n"
+    text = "\n".join(text_lines(file, reader.open_end)) + "\n"
     records = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting, strict=True)
     while True:
         number = records.line_num + 1

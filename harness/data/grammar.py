@@ -9,6 +9,13 @@ A grammar is one YAML file:
       - bind: {A: person, B: person, when: day}    drawn once a document, A and B distinct
         document: [[frame, frame, ...], ...]       a list of alternatives for each place, divided
         summary: [frame, ...]                      optional; not divided
+    labelled:                                      for tasks made of texts with a label
+      - label: equivalent                          a class, or a number; each is drawn as often as any other
+        bind: {A: person, B: person}
+        text: [frame, frame, ...]                  divided
+        pair: [frame, frame, ...]                  optional: a second text, from another frame where there is one
+        changes: [{A: B, B: A}, ...]               optional: in the second text A stands for B's entry and B for A's
+        unlabeled: false                           optional: it stands in no unlabeled text, as no real corpus has it
 
 A frame holds slots: `{LOC}` draws from a list, `{A}` repeats a binding, `{LOC.in}` asks for a form.
 An entry of a list is a string, which may hold slots itself (`FC {LOC}`), or a mapping of forms with
@@ -75,6 +82,17 @@ class Scenario(Strict):
     summary: list[str] = []
 
 
+class Labelled(Strict):
+    """One kind of text, or of two texts, with its label."""
+
+    label: str | float
+    bind: dict[str, str] = {}
+    text: list[str]
+    pair: list[str] = []
+    changes: list[dict[str, str]] = []
+    unlabeled: bool = True
+
+
 class GrammarFile(Strict):
     """What a grammar file may say."""
 
@@ -82,6 +100,7 @@ class GrammarFile(Strict):
     entities: dict[str, list[str | Forms]] = {}
     frames: list[str] = []
     scenarios: list[Scenario] = []
+    labelled: list[Labelled] = []
     note: str | None = None
 
 
@@ -90,7 +109,7 @@ class Grammar:
 
     def __init__(self, content: Mapping[str, Any], where: Path | str) -> None:
         self.where = where
-        validate(GrammarFile, content, where)
+        self.labels = validate(GrammarFile, content, where).labelled
         self.words = {name: self._entries(items) for name, items in content.get("words", {}).items()}
         self.entities = {name: self._entries(items) for name, items in content.get("entities", {}).items()}
         self.frames: list[str] = list(content.get("frames", []))
@@ -121,6 +140,24 @@ class Grammar:
         summaries = scenario.get("summary")
         summary = _join(self._render(rng.choice(summaries), rng, part, bound)) if summaries else None
         return sentences, summary
+
+    def labelled(self, rng: random.Random, part: Part) -> tuple[str, str | None, str | float]:
+        """A text of `part`, the second text where its kind has one, and their label."""
+        able = [kind for kind in self.labels if kind.unlabeled or part != "unlabeled"]
+        if not able:
+            raise bad(self.where, "labelled", None, "it has no kind of text for this part; add one")
+        label = rng.choice(list(dict.fromkeys(kind.label for kind in able)))
+        kind = rng.choice([kind for kind in able if kind.label == label])
+        bound = self._bind(kind.bind, rng, part)
+        frame = rng.choice(divide(kind.text, part))
+        text = _join(self._render(frame, rng, part, bound))
+        if not kind.pair:
+            return text, None, label
+        change = rng.choice(kind.changes) if kind.changes else {}
+        changed = bound | {name: bound[other] for name, other in change.items()}
+        frames = divide(kind.pair, part)
+        others = [other for other in frames if other != frame] or frames
+        return text, _join(self._render(rng.choice(others), rng, part, changed)), label
 
     def _lists_of(self, part: Part) -> dict[str, list[Forms]]:
         lists = dict(self.words)
@@ -197,6 +234,16 @@ class Grammar:
                 frames = place["frames"] if isinstance(place, Mapping) else place
                 self._check_frames(frames, lists, bound, divided=True)
             self._check_frames(scenario.get("summary", []), lists, bound, divided=False)
+
+        for kind in self.labels:
+            for list_name in kind.bind.values():
+                if list_name not in lists:
+                    raise bad(self.where, "bind", list_name, "name a list under words or entities")
+            for name in [name for change in kind.changes for both in change.items() for name in both]:
+                if name not in kind.bind:
+                    raise bad(self.where, "changes", name, f"it is not bound; use one of {', '.join(kind.bind)}")
+            self._check_frames(kind.text, lists, kind.bind, divided=True)
+            self._check_frames(kind.pair, lists, kind.bind, divided=bool(kind.pair))
 
     def _check_frames(
         self, frames: Sequence[str], lists: Mapping[str, list[Forms]], bound: Mapping[str, str], divided: bool

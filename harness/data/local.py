@@ -20,23 +20,25 @@ if TYPE_CHECKING:
 SPLITS = ("train", "dev", "test", "unlabeled")
 
 
-def check_reader(task: Task, reader: Reader) -> None:
+def check_reader(task: Task, reader: Reader, block: str) -> None:
     """Raise UserError where a reader cannot give what the task's kind needs, or has options without a meaning."""
-    where, block = task.folder / "task.yaml", "sources.local.reader"
+    where = task.folder / "task.yaml"
     if reader.holds and set(reader.holds) != set(task.fields):
         mend = f"it holds {' and '.join(reader.holds)}, and {task.kind} needs {' and '.join(task.fields)}; take another"
         raise bad(where, f"{block}.format", type(reader).__name__.lower(), mend)
     for split in SPLITS:
         named = reader.named(split)
         for field in named:
-            one_of(field, list(task.fields), where, f"{block}.{reader.names_in}")
-        lacking = [field for field in _fields(task, split) if field not in named]
+            one_of(field, [*task.fields, *task.optional], where, f"{block}.{reader.names_in}")
+        lacking = [field for field in _fields(task, reader, split) if field not in named]
         if lacking and reader.names_all and (named or split in ("train", "test")):
             mend = f"name what holds {lacking[0]!r}, which {task.kind} needs"
             raise bad(where, f"{block}.{reader.names_in}", dict(named), mend)
     for option in Tagging.model_fields:
-        if option in reader.model_fields_set and "tags" not in task.fields:
-            raise bad(where, f"{block}.{option}", getattr(reader, option), f"{task.kind} has no tags; remove it")
+        whose = "label" if option == "labels" else "tags"
+        if option in reader.model_fields_set and whose not in task.fields:
+            mend = f"{task.kind} has no {whose.removesuffix('s')}s; remove it"
+            raise bad(where, f"{block}.{option}", getattr(reader, option), mend)
     for theirs, ours in reader.types.items():
         if ours is not None:
             one_of(ours, list(task.types), where, f"{block}.types.{theirs}")
@@ -44,7 +46,7 @@ def check_reader(task: Task, reader: Reader) -> None:
 
 def needs_folder(task: Task, reader: Reader) -> bool:
     """Whether some of a domain's files lie in a folder of its own."""
-    names = [name for split in SPLITS for name in reader.file_names(split, _fields(task, split))]
+    names = [name for split in SPLITS for name in reader.file_names(split, _fields(task, reader, split))]
     return any(DOMAIN not in name for name in names)
 
 
@@ -52,7 +54,7 @@ def read_rows(task: Task, reader: Reader, split: str, domain: str, folder: Path)
     """The examples of a split, less their ids; none where the split has no file. Raises UserError as formats do."""
     files = _files(task, reader, split, domain, folder)
     examples = []
-    for row in FORMATS[type(reader)](reader, files, _fields(task, split)) if files else ():
+    for row in FORMATS[type(reader)](reader, files, _fields(task, reader, split)) if files else ():
         values = {field: _parted(task, reader, field, value) for field, value in row.values.items()}
         try:
             examples.append(task.from_row(values, reader))
@@ -68,7 +70,7 @@ def check_examples(task: Task, splits: Mapping[str, list[dict[str, Any]]]) -> No
     for split, examples in splits.items():
         for number, example in enumerate(examples, 1):
             row = Row(f"{task.folder / 'task.py'}: read_local, {split} example {number}", example)
-            for field in _fields(task, split):
+            for field in task.inputs if split == "unlabeled" else task.fields:
                 if field not in example:
                     raise bad(row.where, "the example", example, f"it lacks {field!r}; give it one")
             try:
@@ -81,19 +83,23 @@ def content_of(task: Task, reader: Reader, domain: str, folder: Path) -> dict[st
     """What a domain is read from, without its name: the block, and the hash of every file by its name in the block."""
     hashes = {}
     for split in SPLITS:
-        names = reader.file_names(split, _fields(task, split))
+        names = reader.file_names(split, _fields(task, reader, split))
         for name, path in zip(names, _files(task, reader, split, domain, folder), strict=True):
             hashes[name] = hash_file(existing(path))
     return {"files": hashes, "reader": reader.model_dump()}
 
 
-def _fields(task: Task, split: str) -> Sequence[str]:
-    return task.inputs if split == "unlabeled" else task.fields
+def _fields(task: Task, reader: Reader, split: str) -> Sequence[str]:
+    """The fields that a split's files hold: of those that an example may have, the ones that the reader names."""
+    named = reader.named(split)
+    needed = task.inputs if split == "unlabeled" else task.fields
+    return [*needed, *(field for field in task.optional if field in named)]
 
 
 def _files(task: Task, reader: Reader, split: str, domain: str, folder: Path) -> list[Path]:
-    names = reader.file_names(split, _fields(task, split))
-    return [folder / (name.replace(DOMAIN, domain) if DOMAIN in name else f"{domain}/{name}") for name in names]
+    names = reader.file_names(split, _fields(task, reader, split))
+    own = reader.folder or domain
+    return [folder / (name.replace(DOMAIN, domain) if DOMAIN in name else f"{own}/{name}") for name in names]
 
 
 def _parted(task: Task, reader: Reader, field: str, value: Any) -> Any:

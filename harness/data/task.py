@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Literal
@@ -20,7 +21,7 @@ from harness.data.local import check_reader, read_rows
 from harness.data.rows import numbered
 
 Example = dict[str, Any]
-Features = dict[str, list[int]]
+Features = dict[str, list[Any]]  # lists of whole numbers; a label may be any number
 Splits = dict[str, list[Example]]
 SPLITS = ("train", "dev", "test", "unlabeled")
 
@@ -37,6 +38,7 @@ class Task:
     generation: ClassVar[Generation | None] = None  # how a model's answers are generated, where they are texts
     fields: ClassVar[tuple[str, ...]]  # of a labelled example, its `id` apart
     inputs: ClassVar[tuple[str, ...]]  # of an unlabeled one
+    optional: ClassVar[tuple[str, ...]] = ()  # which either may have too
     lists: ClassVar[tuple[str, ...]] = ()  # the fields that are lists
     scores: ClassVar[dict[str, Literal["max", "min"]]]  # the metrics that can rank, and which way is better
     options: ClassVar[tuple[str, ...]] = ()  # the metrics that have options
@@ -46,6 +48,21 @@ class Task:
     def __init__(self, spec: TaskSpec, folder: Path) -> None:
         self.spec = spec
         self.folder = folder
+
+    def at(self, domain: str, among: Sequence[str] = ()) -> Task:
+        """The task as a model meets it in a domain, with a head that serves the domains `among` it as well.
+
+        Raises UserError where the task does not know the domain; the task itself where all domains have one head.
+        """
+        return self
+
+    def metric_of(self, domain: str) -> str:
+        """The metric that ranks methods on a domain."""
+        return self.spec.metric
+
+    def metric_options(self, domain: str) -> dict[str, dict[str, Any]]:
+        """Options of metrics that depend on the domain, by metric."""
+        return {}
 
     def read_embedded(self, domain: str, sizes: Sizes) -> Splits:
         """The domain's splits from its grammar `embedded/<domain>.yaml`; `draw` makes an example."""
@@ -58,7 +75,7 @@ class Task:
 
     def read_local(self, domain: str, folder: Path) -> Splits:
         """The domain's splits, read from `folder`; raises UserError naming a bad file and line."""
-        reader = self.spec.sources["local"].reader
+        reader = self.spec.sources["local"].reader_of(domain)
         if reader is None:
             raise bad(
                 self.folder / "task.yaml",
@@ -89,17 +106,23 @@ class Task:
         where, spec = self.folder / "task.yaml", self.spec
         if spec.types and not self.types:
             raise bad(where, "kind", spec.kind, "`types` are for token-classification; mend one of the two")
+        if (spec.labels or spec.labels_by_domain) and "label" not in self.fields:
+            raise bad(where, "kind", spec.kind, "`labels` are for sequence-classification; mend one of the two")
         one_of(spec.metric, self.scores, where, "metric")
         if spec.direction != (better := self.scores[spec.metric]):
             raise bad(where, "direction", spec.direction, f"a better {spec.metric} is {better}; write {better}")
         for name in spec.metrics.model_fields_set:
             one_of(name, list(self.options), where, "metrics")
         local = spec.sources.get("local")
-        if local and local.reader:
-            if type(self).read_local is not Task.read_local:
+        blocks = (
+            {"reader": local.reader} | {f"readers.{name}": its for name, its in local.readers.items()} if local else {}
+        )
+        for block, reader in blocks.items():
+            if reader and type(self).read_local is not Task.read_local:
                 mend = "task.py defines read_local, which would not use it; remove one of the two"
-                raise bad(where, "sources.local.reader", type(local.reader).__name__, mend)
-            check_reader(self, local.reader)
+                raise bad(where, f"sources.local.{block}", type(reader).__name__, mend)
+            if reader:
+                check_reader(self, reader, f"sources.local.{block}")
 
     def check_scored(self, domain: str, examples: list[Example]) -> None:
         """Raise UserError where a domain's test examples cannot be scored by the task's metric."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from random import Random
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ POOL = 16  # batches that are sorted by length together
 
 
 def collate(features: Sequence[Features], pad: int, device: torch.device | str = "cpu") -> Batch:
-    """`input_ids`, `attention_mask` and `labels`, each [batch, longest]; other columns stay behind.
+    """`input_ids`, `attention_mask`, `token_type_ids` and `labels`, each [batch, longest]; other columns stay behind.
 
     A text of which a tokenizer leaves nothing is one token of padding.
     """
@@ -25,13 +26,15 @@ def collate(features: Sequence[Features], pad: int, device: torch.device | str =
         "input_ids": _padded([row["input_ids"] for row in features], pad, longest),
         "attention_mask": _padded([[1] * len(row["input_ids"]) for row in features], 0, longest),
     }
+    if "token_type_ids" in features[0]:
+        batch["token_type_ids"] = _padded([row["token_type_ids"] for row in features], 0, longest)
     if "labels" in features[0]:
         labels = [row["labels"] for row in features]
         batch["labels"] = _padded(labels, IGNORED, max(1, *(len(row) for row in labels)))
     return {name: tensor.to(device) for name, tensor in batch.items()}
 
 
-def _padded(rows: Sequence[Sequence[int]], filler: int, longest: int) -> Tensor:
+def _padded(rows: Sequence[Sequence[Any]], filler: int, longest: int) -> Tensor:
     return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows])
 
 

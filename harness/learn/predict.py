@@ -11,7 +11,9 @@ from torch.nn import functional
 
 from harness.backbone.backbone import Backbone
 from harness.contracts.method import Kind
-from harness.data.kinds import IGNORED, TokenClassification
+from harness.data.kinds import IGNORED
+from harness.data.kinds.sequence_classification import SequenceClassification
+from harness.data.kinds.token_classification import TokenClassification
 from harness.data.task import Example, Features, Task
 from harness.learn.batches import Batch, by_length, collate
 from harness.learn.generate import generated
@@ -100,8 +102,28 @@ def _summaries(
     return texts
 
 
+def _classes(
+    backbone: Backbone, task: Task, examples: list[Example], features: list[list[Features]], tokenizer: Any, _: int
+) -> list[str | float]:
+    """For each text the class with the largest logit of its domain's, or the number that the domain's one row gives."""
+    assert isinstance(task, SequenceClassification)
+    rows = [windows[0] for windows in features]
+    answers: list[str | float] = [0.0] * len(rows)
+    for places in by_length(rows, BATCH):
+        batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
+        batch.pop("labels", None)
+        logits = backbone(**batch).logits
+        if logits.shape != (len(places), len(task.labels)):
+            given, wanted = list(logits.shape), [len(places), len(task.labels)]
+            raise ValueError(f"the model gives logits for {given} (texts, labels), and was asked for {wanted}")
+        for place, its in zip(places, logits.tolist(), strict=True):
+            answers[place] = task.answer(its)
+    return answers
+
+
 PREDICTORS: dict[Kind, Callable[..., list[Any]]] = {
     "token-classification": _tags,
+    "sequence-classification": _classes,
     "causal-lm": _likelihoods,
     "summarization": _summaries,
 }

@@ -5,12 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torch.nn import functional
 
-from harness.backbone.backbone import Backbone, learned_from
+from harness.backbone.backbone import Backbone
+from harness.backbone.losses import losses_of
 from harness.backbone.several import Several
 from harness.contracts.method import Kind
-from harness.data.kinds import IGNORED
 from harness.learn.batches import Batch
 from harness.meta.inner import Values
 
@@ -51,12 +50,9 @@ class TaskLosses:
 
 
 def task_means(kind: Kind, logits: Tensor, labels: Tensor, tasks: int) -> Tensor:
-    """The mean loss over each task's labelled tokens, as a backbone's own loss has it for one task, [tasks].
+    """The mean loss over each task's labelled tokens or texts, as a backbone's own loss has it for one task, [tasks].
 
     A task without any labelled token has a loss of zero and no gradient.
     """
-    labels = learned_from(kind, labels)
-    logits = logits[:, : labels.shape[1]]
-    losses = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
-    counted = (labels != IGNORED).reshape(tasks, -1).sum(1)
-    return losses.reshape(tasks, -1).sum(1) / counted.clamp_min(1)
+    losses, counted = losses_of(kind, logits, labels)
+    return losses.reshape(tasks, -1).sum(1) / counted.reshape(tasks, -1).sum(1).clamp_min(1)

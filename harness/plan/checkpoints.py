@@ -51,7 +51,7 @@ def _uses(plan: Plan, job: BackboneJob, with_methods: bool) -> Iterator[Use]:
             continue  # controls predict without one
         prepares = [prepare for prepare in plan.prepares if (prepare.task, prepare.backbone) == (name, job.name)]
         pretrains = any(known[prepare.name].pretrains for prepare in prepares)
-        found = load_task(tasks()[name])
+        found = load_task(tasks()[name]).at(task.domains[0])
         parts = {block.method: _adaptations(block) for block in blocks} if with_methods else {}
         yield Use(found, task.max_length, task.target_length, pretrains, texts_of(plan, name), parts)
 

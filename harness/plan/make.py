@@ -20,7 +20,7 @@ def plan_run(request: Request) -> Plan:
     """Every job of the run; raises UserError at the first mistake."""
     config = request.config
     chosen = request.chosen_methods(config.methods, "methods")
-    _check_names(request)
+    check_names(request)
     of_data = DataPlanner(request)
     data = {task: of_data.plan(task, run) for task, run in config.tasks.items()}
     of_backbones = BackbonePlanner(request, data, of_data.prints)
@@ -55,7 +55,7 @@ def plan_run(request: Request) -> Plan:
     )
 
 
-def _check_names(request: Request) -> None:
+def check_names(request: Request) -> None:
     """Refuse tasks, methods and preparations that do not exist, in the configuration or in what was tuned."""
     for task in request.config.tasks:
         one_of(task, list(request.tasks), request.where, "tasks")

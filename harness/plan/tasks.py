@@ -34,6 +34,7 @@ class TaskPlanner:
             check_kind(folder / "config.json", architecture_of(folder), spec.kind)
         longest = max(run.max_length or spec.max_length, run.target_length or spec.target_length)
         self._check_length(task, backbone, longest)
+        its = load_task(found)
         return TaskPlan(
             label=spec.label,
             folder=str(found.folder),
@@ -49,7 +50,10 @@ class TaskPlanner:
             test_examples=run.test_examples,
             overlap_allowed=data.overlap == "allow",
             domains_are=spec.domains_are,
-            metrics=spec.metrics.model_dump(include=set(load_task(found).options)),
+            # Searches of rates score meta_dev domains too.
+            own_metrics={name: its.metric_of(name) for name in data.roles if its.metric_of(name) != spec.metric},
+            own_options={name: options for name in data.roles if (options := its.metric_options(name))},
+            metrics=spec.metrics.model_dump(include=set(its.options)),
         )
 
     def _check_length(self, task: str, backbone: str, longest: int) -> None:

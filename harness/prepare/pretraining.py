@@ -107,7 +107,9 @@ def train_tokenizer(texts: list[str], spec: Pretrained) -> PreTrainedTokenizerFa
     )
     if objective != "causal":
         signs = [(sign, tokenizer.token_to_id(sign)) for sign in ("<s>", "</s>")]
-        tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=signs)
+        # Two texts as the architecture's own tokenizer joins them.
+        pair = "<s> $A </s> $B:1 </s>:1" if spec.architecture == "bert" else "<s> $A </s> </s> $B </s>"
+        tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair=pair, special_tokens=signs)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token="<s>",

@@ -79,7 +79,7 @@ class Workshop:
 
     def checkpoint(self) -> Checkpoint:
         """The backbone's checkpoint, read for the task."""
-        read = Checkpoint(self.backbone, self.task.kind, self.task.labels)
+        read = Checkpoint(self.backbone, self.task.kind, self._met_in([*self.readable, *self.roles][0]).labels)
         self.drawn = read.fresh
         return read
 
@@ -103,8 +103,13 @@ class Workshop:
     def features(self, domain: str, tokenizer: Any, documents: Literal["unlabeled", "train"]) -> list[Features]:
         """A domain's examples as the model reads them; of language modelling those that `documents` names."""
         split = documents if self.task.kind == "causal-lm" else "train"
-        encoded = self.task.encode(self.examples(domain, split), tokenizer, self.max_length, self.target_length)
+        its = self._met_in(domain)
+        encoded = its.encode(self.examples(domain, split), tokenizer, self.max_length, self.target_length)
         return [window for windows in encoded for window in windows]
+
+    def _met_in(self, domain: str) -> Task:
+        """The task as a model meets it in a domain: one head serves all domains that are read."""
+        return self.task.at(domain, among=self.readable)
 
     def resume(self) -> Resume:
         """Where the state of the training is kept until it ends."""

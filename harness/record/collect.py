@@ -60,7 +60,7 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
         "backbone": task.backbone,
         "model": _json(record.get("model")),  # which checkpoint that was
         "status": record["status"],
-        "metric": task.metric,
+        "metric": task.metric_of(cell.domain),
         "primary": True,
         "direction": task.direction,
         "fingerprint": cell.fingerprint,
@@ -84,7 +84,8 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
             "metric": metric,
             "score": score,
             "n": found["n"],
-            "primary": metric == task.metric,
+            "primary": metric == task.metric_of(cell.domain),
+            "error": found["undefined"].get(metric),
             "statistics": found["statistics"].get(metric),
             "options": json.dumps(found["options"].get(metric, {}), sort_keys=True),
         }

@@ -9,7 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 Scale = Literal["difference", "log_ratio"]
 LOGARITHMIC = frozenset({"perplexity"})  # the exponential of a mean: what counts is by how much of itself it changes
-BOUNDS = {"perplexity": (1.0, np.inf)}  # every other metric is a percentage
+CORRELATION = (-100.0, 100.0)
+BOUNDS = {  # every other metric is a percentage
+    "perplexity": (1.0, np.inf),
+    "matthews": CORRELATION,
+    "pearson": CORRELATION,
+    "spearman": CORRELATION,
+}
 PERCENTAGE = (0.0, 100.0)
 
 

@@ -28,12 +28,14 @@ import evaluate  # noqa: E402
 if _spared:
     del sys.modules["transformers"]
 
-# For each kind: its metrics, and the key of an example under which the reference stands.
+# For each kind: its metrics, and the key of an example under which the reference stands. Numbers have others.
 METRICS: dict[Kind, tuple[tuple[str, ...], str]] = {
     "token-classification": (("entity_f1",), "tags"),
+    "sequence-classification": (("classification",), "label"),
     "causal-lm": (("perplexity",), "id"),
     "summarization": (("rouge", "bleu"), "summary"),
 }
+OF_NUMBERS = ("correlation",)
 
 
 @cache
@@ -55,10 +57,13 @@ def score_rows(
 ) -> dict[str, Any]:
     """Scores, their statistics and the options they were made with; each row holds an example and what was `predicted`.
 
-    `options` are by metric, and by each score in what is returned.
+    `options` are by metric, and by each score in what is returned. A score that is not defined is None, and
+    `undefined` says why.
     """
     names, reference = METRICS[kind]
-    found: dict[str, Any] = {"scores": {}, "statistics": {}, "options": {}, "n": len(rows)}
+    if rows and isinstance(rows[0][reference], float):
+        names = OF_NUMBERS
+    found: dict[str, Any] = {"scores": {}, "statistics": {}, "options": {}, "undefined": {}, "n": len(rows)}
     for name in names:
         chosen = (options or {}).get(name, {})
         its = metric(name).compute(
@@ -66,6 +71,7 @@ def score_rows(
         )
         found["scores"] |= its["scores"]
         found["statistics"] |= its["statistics"]
+        found["undefined"] |= its.get("undefined", {})
         found["options"] |= dict.fromkeys(its["scores"], chosen)
     return found
 
@@ -81,12 +87,13 @@ def score_cell(cell: Cell, task: TaskPlan) -> Status | None:
     record = read_record(folder, cell.fingerprint)
     if record is None or record["status"] != "done":
         return record["status"] if record else None
-    key = [scoring_code(), task.metrics, hash_file(folder / PREDICTIONS)]
+    options = task.options_of(cell.domain)
+    key = [scoring_code(), options, hash_file(folder / PREDICTIONS)]
     if (folder / SCORES).is_file() and read_json(folder / SCORES)["key"] == key:
         return "done"
     try:
         kind: Kind = task.kind  # type: ignore[assignment]
-        scores = score_rows(kind, read_lines(folder / PREDICTIONS), task.metrics)
+        scores = score_rows(kind, read_lines(folder / PREDICTIONS), options)
     except Exception as error:
         failure = failure_of("scoring", error)
         leave_failure(folder, failure)

@@ -90,7 +90,7 @@ def _difference(scores: TaskScores, method: str, other: str, budgets: Sequence[i
 def _markdown(scores: TaskScores, rows: Sequence[Row], method: str) -> str:
     run = scores.run
     parts = [f"# {run.label}: {scores.label(method)} against the others", MEANING.format(method=method)]
-    parts[1] += f" Metric: {run.metric}. Source: {run.source}. Seeds: {len(scores.seeds)}."
+    parts[1] += f" Metric: {run.metric_in_words}. Source: {run.source}. Seeds: {len(scores.seeds)}."
     parts[1] += f" Backbone: {run.backbone} ({scores.model})."
     columns = ["method", "id", "mean", "difference", "p", "p (Holm)", "detectable", "seeds to tell"]
     columns += ["trained", "preparation s", "adaptation s"]

@@ -71,7 +71,7 @@ def draw(scores: TaskScores) -> Any:
         panel.tick_params(labelbottom=place + columns >= len(names))
     _scale(axes[0][0], scores, [value for curve in curves.values() for its in curve.values() for value in its])
     better = "higher" if scores.run.direction == "max" else "lower"
-    figure.supylabel(f"{scores.run.metric}, {better} is better", fontsize=10)
+    figure.supylabel(f"{scores.run.metric_in_words}, {better} is better", fontsize=10)
     figure.supxlabel("training examples of the target domain", fontsize=10)
     mark = " (not the papers' data)" if scores.run.source == "embedded" else ""
     seeds = f"{len(scores.seeds)} seed{'s' if len(scores.seeds) != 1 else ''}, bars 95% intervals"

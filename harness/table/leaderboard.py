@@ -115,7 +115,7 @@ def _result(scores: TaskScores, method: str, budgets: Sequence[int]) -> Row:
         "high": value.high,
         "coverage": f"{value.done}/{value.planned}",
         "seeds": value.seeds,
-        "metric": scores.run.metric,
+        "metric": scores.run.metric_in_words,
         "direction": scores.run.direction,
         "source": scores.run.source,
         "model": scores.model,

@@ -13,7 +13,7 @@ import pandas as pd
 from harness.contracts.method import CAUSAL
 from harness.contracts.plan import Plan
 from harness.score.scale import scale_of, scaled, unscaled, within
-from harness.table.influence import Floats, aggregator, influences
+from harness.table.influence import Floats, influences, tells_examples
 from harness.table.model import models_in_words
 from harness.table.pivot import Pivot, Sample, pivot
 from harness.table.rates import RATES_MARK, note_of, origins, untuned
@@ -128,7 +128,7 @@ class TaskScores:
         if sample is None:
             return Value(None, None, None, seeds, examples, done, planned)
         mean = unscaled(self.run.metric, sample.values.mean())
-        low, high = self._ends(pivot(sample))
+        low, high = self._ends(pivot(sample), domains)
         return Value(mean, low, high, seeds, examples, done, planned)
 
     def sample(self, method: str, budgets: Sequence[int], domains: Sequence[str] | None = None) -> Sample | None:
@@ -147,11 +147,13 @@ class TaskScores:
             return Sample(means.mean(axis=0), (means.T,))
         return Sample(means.mean(axis=0), self._moved_by_examples(places) if self.examples_vary else ())
 
-    def _ends(self, found: Pivot | None) -> tuple[float | None, float | None]:
-        """The ends of a mean's interval as scores that the metric can have."""
+    def _ends(self, found: Pivot | None, domains: Sequence[str]) -> tuple[float | None, float | None]:
+        """The ends of a mean's interval as scores that the metrics of its domains can have."""
         if found is None:
             return None, None
-        low, high = (within(self.run.metric, unscaled(self.run.metric, float(end))) for end in found.interval())
+        metrics = [self.run.metric_of(domain) for domain in domains]
+        ends = [unscaled(self.run.metric, float(end)) for end in found.interval()]
+        low, high = (min((within(metric, end) for metric in metrics), key=lambda its: abs(its - end)) for end in ends)
         return low, high
 
     def _has_all_seeds(self, place: Place) -> bool:
@@ -169,12 +171,12 @@ class TaskScores:
         if place not in self._influences:
             rows = [self._statistics[place][seed] for seed in self.seeds]
             table = np.array([[list(example) for example in row] for row in rows], dtype=np.float64)
-            self._influences[place] = influences(self.run.metric, table)
+            self._influences[place] = influences(self.run.metric_of(place[1]), table)
         return self._influences[place]
 
     def _examples_vary(self) -> bool:
         """Whether it is known of every scored cell how its examples move its score, and of at least two examples."""
-        if aggregator(self.run.metric) is None:
+        if not all(tells_examples(self.run.metric_of(domain)) for domain in self.domains):
             return False
         sizes: dict[str, set[int]] = defaultdict(set)
         for (_, domain, _), its in self._statistics.items():

@@ -74,7 +74,7 @@ def _rows(scores: TaskScores) -> Iterator[dict[str, object]]:
                         "task": scores.task,
                         "source": run.source,
                         "model": scores.model,
-                        "metric": run.metric,
+                        "metric": run.metric_in_words if domain == MEAN else run.metric_of(domain),
                         "direction": run.direction,
                         "method": method,
                         "label": scores.label(method),
@@ -147,7 +147,7 @@ def _headline(scores: TaskScores) -> Iterator[str]:
     examples = ", ".join(f"{domain} {scores.examples.get(domain, '–')}" for domain in scores.domains)
     yield "\n".join(
         (
-            f"- Metric: {run.metric}, {better} is better",
+            f"- Metric: {run.metric_in_words}, {better} is better",
             f"- Source: {run.source}",
             f"- Backbone: {run.backbone} ({scores.model})",
             f"- Test examples: {examples}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from harness.base.files import read_lines, write_json
 from harness.contracts.method import Train
 from harness.contracts.plan import Place, Plan, TuneJob
 from harness.data.splits import few
+from harness.score.scale import within
 from harness.score.score import score_rows
 from harness.tune.kept import Trial, mean_score, read_trial, trial_file
 from harness.tune.space import EXAMPLES
@@ -66,9 +67,12 @@ class Trials:
             test = bench.split(place.domain, "test")
             rows = [{**example, "predicted": its} for example, its in zip(test, predictions, strict=True)]
             kind: Any = self.task.kind
-            score = score_rows(kind, rows, self.task.metrics)["scores"][self.task.metric]
+            metric = self.task.metric_of(place.domain)
+            score = score_rows(kind, rows, self.task.options_of(place.domain))["scores"][metric]
+            if score is None:  # as a correlation with what is constant: nothing is worse, but nothing failed
+                score = within(metric, -inf if self.task.direction == "max" else inf)
             if not isfinite(score):
-                raise Diverged(f"{self.task.metric} is {score}")
+                raise Diverged(f"{metric} is {score}")
         except Exception as error:  # a rate may be too large in any way; the others are tried all the same
             failure = failure_of(f"{self.job.method} {self.job.rate} {rate:g}", error)
             return Trial(None, time.perf_counter() - begin, failure)

@@ -12,7 +12,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptations.sparsity import role_of, sparsity_report
-from harness.backbone.backbone import Backbone, Dense, Targets
+from harness.backbone.backbone import Backbone, Targets
+from harness.backbone.places import Dense
 from harness.contracts.adaptation import Adaptation
 from harness.learn.save import Packed
 

@@ -28,7 +28,8 @@ def key(text: str) -> str:
 def watched() -> Iterator[Used]:
     """Note what grammars draw inside."""
     used, frames, entities = Used(), set[str](), set[tuple[str, str]]()
-    sentence, document, render, draw = Grammar.sentence, Grammar.document, Grammar._render, Grammar._draw
+    sentence, document, labelled = Grammar.sentence, Grammar.document, Grammar.labelled
+    render, draw = Grammar._render, Grammar._draw
 
     def note(text: str) -> None:
         # One text may come from several draws; what any of them used counts.
@@ -47,6 +48,11 @@ def watched() -> Iterator[Used]:
         note(" ".join(sentences))
         return sentences, summary
 
+    def noted_labelled(self: Grammar, *arguments: Any) -> Any:
+        text, pair, label = labelled(self, *arguments)
+        note(f"{text} {pair}" if pair else text)
+        return text, pair, label
+
     def noted_render(self: Grammar, frame: str, *arguments: Any) -> Any:
         if not any(frame in scenario.get("summary", []) for scenario in self.scenarios):
             frames.add(frame)
@@ -61,6 +67,11 @@ def watched() -> Iterator[Used]:
         return forms
 
     with mock.patch.multiple(
-        Grammar, sentence=noted_sentence, document=noted_document, _render=noted_render, _draw=noted_draw
+        Grammar,
+        sentence=noted_sentence,
+        document=noted_document,
+        labelled=noted_labelled,
+        _render=noted_render,
+        _draw=noted_draw,
     ):
         yield used

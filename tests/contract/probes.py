@@ -19,16 +19,26 @@ def tokens(rows: int, length: int, seed: int = 0) -> Tensor:
 
 
 def batch_for(backbone: Backbone) -> Batch:
-    """Two rows, the second with padding at its end, and the decoder's own input where there is one."""
+    """Two rows, the second with padding at its end, and the decoder's own input where there is one.
+
+    Of a text that has one answer for all of it, padding and the end are signs, by which a model finds them.
+    """
     mask = torch.ones(2, LENGTH, dtype=torch.long)
     mask[1, 7:] = 0
     batch = {"input_ids": tokens(2, LENGTH), "attention_mask": mask}
+    if backbone.kind == "sequence-classification":
+        config, ids = backbone.transformer.config, batch["input_ids"]
+        ids[0, -1] = ids[1, 6] = config.eos_token_id
+        ids[1, 7:] = config.pad_token_id
     return batch | ({"decoder_input_ids": tokens(2, LENGTH, 1)} if backbone.kind == "summarization" else {})
 
 
 def labelled(backbone: Backbone) -> Batch:
     """A batch with labels, those of padding ignored."""
     batch = batch_for(backbone)
+    if backbone.kind == "sequence-classification":
+        rows = backbone.transformer.config.num_labels
+        return batch | {"labels": torch.tensor([[0, rows, row % rows] for row in range(2)])}
     ids = batch.get("decoder_input_ids", batch["input_ids"])
     labels = ids % 7 if backbone.kind == "token-classification" else ids.clone()
     if backbone.kind != "summarization":

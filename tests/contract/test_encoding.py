@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from harness.contracts.config import Pretrained
 from harness.contracts.discover import tasks
-from harness.data.kinds import IGNORED, TokenClassification
-from tests.contract.test_tasks import EMBEDDED, SMALL, task_of
+from harness.contracts.method import Kind
+from harness.data.kinds import IGNORED
+from harness.data.kinds.token_classification import TokenClassification
+from harness.prepare.pretraining import train_tokenizer
+from tests.contract.test_tasks import EMBEDDED, SMALL, read, task_of
 from tests.models import tokenizer_for
 
 TARGET = 8
@@ -16,7 +20,8 @@ TARGET = 8
 
 def small(name: str) -> list[dict[str, Any]]:
     """Test examples of one domain of a task."""
-    return task_of(name).read_embedded(next(iter(EMBEDDED[name].spec.sources["embedded"].domains)), SMALL)["test"]
+    domain = next(iter(EMBEDDED[name].spec.sources["embedded"].domains))
+    return read(name, domain, SMALL)["test"]
 
 
 def encoded(
@@ -95,4 +100,51 @@ def test_documents_and_summaries_are_whole_or_cut_to_length(name: str, max_lengt
 
 
 def test_every_kind_has_a_task() -> None:
-    assert {folder.spec.kind for folder in tasks().values()} == {"token-classification", "causal-lm", "summarization"}
+    assert {folder.spec.kind for folder in tasks().values()} == set(get_args(Kind))
+
+
+@of_kind("sequence-classification")
+@pytest.mark.parametrize("architecture", ["bert", "gpt2", "bart"])
+@pytest.mark.parametrize("max_length", [14, 512])
+def test_two_texts_are_read_as_the_tokenizer_joins_them(name: str, architecture: str, max_length: int) -> None:
+    tokenizer, domains = tokenizer_for(architecture), list(EMBEDDED[name].spec.sources["embedded"].domains)
+    for domain in domains:
+        task: Any = task_of(name).at(domain, among=domains)
+        examples = read(name, domain, SMALL)["test"]
+        for example, (features,) in zip(examples, task.encode(examples, tokenizer, max_length, TARGET), strict=True):
+            texts = [example[field] for field in ("text", "pair") if field in example]
+            ids = features["input_ids"]
+            assert ids == tokenizer(*texts, truncation="longest_first", max_length=max_length)["input_ids"]
+            whole = [token for text in texts for token in tokenizer(text, add_special_tokens=False)["input_ids"]]
+            signs = tokenizer.num_special_tokens_to_add(pair=len(texts) == 2)
+            assert (signs == 0) == (architecture == "gpt2")
+            assert len(ids) == min(max_length, len(whole) + signs)
+            first, rows, answer = features["labels"]
+            if rows == 1:
+                assert answer == example["label"]
+            else:
+                assert task.labels[first + answer].endswith(example["label"])
+                assert rows == len(task.own.classes)
+
+
+@of_kind("sequence-classification")
+def test_what_is_predicted_is_not_what_is_read(name: str) -> None:
+    domain = next(iter(EMBEDDED[name].spec.sources["embedded"].domains))
+    task, tokenizer = task_of(name).at(domain), tokenizer_for("bert")
+    for example in read(name, domain, SMALL)["test"]:
+        hidden = {field: value for field, value in example.items() if field != "label"}
+        ((seen,),), ((plain,),) = (task.encode([it], tokenizer, 64, TARGET) for it in (example, hidden))
+        assert seen["input_ids"] == plain["input_ids"]
+        assert "labels" not in plain
+
+
+@pytest.mark.parametrize(
+    ("architecture", "signs"),
+    [("bert", ["<s>", "</s>", "</s>"]), ("bart", ["<s>", "</s>", "</s>", "</s>"]), ("gpt2", [])],
+)
+def test_embedded_tokenizers_join_two_texts_as_their_models_own(architecture: Any, signs: list[str]) -> None:
+    spec = Pretrained(source="pretrain", architecture=architecture, corpora={}, vocabulary=300)
+    tokenizer = train_tokenizer(["one text", "two texts"], spec)
+    tokens = tokenizer.convert_ids_to_tokens(tokenizer("one", "two")["input_ids"])
+    assert [token for token in tokens if token in tokenizer.all_special_tokens] == signs
+    assert tokens[-1:] == signs[-1:] or architecture == "gpt2"

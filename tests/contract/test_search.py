@@ -184,6 +184,16 @@ def test_what_no_rate_can_mend_ends_the_search_at_once(project: Path, monkeypatc
     assert read_json(Path(job.folder) / "failed.json")["status"] == "unsupported"
 
 
+def test_a_score_that_is_not_defined_is_no_failure(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the few examples that a search may have, a correlation is often of one class alone."""
+    monkeypatch.setattr(trials, "score_rows", lambda *_: {"scores": {"f1": None}})
+    _, job = searched()
+    note = found_by(job)
+    assert {trial["score"] for trial in note["trials"]} == {0.0}
+    assert len(note["trials"]) == TRIALS
+    assert job.low < note["train"]["lr"] < job.high
+
+
 def test_tune_stores_what_the_next_run_takes(project: Path) -> None:
     words = ["tune", "--configfile", use.CONFIG, "--method", "lora", "--budget", "8", "--seeds", "1"]
     assert main(words) == 0

@@ -35,13 +35,17 @@ def task_of(name: str) -> Task:
     return load_task(FOLDERS[name])
 
 
+def read(name: str, domain: str, sizes: Sizes) -> Splits:
+    return task_of(name).at(domain).read_embedded(domain, sizes)
+
+
 @cache
 def made(name: str, domain: str) -> tuple[Splits, Used]:
     """A domain at the sizes that the benchmark uses, and what its grammar drew."""
     sizes = EMBEDDED[name].spec.sources["embedded"].sizes
     assert sizes is not None
     with watched() as used:
-        splits = task_of(name).read_embedded(domain, sizes)
+        splits = read(name, domain, sizes)
     return splits, used
 
 
@@ -119,7 +123,7 @@ def test_schema(name: str, domain: str) -> None:
     splits, _ = made(name, domain)
     for split, rows in splits.items():
         for example in rows:
-            CHECKS[EMBEDDED[name].spec.kind](task_of(name), example, split)
+            CHECKS[EMBEDDED[name].spec.kind](task_of(name).at(domain), example, split)
 
 
 def check_tags(task: Any, example: Example, split: str) -> None:
@@ -145,18 +149,35 @@ def check_summary(task: Any, example: Example, split: str) -> None:
         assert len(example["summary"]) < len(example["document"])
 
 
+def check_label(task: Any, example: Example, split: str) -> None:
+    assert set(example) in ({"id", "text", "label"}, {"id", "text", "pair", "label"})
+    assert all(clean(example[field]) for field in ("text", "pair") if field in example)
+    label = example["label"]
+    if task.own.numbers:
+        low, high = task.own.numbers
+        assert isinstance(label, float)
+        assert low <= label <= high
+    else:
+        assert label in task.own.classes
+
+
 def clean(text: str) -> bool:
     """Text that no slot was left in and that no space surrounds."""
     return bool(text) and text == text.strip() and "\n" not in text and "{" not in text
 
 
-CHECKS: dict[str, Any] = {"token-classification": check_tags, "causal-lm": check_text, "summarization": check_summary}
+CHECKS: dict[str, Any] = {
+    "token-classification": check_tags,
+    "sequence-classification": check_label,
+    "causal-lm": check_text,
+    "summarization": check_summary,
+}
 
 
 def digest(name: str) -> str:
     """A hash of all small domains of a task."""
     domains = EMBEDDED[name].spec.sources["embedded"].domains
-    splits = {domain: task_of(name).read_embedded(domain, SMALL) for domain in domains}
+    splits = {domain: read(name, domain, SMALL) for domain in domains}
     return hashlib.sha256(json.dumps(splits, sort_keys=True).encode()).hexdigest()
 
 
@@ -194,14 +215,14 @@ def test_meta_train_and_meta_test_share_no_labelled_example(name: str) -> None:
     assert not held["meta_train"] & held["meta_test"]
     assert not held["meta_train"] & held["meta_dev"]
 
-    def read(domain: str, split: str) -> list[Example]:
+    def standing(domain: str, split: str) -> list[Example]:
         return made(name, domain)[0][split]
 
     def planted(domain: str, split: str) -> list[Example]:
-        found = read(domain, split)
-        return [*found, read(source.roles("meta_train")[0], "train")[0]] if split == "test" else found
+        found = standing(domain, split)
+        return [*found, standing(source.roles("meta_train")[0], "train")[0]] if split == "test" else found
 
-    check_overlap("config", name, source.domains, read)
+    check_overlap("config", name, source.domains, standing)
     with pytest.raises(UserError, match="meta_train domain"):
         check_overlap("config", name, source.domains, planted)
 

@@ -19,6 +19,7 @@ from tests.project import backbone, copy_project
 RUNS = {
     "causal-lm": ("decoder", "gpt2", "perplexity"),
     "token-classification": ("encoder", "bert", "f1"),
+    "sequence-classification": ("encoder", "bert", "accuracy"),
     "summarization": ("encoder_decoder", "bart", "rouge1"),
 }
 
@@ -69,7 +70,10 @@ def test_a_new_task_without_a_kind_is_of_language_modelling(tmp_path: Path, monk
         (["method", "mine"], "choose another name"),
         (["method", "Not-A-Name"], "use small letters"),
         (["task", "notes", "--kind", "sumarization"], "--kind is 'sumarization'; did you mean 'summarization'?"),
-        (["task", "notes", "--kind", "x"], "use one of causal-lm, summarization, token-classification"),
+        (
+            ["task", "notes", "--kind", "x"],
+            "use one of causal-lm, sequence-classification, summarization, token-classification",
+        ),
         (["method", "other", "--kind", "causal-lm"], "a method has no kind"),
     ],
 )

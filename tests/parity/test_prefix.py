@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from harness.adaptations.prefix import Prefix
-from harness.backbone.backbone import Attention, Backbone
+from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
+from harness.backbone.places import Attention
 from tests.contract.cells import Read, shake
 from tests.contract.probes import batch_for, generated, logits
 from tests.models import HEADS, WIDTH

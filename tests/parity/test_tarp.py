@@ -27,8 +27,9 @@ from transformers import (
 from harness.adaptations.tarp import Tarp
 from harness.adaptations.tarp_dynamic import Recomputed, hadamard
 from harness.backbone.anatomy import anatomies
-from harness.backbone.backbone import Backbone, Dense
+from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
+from harness.backbone.places import Dense
 from harness.base.errors import Unsupported
 from tests.contract.cells import shake
 from tests.contract.probes import logits

@@ -10,9 +10,12 @@ from harness.contracts.task import TaskSpec
 from harness.data.kinds import KINDS
 from harness.data.task import Example, Splits, Task
 
-METRICS = {"token-classification": "f1", "causal-lm": "perplexity", "summarization": "rouge1"}
+METRICS = {
+    "token-classification": "f1", "causal-lm": "perplexity", "summarization": "rouge1",
+    "sequence-classification": "accuracy",
+}  # fmt: skip
 FILES = {"train": "train", "dev": "dev", "test": "test"}
-NER, LM, SUMMARIES = METRICS
+NER, LM, SUMMARIES, LABELS = METRICS
 
 
 def local_task(folder: Path, kind: str, reader: dict[str, Any], **changes: Any) -> Task:
