@@ -129,7 +129,9 @@ def _places(backbone: Backbone, layers: Layers, finals: Layers) -> dict[int, tup
     """For each module the stack that it is in and how many layers are below it; what is in no stack is left out."""
     body, last = {id(module) for module in backbone.body.modules()}, list(layers)[-1]
     places = {id(it): (last, len(layers[last])) for it in backbone.transformer.modules() if id(it) not in body}
-    del places[id(backbone.transformer)]  # what is put there changes the whole
+    places.pop(id(backbone.transformer), None)  # what is put there changes the whole
+    if backbone.anatomy.pooler and (pooler := getattr(backbone.body, backbone.anatomy.pooler, None)):
+        places |= {id(it): (last, len(layers[last])) for it in pooler.modules()}  # a part of the head
     for stack, container in backbone.stacks().items():
         inside = [(layer, depth) for depth, layer in enumerate(layers[stack])]
         inside += [(final, len(layers[stack])) for final in finals[stack]]
