@@ -1,12 +1,14 @@
-"""The DAG: data -> backbone -> prepare -> adapt -> score -> collect -> tables, figures, leaderboard.
+"""The DAG: data -> backbone -> prepare -> adapt -> score -> collect -> tables, figures, boards, papers, report.
 
 A file's name holds the fingerprint of what it is made from, so what stands is never stale and what
 changed has a new name. The plan (harness/plan/) knows every name; there is no logic here.
 """
 
+from harness.cli.told import tell_by_name
 from harness.plan.entry import Inputs, job_command, leave_refused, open_run
 
 PLAN = open_run(workflow.config_settings.config_args, workflow.configfiles)
+tell_by_name(PLAN)
 INPUTS = Inputs(PLAN)
 OUT = PLAN.output
 JOB = job_command(PLAN)
@@ -24,10 +26,13 @@ wildcard_constraints:
 TABLES = expand(f"{OUT}/tables/{{name}}.{{kind}}", name=[*PLAN.tasks, "sparsity"], kind=["csv", "md"])
 BOARDS = expand(f"{OUT}/leaderboard/{{board}}", board=PLAN.boards)
 FIGURES = expand(f"{OUT}/figures/{{name}}.{{kind}}", name=PLAN.figures, kind=["png", "svg"])
+PAPERS = expand(f"{OUT}/papers/{{name}}", name=PLAN.paper_files)
+CLAIMS = expand(f"{OUT}/papers/{{name}}", name=PLAN.claim_files)
+REPORT = f"{OUT}/report.html"
 
 
 rule all:
-    input: f"{OUT}/outcome.json", TABLES, BOARDS, FIGURES
+    input: f"{OUT}/outcome.json", TABLES, BOARDS, FIGURES, PAPERS, CLAIMS, REPORT
 
 rule data:
     output: f"{OUT}/data/{{task}}/{{key}}.json"
@@ -86,7 +91,25 @@ rule figures:
     log: f"{OUT}/logs/figures.log"
     shell: JOB + " 2> {log:q}"
 
+rule papers:
+    input: rules.collect.output, INPUTS.papers()
+    output: PAPERS
+    log: f"{OUT}/logs/papers.log"
+    shell: JOB + " 2> {log:q}"
+
+rule claims:
+    input: rules.collect.output, INPUTS.papers()
+    output: CLAIMS
+    log: f"{OUT}/logs/claims.log"
+    shell: JOB + " 2> {log:q}"
+
+rule report:
+    input: rules.collect.output, INPUTS.papers()
+    output: REPORT
+    log: f"{OUT}/logs/report.log"
+    shell: JOB + " 2> {log:q}"
+
 rule outcome:
-    input: rules.collect.output, TABLES, BOARDS, FIGURES
+    input: rules.collect.output, TABLES, BOARDS, FIGURES, PAPERS, CLAIMS, REPORT
     output: f"{OUT}/outcome.json"
     shell: JOB

@@ -74,8 +74,9 @@ class Run:
         words = " ".join(process.cmdline())
         if "harness.cli.job" in words:
             return "callers"
-        if "harness.cli.server" in words:  # Snakemake started the server, and the server forked the jobs
-            return "server" if process.ppid() == self.snakemake.pid else "jobs"
+        if "harness.cli.server" in words:  # Snakemake or a job started the server, and the server forked the jobs
+            parent = process.parent()
+            return "jobs" if parent and "harness.cli.server" in " ".join(parent.cmdline()) else "server"
         return "others"
 
     def said(self) -> str:

@@ -16,6 +16,7 @@ from harness.base.files import write_text
 from harness.contracts.adaptation import Control
 from harness.contracts.discover import Method, methods
 from harness.contracts.papers import papers
+from harness.parts.build import adaptations_of, preparation_of
 from harness.prepare.dapt import Dapt
 from harness.prepare.meta import Meta
 from harness.prepare.multitask import Multitask
@@ -60,7 +61,7 @@ def options_of(entry: dict[str, Any]) -> str:
 
 def learned_before(method: Method) -> str:
     """What the preparation trains."""
-    preparation = method.preparation()
+    preparation = preparation_of(method)
     if preparation is None:
         return ""
     if isinstance(preparation, Meta):
@@ -83,7 +84,7 @@ def row_of(name: str, method: Method, rows: dict[str, list[str]]) -> str:
     preparation, its = spec.preparation
     prepared = "" if preparation == "none" else f"`{preparation}`" + (f": {options_of(its)}" if its else "")
     adapted = "; ".join(f"`{key}`" + (f": {options_of(value)}" if value else "") for key, value in spec.adapt.items())
-    if isinstance(method.adaptations()[0], Control):
+    if isinstance(adaptations_of(method)[0], Control):
         adapted += " (no model)"
     kinds = ", ".join(spec.kinds) if spec.kinds else "all"
     train = f"{spec.train.optimizer}, lr {spec.train.lr:g}" if spec.train.steps else "nothing"

@@ -26,6 +26,7 @@ from harness.contracts.discover import Method, methods
 from harness.contracts.method import Kind
 from harness.contracts.model import validate
 from harness.learn.save import stored_bytes
+from harness.parts import build
 from harness.table.markdown import line
 
 PAGE, SIZES = Path("docs/parameters.md"), Path(__file__).with_name("paper_sizes.yaml")
@@ -78,7 +79,7 @@ def models(content: dict[str, Any]) -> dict[str, Model]:
 
 def adaptations_of(method: Method, options: dict[str, Any]) -> list[Adaptation]:
     """A method's adaptations with some options replaced; raises UserError where none has an option."""
-    parts = [part for part in method.adaptations() if isinstance(part, Adaptation)]
+    parts = [part for part in build.adaptations_of(method) if isinstance(part, Adaptation)]
     known = [option for part in parts for option in type(part).model_fields]
     for option in options:
         if option not in known:

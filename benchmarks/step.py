@@ -29,6 +29,7 @@ from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import methods
 from harness.contracts.method import Kind
 from harness.learn.save import attach
+from harness.parts.build import adaptations_of
 
 RANK, LENGTH = 8, 8
 KINDS: dict[str, Kind] = {"bert": "token-classification", "gpt2": "causal-lm", "bart": "summarization"}
@@ -72,7 +73,7 @@ def method_steps(model: PreTrainedModel, kind: Kind, batch: Batch, wanted: list[
     """A step of fine-tuning and of every method that differs from it in what it attaches."""
     steps = {}
     for method in methods().values():
-        parts = method.adaptations()
+        parts = adaptations_of(method)
         same = list(method.spec.adapt) == ["finetune"] and method.id != "finetune"
         fits = not method.spec.kinds or kind in method.spec.kinds
         chosen = wanted is None or method.id in [*wanted, "finetune"]

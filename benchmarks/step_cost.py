@@ -13,14 +13,16 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from harness.backbone.backbone import Backbone
 from harness.contracts.adaptation import Adaptation
+from harness.learn.kept import Kept
 
 WARM_UP = 5
 Batch = dict[str, Tensor]
 
 
 class Step:
-    """One step of AdamW on what trains, as the harness's loop does it."""
+    """One step of AdamW on what trains, as the harness's loop does it: the states of frozen layers are kept."""
 
     def __init__(self, model: Any, batch: Batch, adaptations: Sequence[Adaptation] = ()) -> None:
         self.model, self.batch, self.adaptations = model, batch, adaptations
@@ -29,6 +31,9 @@ class Step:
         for adaptation in adaptations:
             adaptation.observe(model, [batch])
         model.train()
+        if isinstance(model, Backbone):
+            self.batch = batch | Kept(model, _rows(batch), pad=0, reads=len(batch["labels"]) + 1).of(_places(batch))
+            model.begin_training()
 
     def loss(self) -> Tensor:
         """The loss of the batch with the adaptations' penalties."""
@@ -43,6 +48,15 @@ class Step:
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
+
+
+def _places(batch: Batch) -> range:
+    return range(len(batch["labels"]))
+
+
+def _rows(batch: Batch) -> list[dict[str, list[int]]]:
+    """The sentences of a batch, of which each is as long as the others."""
+    return [{name: batch[name][place].tolist() for name in ("input_ids", "labels")} for place in _places(batch)]
 
 
 @dataclass(frozen=True)
@@ -73,12 +87,12 @@ def work_of(step: Step) -> Work:
     step.optimizer.zero_grad()
     with _Counter() as counter:
         step()
-    lives = {_place(value) for value in [*step.model.parameters(), *step.model.buffers(), *step.batch.values()]}
+    lives = {_storage(value) for value in [*step.model.parameters(), *step.model.buffers(), *step.batch.values()]}
     saved: dict[int, int] = {}
 
     def keep(value: Tensor) -> Tensor:
-        if _place(value) not in lives:
-            saved[_place(value)] = value.untyped_storage().nbytes()
+        if _storage(value) not in lives:
+            saved[_storage(value)] = value.untyped_storage().nbytes()
         return value
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
@@ -116,5 +130,5 @@ def ratio(ours: list[float], theirs: list[float]) -> tuple[float, float, float]:
     return statistics.median(ours) / statistics.median(theirs), low, high
 
 
-def _place(value: Tensor) -> int:
+def _storage(value: Tensor) -> int:
     return value.untyped_storage().data_ptr()

@@ -21,19 +21,24 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A tiny checkpoint directory of an architecture."""
+def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A tiny checkpoint directory of an architecture, if asked for with dropout."""
     import torch
 
     from tests.models import write_checkpoint
 
     torch.set_num_threads(1)
     parent = tmp_path_factory.mktemp("checkpoints")
-    return cache(lambda architecture: write_checkpoint(parent / architecture, architecture))
+
+    @cache
+    def written(architecture: str, dropout: float = 0.0) -> Path:
+        return write_checkpoint(parent / f"{architecture}-{dropout}", architecture, dropout=dropout)
+
+    return written
 
 
 @pytest.fixture(scope="session")
-def checkpoint(checkpoint_folder: Callable[[str], Path]) -> Callable[..., Checkpoint]:
+def checkpoint(checkpoint_folder: Callable[..., Path]) -> Callable[..., Checkpoint]:
     """A tiny checkpoint, read for a kind of task; its `backbone(seed)` is a fresh copy.
 
     Where only the size of the head matters, `labels` may be their number.
@@ -41,8 +46,10 @@ def checkpoint(checkpoint_folder: Callable[[str], Path]) -> Callable[..., Checkp
     from harness.backbone.load import Checkpoint
 
     @cache
-    def read(architecture: str, kind: Any, labels: int | tuple[str, ...] | None = None) -> Checkpoint:
+    def read(
+        architecture: str, kind: Any, labels: int | tuple[str, ...] | None = None, dropout: float = 0.0
+    ) -> Checkpoint:
         names = tuple(f"label {place}" for place in range(labels)) if isinstance(labels, int) else labels
-        return Checkpoint(checkpoint_folder(architecture), kind, names)
+        return Checkpoint(checkpoint_folder(architecture, dropout), kind, names)
 
     return read

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import (
-    BartConfig,
-    BartForConditionalGeneration,
-    BertConfig,
-    BertForMaskedLM,
-    GPT2Config,
-    GPT2LMHeadModel,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-    RobertaConfig,
-    RobertaForMaskedLM,
-)
+from tokenizers import processors
+from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
 
+from harness.backbone.anatomy import Anatomy, anatomies
 from harness.contracts.config import Pretrained
 from harness.contracts.discover import tasks
 from harness.contracts.task import Sizes
 from harness.data.task import load_task
-from harness.prepare.pretraining import train_tokenizer
+from harness.learn.objectives import READS
+from harness.prepare.pretraining import CLASSES, train_tokenizer
 
 WIDTH, LAYERS, HEADS, POSITIONS = 32, 2, 2, 64
+HEAD_WIDTH = 24  # where a configuration says it: other than the width of the model over its heads
 SPREAD = 0.3  # of the weights: wide, so that attention is not flat and every path shows in the output
-ARCHITECTURES = ("bert", "roberta", "gpt2", "bart")
+ARCHITECTURES = ("bert", "roberta", "gpt2", "bart")  # on which every method runs
 
 
 @cache
@@ -48,14 +40,18 @@ def sentences() -> tuple[str, ...]:
 
 @cache
 def tokenizer_for(architecture: str) -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer of 400 tokens; GPT-2's adds no special tokens by itself."""
-    name: Any = "gpt2" if architecture == "gpt2" else "bert"
-    spec = Pretrained(source="pretrain", architecture=name, corpora={}, vocabulary=400, max_length=POSITIONS)
-    return train_tokenizer(list(sentences()), spec)
+    """A byte-level tokenizer of 400 tokens; that of a decoder adds no special tokens by itself."""
+    spec = Pretrained(source="pretrain", architecture=architecture, corpora={}, vocabulary=400, max_length=POSITIONS)
+    tokenizer = train_tokenizer(list(sentences()), spec)
+    if architecture == "mbart":  # a text ends with its end and the sign of its language
+        signs = [(sign, tokenizer.convert_tokens_to_ids(sign)) for sign in ("</s>", "<unk>")]
+        after = processors.TemplateProcessing(single="$A </s> <unk>", special_tokens=signs)
+        tokenizer.backend_tokenizer.post_processor = after
+    return tokenizer
 
 
-def write_checkpoint(folder: Path, architecture: str, seed: int = 0) -> Path:
-    """A checkpoint directory with random weights and a tokenizer beside them."""
+def write_checkpoint(folder: Path, architecture: str, seed: int = 0, dropout: float = 0.0, **options: Any) -> Path:
+    """A checkpoint directory with random weights and a tokenizer beside them; `options` are its configuration's."""
     tokenizer = tokenizer_for(architecture)
     signs = {
         "vocab_size": len(tokenizer),
@@ -64,7 +60,7 @@ def write_checkpoint(folder: Path, architecture: str, seed: int = 0) -> Path:
         "pad_token_id": tokenizer.pad_token_id,
     }
     torch.manual_seed(seed)
-    model = MAKERS[architecture](signs).eval()
+    model = make_model(architecture, anatomies()[architecture], signs, dropout, options).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 1:  # biases of zero and norms of one would hide what is done to them
@@ -74,69 +70,14 @@ def write_checkpoint(folder: Path, architecture: str, seed: int = 0) -> Path:
     return folder
 
 
-def _encoder(signs: dict[str, int], **options: int) -> dict[str, Any]:
-    """What BERT and RoBERTa share."""
-    return signs | {
-        "hidden_size": WIDTH,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": HEADS,
-        "intermediate_size": 2 * WIDTH,
-        "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0,
-        "initializer_range": SPREAD,
-        **options,
-    }
-
-
-def _bert(signs: dict[str, int]) -> PreTrainedModel:
-    return BertForMaskedLM(BertConfig(**_encoder(signs, max_position_embeddings=POSITIONS)))
-
-
-def _roberta(signs: dict[str, int]) -> PreTrainedModel:
-    # RoBERTa counts positions from the padding sign's id plus one.
-    positions = POSITIONS + signs["pad_token_id"] + 1
-    return RobertaForMaskedLM(RobertaConfig(**_encoder(signs, max_position_embeddings=positions, type_vocab_size=1)))
-
-
-def _gpt2(signs: dict[str, int]) -> PreTrainedModel:
-    config = GPT2Config(
-        **signs,
-        n_embd=WIDTH,
-        n_layer=LAYERS,
-        n_head=HEADS,
-        n_positions=POSITIONS,
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-        classifier_dropout=0.0,
-        initializer_range=SPREAD,
-    )
-    return GPT2LMHeadModel(config)
-
-
-def _bart(signs: dict[str, int]) -> PreTrainedModel:
-    config = BartConfig(
-        **signs,
-        d_model=WIDTH,
-        encoder_layers=LAYERS,
-        decoder_layers=LAYERS,
-        encoder_attention_heads=HEADS,
-        decoder_attention_heads=HEADS,
-        encoder_ffn_dim=2 * WIDTH,
-        decoder_ffn_dim=2 * WIDTH,
-        max_position_embeddings=POSITIONS,
-        dropout=0.0,
-        attention_dropout=0.0,
-        init_std=SPREAD,
-        decoder_start_token_id=signs["eos_token_id"],
-        forced_eos_token_id=signs["eos_token_id"],
-    )
-    return BartForConditionalGeneration(config)
-
-
-MAKERS: dict[str, Callable[[dict[str, int]], PreTrainedModel]] = {
-    "bert": _bert,
-    "roberta": _roberta,
-    "gpt2": _gpt2,
-    "bart": _bart,
-}
+def make_model(
+    architecture: str, anatomy: Anatomy, signs: dict[str, int], dropout: float, more: Any
+) -> PreTrainedModel:
+    """A random model with the head of its pretraining; where keys may have fewer heads, they have one."""
+    sizes = {"width": WIDTH, "depth": LAYERS, "heads": HEADS, "inner": 2 * WIDTH, "positions": POSITIONS}
+    fields = anatomy.configuration(signs, **sizes, spread=SPREAD, dropout=dropout, key_heads=1)
+    if anatomy.head_width:
+        fields[anatomy.head_width] = HEAD_WIDTH
+    config = AutoConfig.for_model(architecture, **{**fields, "classifier_dropout": dropout, **more})
+    model: PreTrainedModel = CLASSES[READS[anatomy.objective]].from_config(config)
+    return model

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.base.files import read_lines
 from harness.base.measure import measured
 from harness.contracts.adaptation import Adaptation, Control
+from harness.contracts.config import Precision
 from harness.contracts.method import Train
 from harness.data.splits import few
 from harness.data.task import Example, Features, Task
@@ -30,6 +31,7 @@ class Bench:
     target_length: int
     test_examples: int | None
     match_parameters: float | None = None  # the share of the backbone that shall train
+    precision: Precision = "float32"  # in which frozen dense layers multiply
     match: Match | None = None  # the adaptations at that share, once they are solved for the block
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     splits: dict[tuple[str, str], list[Example]] = field(default_factory=dict)
@@ -66,14 +68,9 @@ def run_control(bench: Bench, domain: str, budget: int, seed: int) -> tuple[list
     examples = few(bench.split(domain, "train"), budget, bench.task.folder.name, domain, seed)
     with measured() as cost:
         predictions = control.predict(examples, bench.split(domain, "test"))
-    return predictions, costs_of(cost.seconds, 0.0, cost.peak_rss_mib, cost.peak_device_mib)
-
-
-def costs_of(adaptation: float, prediction: float, rss: float, device: float | None) -> dict[str, Any]:
-    """The costs that every cell has."""
-    return {
-        "adaptation_seconds": adaptation,
-        "prediction_seconds": prediction,
-        "peak_rss_mib": rss,
-        "peak_device_mib": device,
+    return predictions, {
+        "adaptation_seconds": cost.seconds,
+        "prediction_seconds": 0.0,
+        "peak_rss_mib": cost.peak_rss_mib,
+        "peak_device_mib": cost.peak_device_mib,
     }

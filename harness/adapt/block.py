@@ -20,6 +20,7 @@ from harness.contracts.discover import methods, tasks
 from harness.contracts.method import Train
 from harness.contracts.plan import Block, Cell, Plan
 from harness.data.task import load_task
+from harness.parts.build import adaptations_of
 
 
 def run_block(plan: Plan, block: Block) -> int:
@@ -52,12 +53,13 @@ def make_bench(plan: Plan, block: Block) -> Bench:
     return Bench(
         task=load_task(found),
         folders=plan.data_of(block.task).folders,
-        adaptations=method.adaptations(),  # type: ignore[arg-type]
+        adaptations=adaptations_of(method),  # type: ignore[arg-type]
         train=Train(**block.train),
         max_length=task.max_length,
         target_length=task.target_length,
         test_examples=task.test_examples,
         match_parameters=block.match_parameters if block.sized_by else None,
+        precision=block.precision,
     )
 
 
@@ -66,11 +68,13 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
     identity = asdict(cell) | {
         "source": plan.tasks[cell.task].source,
         "backbone": block.backbone,
+        "model": _model(plan, block, cell),
         "train": block.train,
         "generation": _generation(bench),
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
         "dropped": dropped_for(plan, block, cell),
         "threads": threads(),
+        "precision": block.precision,
     }
     folder = Path(cell.folder)
     if failure := _failed_before(plan, block, cell):
@@ -96,6 +100,12 @@ def _failed_before(plan: Plan, block: Block, cell: Cell) -> Failure | None:
     if cell.checkpoint is None:
         return None
     return read_failure(Path(cell.checkpoint if block.prepare_done else plan.backbone(block.backbone).folder))
+
+
+def _model(plan: Plan, block: Block, cell: Cell) -> dict[str, Any] | None:
+    """Which checkpoint the backbone is that the cell begins from; None where it begins from none, or it failed."""
+    done = Path(plan.backbone(block.backbone).done)
+    return read_json(done).get("model") if cell.checkpoint and done.is_file() else None
 
 
 def _generation(bench: Bench) -> dict[str, Any] | None:

@@ -8,13 +8,16 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from harness.backbone.anatomy import positions_of
+from harness.adapt.cell import check_room
+from harness.backbone.anatomy import anatomies, positions_of
 from harness.backbone.backbone import Backbone
 from harness.backbone.files import check_folder
 from harness.backbone.fit import check_fit, check_ids, check_known
 from harness.backbone.load import Checkpoint
+from harness.backbone.matching import attach_outline
 from harness.backbone.weights import AGAIN
-from harness.base.errors import bad, reason
+from harness.base.errors import Unsupported, bad, reason
+from harness.contracts.adaptation import Adaptation
 from harness.data.task import Features, Task
 from harness.learn.batches import collate
 from harness.learn.objectives import check_signs
@@ -25,7 +28,8 @@ from harness.prepare.pretraining import load_for_pretraining
 class Use:
     """What a run does with a checkpoint: for which task, and whether a preparation pretrains it further.
 
-    `texts` are some of the task's own, where its data stand already.
+    `texts` are some of the task's own, where its data stand already; `methods` are adaptations by their method's name,
+    of which it shall be told whether the checkpoint's architecture supports them.
     """
 
     task: Task
@@ -33,6 +37,7 @@ class Use:
     target_length: int
     pretrains: bool
     texts: list[str] = field(default_factory=list)
+    methods: dict[str, list[Adaptation]] = field(default_factory=dict)
 
 
 def try_checkpoint(folder: Path, use: Use) -> list[str]:
@@ -53,14 +58,27 @@ def try_checkpoint(folder: Path, use: Use) -> list[str]:
     lines = [f"{architecture}, reads {shown}"]
     if read.fresh:
         lines.append(f"new, from each cell's seed: {', '.join(sorted(read.fresh))}")
+    lines += _unsupported(read, use)
     return [*lines, *(_try_pretraining(folder, architecture) if use.pretrains else ())]
+
+
+def _unsupported(read: Checkpoint, use: Use) -> list[str]:
+    """The methods whose cells will be `unsupported` on this checkpoint, a line each with the reason."""
+    lines = []
+    for name, adaptations in use.methods.items():
+        try:
+            backbone = attach_outline(adaptations, read.outline())
+            check_room(backbone, max(use.max_length, use.target_length))
+        except Unsupported as error:
+            lines.append(f"unsupported: {name} on {use.task.folder.name}, as {error}")
+    return lines
 
 
 def _try_pretraining(folder: Path, architecture: str) -> list[str]:
     """What to know of a checkpoint that a preparation pretrains further; raises UserError where none can."""
     model, tokenizer, drawn = load_for_pretraining(folder, 0)
     _check_finite(folder, model)
-    check_signs(folder, architecture, tokenizer)
+    check_signs(folder, anatomies()[architecture].objective, tokenizer)
     check_ids(folder, tokenizer, model)
     return [f"new, from each seed, where it is pretrained further: {', '.join(sorted(drawn))}"] if drawn else []
 

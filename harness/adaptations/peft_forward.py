@@ -27,10 +27,15 @@ def put_in(backbone: Backbone, kind: str, config_class: Any, options: dict[str, 
     """
     from peft import get_peft_model
 
+    from harness.adaptations.peft_targets import scaled_inputs_of, targets_of
+
     if kind in MIXING:
         raise Unsupported(f"PEFT's {kind} mixes the texts of a batch: a prediction would depend on its neighbours")
     try:
-        config = config_class(**options)
+        own = targets_of(backbone, kind, options)
+        if own and "feedforward_modules" in config_class.__dataclass_fields__:
+            own |= {"feedforward_modules": scaled_inputs_of(backbone)} | options
+        config = config_class(**{**options, **own})
         adapted: Any = get_peft_model(backbone.model, config)
         backbone.model = adapted
         _train_head(backbone)
@@ -63,7 +68,8 @@ def _read_past(backbone: Backbone, config: Any) -> None:
     if not config.is_prompt_learning:
         return
     virtual = int(config.num_virtual_tokens)
-    backbone.positions -= virtual
+    if backbone.positions is not None:
+        backbone.positions -= virtual
     if backbone.kind == "sequence-classification" or backbone(**_text(backbone)).logits.shape[1] == TOKENS:
         return
 

@@ -50,7 +50,7 @@ class Tams(Adaptation):
         return self.padding == "symmetric"
 
     def attach(self, backbone: Backbone) -> None:
-        controller = Controller(backbone.width)
+        controller = Controller(self._embedded_width(backbone))
         backbone.put(CONTROLLER, controller)
         controller.requires_grad_(self.controller == "train")
         one_pass = Pass(self, backbone, controller)
@@ -59,6 +59,11 @@ class Tams(Adaptation):
             cell = Cell(sublayer.width, self.width, causal=stack == "decoder" and not self.leaks)
             sublayer.after(cell, partial(one_pass.through, cell, stack))
         _turn_cache_off(backbone.model)
+
+    def _embedded_width(self, backbone: Backbone) -> int:
+        """How wide the examples' embedding is: as an encoder's or a layer's output, or as the table of tokens."""
+        table = self.embed == "paper" and len(backbone.stacks()) == 1
+        return backbone.embedded_width if table else backbone.width
 
     def observe(self, backbone: Backbone, batches: list[dict[str, Tensor]]) -> None:
         """Equation 4: z is the mean embedding of all tokens of the k examples; no gradient passes it."""
@@ -84,7 +89,7 @@ class Pass:
     def __init__(self, options: Tams, backbone: Backbone, controller: Controller) -> None:
         self.options, self.backbone, self.controller = options, backbone, controller
         self.gates: Tensor | Structure | None = None
-        self.masks: dict[str, Tensor | None] = {}
+        self.masks: dict[str, Tensor] = {}  # [batch, tokens] each
         stacks = backbone.stacks()
         # An encoder is also called by itself: generation does so.
         outside = {id(module): module for module in [backbone.body, *stacks.values()]}
@@ -96,13 +101,13 @@ class Pass:
         self.owner: nn.Module | None = None
 
     def through(self, cell: Cell, stack: str, y: Tensor) -> Tensor:
-        """What `cell` makes of y, [batch, tokens, features]."""
+        """What `cell` makes of y, [batch, tokens, features], or of y as some models flatten it, [tokens, features]."""
         if self.controller.bypassed:
             return y
         mask = self.masks[stack]
-        mask = torch.ones_like(y[..., 0]) if mask is None else mask
-        found: Tensor = self.backbone.call(cell, y, mask, shared=(self.gates,))
-        return found
+        whole = y.reshape(*mask.shape, -1)
+        found: Tensor = self.backbone.call(cell, whole, mask, shared=(self.gates,))
+        return found.reshape(y.shape)
 
     def _begin(self, module: nn.Module, _: Any) -> None:
         if self.owner is None or module is self.backbone.body:
@@ -125,12 +130,15 @@ class Pass:
             return straight_through(logits, self.options.temperature)
         return structure_of(logits)
 
-    def _read_mask(self, stack: str, _: nn.Module, __: Any, options: dict[str, Any]) -> None:
-        mask = options.get("attention_mask")
+    def _read_mask(self, stack: str, _: nn.Module, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
+        mask = options.get("attention_mask", inputs[1] if len(inputs) > 1 else None)
         if options.get("past_key_values") is not None:
             raise Unsupported("TAMS's convolutions read earlier tokens, which a cache leaves out; set use_cache=False")
         if mask is not None and mask.ndim != 2:
             raise Unsupported("TAMS needs an attention mask of [batch, tokens]")
+        if mask is None:
+            ids = options.get("input_ids", inputs[0] if inputs else None)
+            mask = torch.ones_like(options["inputs_embeds"][..., 0] if ids is None else ids)
         self.masks[stack] = mask
 
 

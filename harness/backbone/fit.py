@@ -1,20 +1,50 @@
-"""Whether a checkpoint's tokenizer and model fit each other and what a task asks of them."""
+"""Whether a checkpoint's tokenizer, model and architecture fit each other and what a task asks of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from torch import nn
 from transformers import PreTrainedModel
 
-from harness.backbone.anatomy import anatomies
+from harness.backbone.anatomy import Paths, anatomies, described_in
+from harness.backbone.backbone import first_of
 from harness.backbone.tokenizer import keeps_spaces
 from harness.base.errors import bad
 from harness.contracts.method import Kind
 
 LOST = 0.01  # of a vocabulary, what no merge makes; RoBERTa's has three such words
 OWN = "take the tokenizer that the model was trained with"
+
+
+def check_anatomy(model: PreTrainedModel) -> None:
+    """Raise UserError where the entry of a model's architecture names a field or a module that the model lacks."""
+    name, body = model.config.model_type, model.base_model
+    anatomy, file = anatomies()[name], described_in(name)
+    for field in ("width", "heads", "key_heads", "positions"):
+        value = getattr(anatomy, field)
+        if value is not None and not hasattr(model.config, value):
+            raise bad(file, f"{name}.{field}", value, "its config.json has no such field; name one that it has")
+    for stack, paths in anatomy.stacks.items():
+        where = f"{name}.stacks.{stack}"
+        layers = first_of(body, paths.layers)
+        if layers is None or not list(layers.children()):
+            raise bad(file, f"{where}.layers", paths.layers, _mend(body, paths.layers))
+        layer = next(layers.children())
+        needed = {f"attention.{which}.{part}": path for which, its in paths.attention.items() for part, path in its}
+        for part, path in {**needed, "ffn.up": paths.ffn.up, "ffn.down": paths.ffn.down}.items():
+            if first_of(layer, path) is None:
+                raise bad(file, f"{where}.{part}", path, _mend(layer, path))
+
+
+def _mend(parent: nn.Module, path: Paths) -> str:
+    """The nearest paths that there are."""
+    wanted = path if isinstance(path, str) else path[0]
+    close = get_close_matches(wanted, [name for name, _ in parent.named_modules()], 3, 0.0)
+    return f"the model has no module there; the nearest are {', '.join(close)}"
 
 
 def check_fit(checkpoint: Path, tokenizer: Any, model: PreTrainedModel, kind: Kind) -> None:
@@ -97,8 +127,11 @@ def _check_documents(checkpoint: Path, tokenizer: Any) -> None:
 
 
 def _check_summaries(checkpoint: Path, tokenizer: Any) -> None:
-    """A summary ends with a sign, or the model never learns where to stop."""
-    if tokenizer(text_target="a")["input_ids"][-1] != tokenizer.eos_token_id or tokenizer.eos_token_id is None:
+    """A summary ends with a sign, or the model never learns where to stop; that of its language may follow."""
+    plain = tokenizer(text_target="a", add_special_tokens=False)["input_ids"]
+    whole = tokenizer(text_target="a")["input_ids"]
+    after = whole[whole.index(plain[-1]) + 1 :] if plain else whole
+    if tokenizer.eos_token_id is None or tokenizer.eos_token_id not in after:
         mend = f"it does not put it after a text, so that a summary would never end; {OWN}"
         raise bad(checkpoint, "the tokenizer's eos_token", tokenizer.eos_token, mend)
 

@@ -25,6 +25,7 @@ from transformers.utils import logging as transformers_logging
 
 from harness.backbone.anatomy import anatomies, architecture_of, check_kind
 from harness.backbone.backbone import Backbone, best_device
+from harness.backbone.fit import check_anatomy
 from harness.backbone.last_end import BartLastEnd
 from harness.backbone.tokenizer import load_tokenizer
 from harness.base.errors import bad, reason
@@ -54,8 +55,14 @@ def forget_generation(model: PreTrainedModel) -> None:
 
 def head_of(model: PreTrainedModel) -> frozenset[str]:
     """The names of the parameters above the model's body."""
-    body = model.base_model_prefix + "."
-    return frozenset(name for name, _ in model.named_parameters() if not name.startswith(body))
+    whole: Any = model
+    if model.base_model is not model:
+        body = model.base_model_prefix + "."
+        return frozenset(name for name, _ in model.named_parameters() if not name.startswith(body))
+    # Body and head in one: what gives the logits is the head, unless it is the embeddings too.
+    head = {id(parameter) for parameter in whole.get_output_embeddings().parameters()}
+    head -= {id(parameter) for parameter in whole.get_input_embeddings().parameters()}
+    return frozenset(name for name, parameter in model.named_parameters() if id(parameter) in head)
 
 
 def outline(config: PreTrainedConfig, kind: Kind, head: frozenset[str] | None = None) -> Backbone:
@@ -72,10 +79,17 @@ def outline(config: PreTrainedConfig, kind: Kind, head: frozenset[str] | None = 
 
 @torch.no_grad()
 def draw_fresh(model: PreTrainedModel, parameters: Iterable[Tensor], seed: int) -> None:
-    """Set the model's `parameters` as in a new model: biases zero, weights normal with its configuration's spread."""
+    """Set the model's `parameters` as in a new model: biases zero, weights normal with its configuration's spread.
+
+    The gain of a norm, which is a vector that is no bias, is one.
+    """
     generator = torch.Generator().manual_seed(seed)
     spread = getattr(model.config, "initializer_range", 0.02)
+    gains = {id(parameter) for name, parameter in model.named_parameters() if name.endswith(".weight")}
     for parameter in parameters:
+        if parameter.ndim == 1 and id(parameter) in gains:
+            parameter.fill_(1.0)
+            continue
         drawn = torch.zeros(parameter.shape)  # drawn on the CPU, so that every device begins alike
         parameter.copy_(drawn if parameter.ndim == 1 else drawn.normal_(0.0, spread, generator=generator))
 
@@ -120,8 +134,8 @@ def load_model(
     """A checkpoint's model in float32, and the names of the parameters that it lacks, which are drawn from `seed`.
 
     What a half-precision checkpoint stores is rounded once, and never again by what is computed with it. With
-    `labels`, the head's rows are theirs. Raises UserError where weights of the body are missing, or any but a head's
-    have another shape than config.json says.
+    `labels`, the head's rows are theirs. Raises UserError where weights of the body are missing, any but a head's have
+    another shape than config.json says, or the architecture's entry is not of this model.
     """
     names = dict(enumerate(labels or ()))
     options = {"id2label": names, "label2id": {name: place for place, name in names.items()}} if names else {}
@@ -143,6 +157,7 @@ def load_model(
     except Exception as error:  # of whatever file is odd: no list of the libraries' own kinds would be whole
         mend = f"it cannot be loaded ({reason(error)}); mend its config.json, or fetch the checkpoint again"
         raise bad(folder, "the model", architecture_of(folder), mend) from None
+    check_anatomy(model)
     forget_generation(model)
     model.config.return_dict = True  # whatever the checkpoint's own use was
     head = head_of(model) if labels is not None else frozenset()
@@ -160,12 +175,12 @@ def _check_report(folder: Path, model: PreTrainedModel, report: dict[str, Any], 
         if name not in head:
             mend = f"config.json asks for {list(wanted)}; fetch the checkpoint again"
             raise bad(folder, f"the shape of the weight {name}", list(stored), mend)
+    above = head_of(model)
     pooler = anatomies()[model.config.model_type].pooler
     for name, _ in model.named_parameters():
-        inside = name.startswith(f"{model.base_model_prefix}.")
         if pooler and head and name.startswith(f"{model.base_model_prefix}.{pooler}."):
             continue  # the head's own: it is drawn with it
-        if name in report["missing_keys"] and inside:
+        if name in report["missing_keys"] and name not in above:
             raise bad(folder, "a missing weight of the model's body", name, "fetch the checkpoint again")
     for stack in anatomies()[model.config.model_type].stacks.values():
         layers = len(list(model.base_model.get_submodule(stack.layers).children()))
@@ -184,8 +199,8 @@ def _sort_rows(folder: Path, model: PreTrainedModel, head: frozenset[str], label
     if len(names) != len(labels) or set(names) != set(labels):
         return False
     order = [names.index(label) for label in labels]
-    layers = [name.rpartition(".")[0] for name, _ in model.named_parameters() if name in head]
+    above = [name for name, _ in model.named_parameters() if name in head]
     for name, parameter in model.named_parameters():
-        if name in head and name.rpartition(".")[0] == layers[-1]:  # of the head's layers the last has a row a label
+        if name in above and name.rpartition(".")[0] == above[-1].rpartition(".")[0]:  # the layer that gives the logits
             parameter.copy_(parameter[order])
     return True

@@ -7,6 +7,7 @@ training, teacher forcing and generation alike.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,12 +18,23 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from harness.base.errors import Unsupported
+
 NAME = "headstart_prefix"
 
 
-def add_prefix(model: PreTrainedModel, attention: nn.Module, prefix: Callable[[], tuple[Tensor, Tensor]]) -> None:
+def check_takes_prefix(attention: nn.Module) -> None:
+    """Raise Unsupported where a model computes its attention by itself, without asking for a function by name."""
+    if not hasattr(sys.modules[type(attention).__module__], "ALL_ATTENTION_FUNCTIONS"):
+        own = type(attention).__name__
+        raise Unsupported(f"transformers' {own} lets nothing stand before its own keys and values, so not a prefix")
+
+
+def add_prefix(model: nn.Module, attention: nn.Module, prefix: Callable[[], tuple[Tensor, Tensor]]) -> None:
     """Let `attention`, a part of `model`, read the keys and values that `prefix()` gives."""
-    model.config._attn_implementation = NAME
+    for part in model.modules():
+        if isinstance(part, PreTrainedModel):  # the stacks of some models have a configuration each
+            part.config._attn_implementation = NAME
     attention.__dict__["prefix"] = prefix  # past nn.Module's own bookkeeping
 
 
@@ -35,7 +47,10 @@ def prefix_attention(
     is_causal: bool | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """Scaled dot product attention; query, key, value are [batch, heads, tokens, head width]."""
+    """Scaled dot product attention; query, key, value are [batch, heads, tokens, head width], keys' heads may be fewer.
+
+    A bias by distance, [1, heads, queries, keys], is zero for the prefix, which stands at no distance.
+    """
     prefix = module.__dict__.get("prefix")
     if prefix is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, is_causal=is_causal, **options)
@@ -49,6 +64,8 @@ def prefix_attention(
     if attention_mask is not None:
         seen = 1.0 if attention_mask.dtype == torch.bool else 0.0
         attention_mask = functional.pad(attention_mask, (more_keys.shape[-2], 0), value=seen)
+    if options.get("position_bias") is not None:
+        options["position_bias"] = functional.pad(options["position_bias"], (more_keys.shape[-2], 0))
     return sdpa_attention_forward(module, query, key, value, attention_mask, is_causal=False, **options)
 
 

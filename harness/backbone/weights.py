@@ -17,6 +17,13 @@ POINTER = b"version https://git-lfs.github.com/spec/"
 
 def check_weights(checkpoint: Path) -> None:
     """Raise UserError where the weights of a checkpoint directory are missing or cut, or pointers to them."""
+    for part in weight_files(checkpoint):
+        refuse_pointer(part)
+        _check_file(part)
+
+
+def weight_files(checkpoint: Path) -> list[Path]:
+    """The files that hold a checkpoint's weights, of those that transformers would read; raises UserError if none."""
     for name in (  # in the order in which transformers looks for them
         "model.safetensors",
         "model.safetensors.index.json",
@@ -26,10 +33,7 @@ def check_weights(checkpoint: Path) -> None:
         file = checkpoint / name
         if file.is_file():
             refuse_pointer(file)
-            for part in _shards(file) if name.endswith(".json") else [file]:
-                refuse_pointer(part)
-                _check_file(part)
-            return
+            return _shards(file) if name.endswith(".json") else [file]
     raise bad(checkpoint, "the weights", None, f"there is no model.safetensors and no pytorch_model.bin; {AGAIN}")
 
 

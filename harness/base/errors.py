@@ -13,6 +13,10 @@ class UserError(Exception):
         super().__init__(" ".join(line.strip() for line in sentence.splitlines() if line.strip()))
 
 
+class NotHere(UserError):
+    """Data or a checkpoint that a run would need and that this machine does not have."""
+
+
 class Diverged(Exception):
     """The loss became NaN or infinite during training."""
 

@@ -1,7 +1,9 @@
-"""What something cost: seconds and peak memory."""
+"""What something cost: seconds and memory."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import sys
 import time
 from collections.abc import Iterator
@@ -10,52 +12,75 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MIB = 1 << 20
+STATUS, PEAK_FROM_NOW = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+SLACK = 1.0  # MiB by which the kernel's numbers may differ that it reads one after the other
 
 
 @dataclass
 class Cost:
-    """Filled when the measured part ends. Memory in MiB; device memory is None without a GPU."""
+    """Filled when the measured part ends. Memory in MiB; None where it cannot be known, or was not measured."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
-    peak_rss_mib: float = 0.0
+    peak_rss_mib: float | None = None
     peak_device_mib: float | None = None
 
 
 @contextmanager
-def measured() -> Iterator[Cost]:
-    """Measure the seconds and the peak memory of what is done inside."""
-    cost = Cost()
-    _forget_peak()
-    torch = sys.modules.get("torch")
-    if torch is not None and not torch.cuda.is_available():
-        torch = None
-    if torch is not None:
-        torch.cuda.reset_peak_memory_stats()
-    wall, cpu = time.perf_counter(), time.process_time()
+def timed() -> Iterator[Cost]:
+    """Measure the seconds of what is done inside."""
+    cost, wall, cpu = Cost(), time.perf_counter(), time.process_time()
     try:
         yield cost
     finally:
-        if torch is not None:
-            torch.cuda.synchronize()
-            cost.peak_device_mib = torch.cuda.max_memory_allocated() / MIB
         cost.seconds = time.perf_counter() - wall
         cost.cpu_seconds = time.process_time() - cpu
-        cost.peak_rss_mib = _peak_rss()
 
 
-def _forget_peak() -> None:
-    """Let the kernel's high-water mark of this process start anew (Linux only)."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
+@contextmanager
+def measured() -> Iterator[Cost]:
+    """Measure the seconds of what is done inside, and the most memory that it took beside what the process had before.
+
+    What the process held no longer, and had not given back, is given back first: else it would be used again, and
+    what is done inside would seem to take less. Without GPU there is no device memory.
+    """
+    _give_back()
+    torch = sys.modules.get("torch")
+    if torch is not None and not torch.cuda.is_available():
+        torch = None
+    on_device = 0
+    if torch is not None:
+        torch.cuda.reset_peak_memory_stats()
+        on_device = torch.cuda.memory_allocated()
+    before = _rss_forgetting_peak()
+    with timed() as cost:
+        try:
+            yield cost
+        finally:
+            if torch is not None:
+                torch.cuda.synchronize()
+                cost.peak_device_mib = (torch.cuda.max_memory_allocated() - on_device) / MIB
+            if before is not None:
+                cost.peak_rss_mib = max(0.0, _of_status("VmHWM") - before)
 
 
-def _peak_rss() -> float:
+def _give_back() -> None:
+    """Let go of what nothing uses any more, as the model of an earlier cell with its hooks."""
+    gc.collect()
+    with suppress(AttributeError, OSError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _rss_forgetting_peak() -> float | None:
+    """The process's memory, from which its high-water mark starts anew; None where the system does not let it."""
     try:
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+        PEAK_FROM_NOW.write_text("5")
+        peak, rss = _of_status("VmHWM"), _of_status("VmRSS")
     except (OSError, IndexError):
-        import resource
+        return None
+    return rss if peak - rss <= SLACK else None
 
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / MIB if sys.platform == "darwin" else peak / 1024
+
+def _of_status(name: str) -> float:
+    """A number of this process's status, in MiB."""
+    return int(STATUS.read_text().split(f"{name}:")[1].split()[0]) / 1024

@@ -5,13 +5,41 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from harness.base.errors import bad
+from harness.base.errors import NotHere, UserError, bad
+from harness.base.progress import say
 from harness.contracts.discover import methods
 from harness.contracts.model import one_of
-from harness.contracts.plan import Plan
-from harness.plan.entry import make_plan
+from harness.contracts.plan import Cell, Plan
+from harness.plan.entry import last_plan, make_plan
 
 AXES = ("task", "method", "domain", "budget", "seed")
+
+
+def plan_to_look_at(configfile: str) -> Plan:
+    """A configuration's plan, for commands that only look; the last run's own where its data are elsewhere now."""
+    try:
+        return make_plan(configfile)
+    except NotHere as error:
+        return _as_last_planned(configfile, error)
+
+
+def cells_to_look_at(options: Namespace) -> list[Cell]:
+    """The cells asked for; those of the last run where the data are elsewhere now."""
+    try:
+        return list(plan_asked(options).cells())
+    except NotHere as error:
+        cells = _as_last_planned(options.configfile, error).cells()
+    asked = {axis: value for axis in AXES if (value := getattr(options, axis)) is not None}
+    return [cell for cell in cells if all(getattr(cell, axis) == value for axis, value in asked.items())]
+
+
+def _as_last_planned(configfile: str, error: NotHere) -> Plan:
+    """The plan that the last run saved, saying why; raises `error` where there is none of this configuration."""
+    saved = last_plan(configfile)
+    if saved is None:
+        raise error
+    say(f"headstart: as the last run planned it, since now {error}")
+    return saved
 
 
 def plan_asked(options: Namespace) -> Plan:
@@ -20,6 +48,9 @@ def plan_asked(options: Namespace) -> Plan:
     Any method, budget and seed can be asked for that the task and its data allow, whether the run plans them or not.
     Raises UserError where a name is none, or no cell is all that was asked for.
     """
+    for axis in ("task", "method"):
+        if getattr(options, axis) is None:
+            raise UserError(f"--{axis} is missing; name one, or a paper's table with --paper and --table")
     whole = make_plan(options.configfile)
     one_of(options.task, list(whole.tasks), options.configfile, "--task")
     one_of(options.method, list(methods()), options.configfile, "--method")

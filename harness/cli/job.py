@@ -1,7 +1,8 @@
 """One job of the DAG: `python -m harness.cli.job RULE PLAN [TARGET]`, as the Snakefile calls it.
 
-The run's server has the imports that cost seconds and does the job in a process that it forks; where
-none answers, as on another machine of a cluster, the job is done here. So nothing heavy is imported above.
+The run's server has the imports that cost seconds and does the job in a process that it forks. One that was killed
+is started again; where there is none, as on another machine of a cluster, the job is done here. So nothing heavy is
+imported above.
 """
 
 from __future__ import annotations
@@ -12,15 +13,13 @@ import socket
 import sys
 
 from harness.base.processes import end_with_parent
-
-SERVER = "HEADSTART_SERVER"  # the environment variable with the address of the run's server
+from harness.base.run_server import connected
 
 
 def main() -> int:
     """Do one job and return its exit status."""
     end_with_parent()
-    address = os.environ.get(SERVER)
-    server = connected(address) if address else None
+    server = connected()
     if server is None or not begun(server):
         from harness.cli.work import work
 
@@ -33,16 +32,6 @@ def main() -> int:
         print("headstart: the job's process was ended from outside (for want of memory?)", file=sys.stderr)
         return 1
     return status[0]
-
-
-def connected(address: str) -> socket.socket | None:
-    """A connection to the server, None where it does not answer."""
-    try:
-        server = socket.socket(socket.AF_UNIX)
-        server.connect(address)
-    except OSError:
-        return None
-    return server
 
 
 def begun(server: socket.socket) -> bool:

@@ -1,8 +1,9 @@
-"""Commands that only look: list, status, predictions."""
+"""Commands that only look: list, status, open, predictions."""
 
 from __future__ import annotations
 
 import json
+import webbrowser
 from argparse import Namespace
 from collections import Counter
 from pathlib import Path
@@ -11,19 +12,20 @@ from typing import Any
 from harness.adapt.record import PREDICTIONS, read_record
 from harness.base.errors import UserError
 from harness.base.files import read_lines
-from harness.cli.asked import plan_asked
+from harness.cli.asked import cells_to_look_at, plan_to_look_at
 from harness.cli.columns import aligned
 from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers
 from harness.contracts.plan import Cell, Plan
-from harness.plan.entry import at_work, make_plan
+from harness.parts.build import leaks
+from harness.plan.entry import at_work
 
 
 def show_list(options: Namespace) -> int:
     """Print what was discovered, a line each or as JSON."""
     rows: dict[str, dict[str, Any]]
     if options.what == "methods":
-        rows = {name: method.spec.model_dump() | {"leaks": method.leaks} for name, method in methods().items()}
+        rows = {name: method.spec.model_dump() | {"leaks": leaks(method)} for name, method in methods().items()}
         lines = [(name, row["label"], row["summary"] + _mark(row["leaks"])) for name, row in rows.items()]
     elif options.what == "tasks":
         rows = {name: task.spec.model_dump() for name, task in tasks().items()}
@@ -44,7 +46,7 @@ def _mark(leaks: bool) -> str:
 
 def show_status(options: Namespace) -> int:
     """Print a line a block, then every failed cell with its reason."""
-    plan = make_plan(options.configfile)
+    plan = plan_to_look_at(options.configfile)
     total: Counter[str] = Counter()
     lines: list[tuple[str, str, str]] = []
     failed: list[tuple[Cell, dict[str, Any]]] = []
@@ -85,11 +87,20 @@ def _absent(plan: Plan, done: str) -> str:
     return "running" if file.is_file() and not Path(done).is_file() and at_work(plan) else "missing"
 
 
+def open_report(options: Namespace) -> int:
+    """Show the report of a run in a browser, and say where it is."""
+    file = Path(plan_to_look_at(options.configfile).output) / "report.html"
+    if not file.is_file():
+        raise UserError(f"{file}: there is no report yet; run Snakemake with {options.configfile}")
+    print(file)
+    webbrowser.open(file.resolve().as_uri())
+    return 0
+
+
 def show_predictions(options: Namespace) -> int:
     """Print input, gold and predicted of the first examples of the finished cells asked for."""
-    plan = plan_asked(options)
     shown = 0
-    for cell in plan.cells():
+    for cell in cells_to_look_at(options):
         record = read_record(Path(cell.folder), cell.fingerprint)
         if record and record["status"] == "done":
             print(cell.name)

@@ -1,4 +1,4 @@
-"""`headstart`: list, check, new, plan, run, status, retry, tune, compare, predictions."""
+"""`headstart`: list, check, new, plan, run, status, retry, tune, compare, open, claim, power, predictions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
 from harness.base.paths import settle_home
 from harness.base.threads import THREADS, threads
-from harness.cli import check, compare, look, make, new, run, tune
+from harness.cli import check, claims, compare, look, make, new, run, tune
 from harness.plan.entry import DEFAULT
 
 
@@ -32,18 +32,21 @@ def parser() -> argparse.ArgumentParser:
 
     checking = command("check", check.check, "check every folder and a configuration; compute nothing")
     _config(checking)
+    checking.add_argument("--verbose", action="store_true", help="after the verdict, a line for each folder")
 
     making = command("new", new.new, "write a folder that passes `check` and runs as it is")
-    making.add_argument("what", choices=["method", "task"])
+    making.add_argument("what", choices=["method", "task", "paper"])
     making.add_argument("name", help="the folder's name: small letters, digits and _")
     making.add_argument("--kind", help=f"the kind of a task: {', '.join(new.kinds())} ({new.KIND} where absent)")
 
     planning = command("plan", make.show_plan, "show jobs, cells and estimated minutes")
     _config(planning)
 
-    running = command("run", run.run, "run one cell, or a few, in front of you")
+    running = command("run", run.run, "run one cell, or a few, or what a paper's table needs, in front of you")
     _config(running)
-    _cells(running)
+    _cells(running, required=False)
+    running.add_argument("--paper", help="a folder under papers/: run what one of its tables needs")
+    running.add_argument("--table", help="that table")
 
     status = command("status", look.show_status, "count done, failed and missing cells")
     _config(status)
@@ -65,6 +68,19 @@ def parser() -> argparse.ArgumentParser:
     comparing.add_argument("--task", required=True)
     comparing.add_argument("--method", required=True)
 
+    opening = command("open", look.open_report, "show the report of a run in a browser")
+    _config(opening)
+
+    claiming = command("claim", claims.claim, "answer one claim of a paper, with the cells that were used")
+    _config(claiming)
+    claiming.add_argument("claim", metavar="PAPER/NAME")
+
+    seeing = command("power", claims.power, "what a configuration could see of the claims, from a pilot's variances")
+    _config(seeing)
+    seeing.add_argument(
+        "--pilot", metavar="CONFIGFILE", help="a configuration that has been run (the same where absent)"
+    )
+
     reading = command("predictions", look.show_predictions, "show input, gold and predicted of a few examples")
     _config(reading)
     _cells(reading)
@@ -76,9 +92,9 @@ def _config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--configfile", default=DEFAULT, help=f"the run's configuration (default {DEFAULT})")
 
 
-def _cells(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--task", required=True)
-    parser.add_argument("--method", required=True)
+def _cells(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    parser.add_argument("--task", required=required)
+    parser.add_argument("--method", required=required)
     parser.add_argument("--domain")
     parser.add_argument("--budget", type=int)
     parser.add_argument("--seed", type=int)

@@ -15,9 +15,11 @@ KIND = "causal-lm"  # of a new task where none is asked for
 
 
 def new(options: Namespace) -> int:
-    """Write a method or task folder under a new name, from the teaching template of its kind."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", options.name):
-        raise bad("headstart new", "the name", options.name, "use small letters, digits and _, a letter first")
+    """Write a method, task or paper folder under a new name, from the teaching template of its kind."""
+    more = "-" if options.what == "paper" else ""
+    if not re.fullmatch(rf"[a-z][a-z0-9_{more}]*", options.name):
+        signs = "_ and -" if more else "_"
+        raise bad("headstart new", "the name", options.name, f"use small letters, digits and {signs}, a letter first")
     folder = project_root() / f"{options.what}s" / options.name
     if folder.exists():
         raise UserError(f"{folder}: this folder exists already; choose another name")

@@ -11,7 +11,10 @@ import pandas as pd
 from harness.adapt.record import FAILURES
 from harness.base.files import write_json
 from harness.contracts.plan import Plan
+from harness.paper.claims import write_claims
+from harness.paper.tables import write_papers
 from harness.record.collect import records_file, write_records
+from harness.report.page import write_report
 from harness.table.figures import write_figures
 from harness.table.leaderboard import write_leaderboards
 from harness.table.sparsity import write_sparsity
@@ -22,6 +25,9 @@ WRITERS: dict[str, list[Callable[[Plan, pd.DataFrame], None]]] = {
     "tables": [write_tables, write_sparsity],
     "leaderboard": [write_leaderboards],
     "figures": [write_figures, write_structures],
+    "papers": [write_papers],
+    "claims": [write_claims],
+    "report": [write_report],
 }
 
 

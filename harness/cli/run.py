@@ -14,6 +14,7 @@ from harness.base.errors import UserError
 from harness.base.files import read_json
 from harness.base.progress import say
 from harness.cli.asked import plan_asked
+from harness.cli.asked_table import plan_table, table_of
 from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan, recheck, release_locks, take_lock
 from harness.plan.jobs import build_backbone, build_data, run_preparation
@@ -21,8 +22,8 @@ from harness.record.collect import records_file
 
 
 def run(options: Namespace) -> int:
-    """Run the cells asked for, making what they need, and print their scores."""
-    plan = plan_asked(options)
+    """Run the cells asked for, making what they need, and print their scores, and a paper's table where asked."""
+    plan = plan_table(options) if options.paper or options.table else plan_asked(options)
     take_lock(plan)
     recheck(plan)
     make_inputs(plan)
@@ -47,6 +48,8 @@ def run(options: Namespace) -> int:
                 for metric, value in found["scores"].items()
             )
             print(f"{cell.name}: {scores} (n = {found['n']})")
+    if options.paper:
+        print(table_of(plan, options.paper, options.table))
     return 1 if failed else 0
 
 

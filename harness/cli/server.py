@@ -20,14 +20,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import reason
-from harness.base.processes import end_with_parent
+from harness.base.errors import UserError, reason
+from harness.base.processes import end_with
 from harness.base.progress import say
 from harness.base.threads import threads
 
 # What each rule's job would import. Importing starts no thread, which a fork would lose.
-ARCHITECTURES = tuple(f"transformers.models.{name}.modeling_{name}" for name in ("bert", "gpt2", "bart", "roberta"))
-TRAINING = ("harness.prepare.pretraining", "harness.prepare.workshop", "harness.adapt.cell", *ARCHITECTURES)
+TRAINING = ("harness.prepare.pretraining", "harness.prepare.workshop", "harness.adapt.cell")
 REPORTING = ("harness.cli.report",)
 IMPORTS = {
     "backbone": TRAINING,
@@ -47,8 +46,8 @@ _bound: list[int] = []  # the inode of this server's socket
 
 
 def main() -> None:
-    """Serve jobs at the address given until the run ends."""
-    end_with_parent(last)
+    """Serve jobs at the address given until the process of the run ends, whose number comes after it."""
+    end_with(int(sys.argv[2]), last)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Snakemake, which then ends its jobs
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a job here: its caller hears from it
     try:
@@ -67,6 +66,8 @@ def main() -> None:
             continue
         for module in ("harness.cli.work", *IMPORTS.get(request["words"][0], ())):
             importlib.import_module(module)
+        if IMPORTS.get(request["words"][0]) is TRAINING:
+            import_models(Path(request["folder"], request["words"][1]))
         _served.append(request["words"][0])
         gc.freeze()  # what stands is never looked at again, so its memory stays shared
         if os.fork() == 0:
@@ -75,6 +76,22 @@ def main() -> None:
         caller.close()
         for stream in streams:
             os.close(stream)
+
+
+def import_models(plan: Path) -> None:
+    """Import the models of a plan's backbones, where they are known: a job would import them itself."""
+    from transformers.models.auto.configuration_auto import model_type_to_module_name
+
+    from harness.backbone.anatomy import architecture_of
+    from harness.base.files import read_json
+
+    with suppress(OSError, ValueError):  # a plan that cannot be read, the job tells of, as of a checkpoint
+        for backbone in read_json(plan)["backbones"]:
+            spec = backbone["spec"]
+            folder = Path(spec.get("path", backbone["folder"]))
+            with suppress(UserError, ImportError):
+                name = model_type_to_module_name(spec.get("architecture") or architecture_of(folder))
+                importlib.import_module(f"transformers.models.{name}.modeling_{name}")
 
 
 def last() -> None:
@@ -120,7 +137,7 @@ def serve(caller: socket.socket, request: dict[str, Any], streams: list[int]) ->
     try:
         become(request, streams)
         caller.sendall(BEGUN)
-        end_with(caller)
+        end_with_caller(caller)
         from harness.cli.work import work
 
         status = work(*request["words"])
@@ -151,7 +168,7 @@ def become(request: dict[str, Any], streams: list[int]) -> None:
         torch.set_num_threads(allowed)
 
 
-def end_with(caller: socket.socket) -> None:
+def end_with_caller(caller: socket.socket) -> None:
     """End this process as soon as its caller ends, even by SIGKILL."""
 
     def watch() -> None:

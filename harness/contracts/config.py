@@ -17,12 +17,14 @@ from harness.contracts.method import Share
 from harness.contracts.model import Strict
 from harness.contracts.task import Budgets, Commit, Overlap, Role, Seeds, SourceName
 
+Precision = Literal["float32", "bfloat16"]
+
 
 class Pretrained(Strict):
     """A backbone that the DAG pretrains on the unlabeled text of tasks."""
 
     source: Literal["pretrain"]
-    architecture: Literal["bert", "gpt2", "bart"]
+    architecture: str = Field(description="one that anatomy.yaml describes")
     corpora: dict[str, list[Role]] = Field(description="task to the roles whose unlabeled text is read")
     layers: int = Field(3, ge=1)
     width: int = Field(128, ge=8)
@@ -61,7 +63,23 @@ class HubBackbone(Strict):
 BackboneSpec = Annotated[Pretrained | LocalBackbone | HubBackbone, Field(discriminator="source")]
 
 
-class TaskRun(Strict):
+class Settings(Strict):
+    """What a configuration may say of methods' settings, for the whole run and below a task.
+
+    A key of `train` is a field of it, for every method, or a method's name with such fields; a key of `prepare` is a
+    preparation's name, for every method that has it, or a method's. A name that is both is the former.
+    """
+
+    train: dict[str, Any] = Field({}, description="replaces fields of `train`, of every method or by a method's name")
+    prepare: dict[str, dict[str, Any]] = Field(
+        {}, description="replaces options of preparations, by their name or a method's"
+    )
+    match_parameters: Share | None = Field(
+        None, description="the share of the backbone that every method with a size trains; the nearest word counts"
+    )
+
+
+class TaskRun(Settings):
     """How one task takes part in a run."""
 
     source: SourceName = "embedded"
@@ -76,11 +94,6 @@ class TaskRun(Strict):
     test_examples: int | None = Field(None, ge=1, description="score the first so many test examples; all if absent")
     max_length: int | None = Field(None, ge=8)
     target_length: int | None = Field(None, ge=4)
-    train: dict[str, Any] = Field({}, description="replaces fields of every method's `train`")
-    prepare: dict[str, dict[str, Any]] = Field(
-        {}, description="replaces options of preparations, by their name or a method's"
-    )
-    match_parameters: Share | None = Field(None, description="the run's where absent")
 
     @field_validator("overlap")
     @classmethod
@@ -94,7 +107,7 @@ class TaskRun(Strict):
         return self.overlap or ("allow" if self.overlap_allowed or allowed_by_task else "refuse")
 
 
-class RunConfig(Strict):
+class RunConfig(Settings):
     """What a file under `config/` may say."""
 
     output: str
@@ -103,13 +116,14 @@ class RunConfig(Strict):
     leave_out: list[str] = Field([], description="of all methods, those that this run does without")
     tasks: dict[str, TaskRun]
     backbones: dict[str, BackboneSpec]
-    match_parameters: Share | None = Field(
-        None, description="the share of the backbone that every method with a size trains; as method.yaml where absent"
-    )
+    claims: list[str] = Field([], description="PAPER/NAME that this run is to answer; `check` refuses what it cannot")
     allow_failures: bool = False
     cell_minutes: float | None = Field(None, gt=0, description="a cell that takes longer is a `timeout`")
     memory_gib: float | None = Field(
         None, gt=0, description="a cell or a preparation that takes more is an `out_of_memory`"
+    )
+    precision: Precision = Field(
+        "float32", description="in which the frozen dense layers of cells multiply; what trains is always in float32"
     )
 
 

@@ -12,11 +12,11 @@ from typing import TypeVar
 
 from harness.base.errors import bad, reason
 from harness.base.fingerprint import hash_files
-from harness.base.paths import PACKAGE, check_plain, left_by_tools, own_files, project_root
+from harness.base.paths import check_plain, left_by_tools, own_files, project_root
 from harness.base.yaml_file import read_yaml
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.method import MethodSpec, Tuned
-from harness.contracts.model import one_of, validate
+from harness.contracts.model import validate
 from harness.contracts.preparation import Preparation
 from harness.contracts.task import TaskSpec
 
@@ -36,40 +36,6 @@ class Method:
     def code(self) -> str:
         """The hash of the folder's Python files."""
         return hash_files(own_files(self.folder, ".py"), self.folder)
-
-    def adaptations(self) -> list[Adaptation | Control]:
-        """The method's adaptations with their options, in the order that method.yaml names them."""
-        where = self.folder / "method.yaml"
-        own = plugs(self.folder / "method.py", Adaptation) | plugs(self.folder / "method.py", Control)
-        known: dict[str, type[Adaptation | Control]] = {**own}
-        if set(self.spec.adapt) - set(own):  # those of the harness import torch, which a control does without
-            known = {**shared("adaptations", Adaptation), **own}
-        built: list[Adaptation | Control] = []
-        for name, options in self.spec.adapt.items():
-            one_of(name, list(known), where, "adapt")
-            built.append(validate(known[name], options, where, f"adapt.{name}"))
-        if len(built) > 1 and any(isinstance(part, Control) for part in built):
-            raise bad(where, "adapt", list(self.spec.adapt), "a control stands alone; remove the others")
-        for part in built:
-            needed = "predict" if isinstance(part, Control) else "attach"
-            if getattr(type(part), needed) is getattr(Control if isinstance(part, Control) else Adaptation, needed):
-                raise bad(self.folder / "method.py", "the class", type(part).__name__, f"it lacks {needed}; define it")
-        return built
-
-    @property
-    def leaks(self) -> bool:
-        """Whether one of its adaptations lets a token see later ones."""
-        return any(isinstance(part, Adaptation) and part.leaks for part in self.adaptations())
-
-    def preparation(self) -> Preparation | None:
-        """The method's preparation with its options, None for `none`."""
-        name, options = self.spec.preparation
-        if name == "none":
-            return None
-        known = shared("prepare", Preparation)
-        where = self.folder / "method.yaml"
-        one_of(name, [*known, "none"], where, "prepare")
-        return validate(known[name], options, where, f"prepare.{name}")
 
 
 @dataclass(frozen=True)
@@ -108,20 +74,9 @@ def tasks(root: Path | None = None) -> dict[str, TaskFolder]:
     return found
 
 
-def shared(floor: str, base: type[Plug]) -> dict[str, type[Plug]]:
-    """The plug-ins of `base` that the harness itself offers, by name."""
-    found: dict[str, type[Plug]] = {}
-    for file in own_files(PACKAGE / floor, ".py"):
-        # Other files are not imported: it takes seconds. A base that refines `base` ends in its name.
-        if f"{base.__name__})" in file.read_text(encoding="utf-8"):
-            module = importlib.import_module(f"harness.{floor}.{file.stem}")
-            found |= _classes(module, base)
-    return found
-
-
 def plugs(file: Path, base: type[Plug]) -> dict[str, type[Plug]]:
     """The plug-ins of `base` that a file defines, by name; none where the file is absent."""
-    return _classes(load_module(file), base) if file.is_file() else {}
+    return classes(load_module(file), base) if file.is_file() else {}
 
 
 @cache
@@ -141,7 +96,7 @@ def load_module(file: Path) -> ModuleType:
     return module
 
 
-def _classes(module: ModuleType, base: type[Plug]) -> dict[str, type[Plug]]:
+def classes(module: ModuleType, base: type[Plug]) -> dict[str, type[Plug]]:
     """Classes defined in `module`; LoRA and LowRank answer to `lora` and `low_rank`."""
     found = {}
     for kind in vars(module).values():

@@ -1,20 +1,37 @@
-"""The contract of a paper: its reported numbers, its tables, and the claims that records can test."""
+"""The contract of a paper: what it is, its reported numbers, its tables and its figures."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from harness.base.errors import bad
 from harness.base.yaml_file import read_text, read_yaml
+from harness.contracts.claim import Claim
 from harness.contracts.model import Model, Strict, validate
 from harness.contracts.task import Budgets
 
-Mark = Literal["published", "recreated", "digitised"]
+Mark = Literal["own", "quoted", "recreated", "digitised"]
+TRANSIENT = "digits"  # read from how a number is printed, no column of the file
+COSTS = (
+    "preparation_seconds", "preparation_flops", "preparation_tokens", "preparation_peak_rss_mib",
+    "adaptation_seconds", "prediction_seconds", "trained_parameters", "trained_share", "stored_bytes", "peak_rss_mib",
+)  # fmt: skip
+Cost = Literal[
+    "preparation_seconds", "preparation_flops", "preparation_tokens", "preparation_peak_rss_mib",
+    "adaptation_seconds", "prediction_seconds", "trained_parameters", "trained_share", "stored_bytes", "peak_rss_mib",
+]  # fmt: skip
+UNITS = {"as it is": 1.0, "percent": 0.01, "minutes": 60.0, "hours": 3600.0}
+
+
+def _empty(value: Any) -> Any:
+    """An empty field of the CSV file is an unknown number."""
+    return None if value == "" else value
 
 
 class Reported(Strict):
@@ -23,48 +40,138 @@ class Reported(Strict):
     table: str
     row: str
     column: str
+    metric: str
     value: float
+    uncertainty: Annotated[float | None, BeforeValidator(_empty)] = None
+    uncertainty_is: str = ""
     mark: Mark
-    source: str
+    quoted_from: str = ""
+    source: Annotated[str, Field(min_length=1)]
+    note: str = ""
+    digits: int = Field(0, exclude=True, description="decimals as printed")
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What names the number: no two have the same."""
+        return self.table, self.row, self.column
+
+
+REPORTED_COLUMNS = [name for name in Reported.model_fields if name != TRANSIENT]
+
+
+class Setting(Strict):
+    """What the paper made a table with; null where it does not say. Compared with a run's records, field by field."""
+
+    backbone: Annotated[list[str], Field(min_length=1)] = Field(description="names that its checkpoint goes by")
+    data: str
+    metric: str
+    budgets: list[int] | None = None
+    seeds: int | None = None
+    meta_train: list[str] | None = Field(None, description="the domains of the meta-tasks, by the names of our task")
+    overlap: bool | None = Field(None, description="whether the tested domains are among the meta-tasks")
+    test_examples: dict[str, int] | None = Field(None, description="of each domain: by them the data are recognised")
+    said: dict[str, str] = Field({}, description="what else the paper says, printed and not compared")
+
+
+def _short(key: str) -> Any:
+    """A validator that lets a text stand for `{key: text}`."""
+    return model_validator(mode="before")(lambda value: {key: value} if isinstance(value, str) else value)
+
+
+def _one_of(kinds: tuple[str, ...]) -> Any:
+    """A validator that wants exactly one of several fields."""
+
+    def check(read: Any) -> Any:
+        if sum(getattr(read, kind) not in (None, False) for kind in kinds) != 1:
+            raise ValueError(f"name exactly one of {', '.join(kinds)}")
+        return read
+
+    return model_validator(mode="after")(check)
+
+
+class Row(Strict):
+    """What stands for a row of the paper: one of our methods, or none with the reason."""
+
+    method: str | None = None
+    none: str | None = Field(None, description="why nothing of ours stands for it")
+    task: str | None = Field(None, description="the table's where absent")
+    ours: bool = Field(False, description="a row that the paper does not have")
+
+    _text = _short("method")
+    _one = _one_of(("method", "none"))
+
+
+class Column(Strict):
+    """What stands for a column of the paper: a domain's score, the mean over domains, a cost, or none with the reason.
+
+    A column may be of another task or another metric than its table.
+    """
+
+    domain: str | None = None
+    mean: bool = False
+    cost: Cost | None = None
+    none: str | None = None
+    task: str | None = None
+    metric: str | None = None
+    unit: Literal["as it is", "percent", "minutes", "hours"] = "as it is"
+    over: Literal["mean", "sum"] = Field("mean", description="how a cost is taken over the domains")
+
+    _text = _short("domain")
+    _one = _one_of(("domain", "mean", "cost", "none"))
 
 
 class PaperTable(Strict):
     """One table of a paper: which of our methods stand for its rows, which domains for its columns."""
 
     title: str
-    task: str | None = Field(None, description="our task; none where there is none yet")
+    task: str | None = Field(None, description="our task; null where there is none")
     metric: str
-    rows: dict[str, str] = Field(description="the paper's row to our method")
-    columns: dict[str, str] = Field({}, description="the paper's column to our domain")
-    footnotes: list[str] = []
+    setting: str | None = Field(None, description="the entry of `settings`; the table's own name where absent")
+    budgets: Literal["largest", "all"] | Budgets = Field("largest", description="of the run, which stand in the table")
+    baseline: str | None = Field(None, description="the row that signs are taken against; the first where absent")
+    rows: dict[str, Row]
+    columns: dict[str, Column] = {}
+    groups: dict[str, list[str]] = Field({}, description="headings over rows that follow each other")
+    notes: list[str] = []
 
 
-class Claim(Strict):
-    """A sentence of a paper as a comparison over records."""
+class Figure(Strict):
+    """One panel of a figure: a line a method over steps, budgets or the values of an option; or a structure."""
 
-    says: str
-    task: str
-    better: str
-    worse: str
-    smallest_difference: float = Field(ge=0)
-    budgets: Literal["all"] | Budgets = "all"
+    title: str
+    kind: Literal["steps", "budgets", "option", "structure"]
+    task: str | None = None
+    metric: str = ""
+    setting: str | None = None
+    reported: str | None = Field(None, description="the name of its points in reported.csv")
+    axis: str | None = Field(None, description="points are the columns `axis=number` there")
+    option: str | None = Field(None, description="kind option: the option whose values are compared")
+    lines: dict[str, Row] = {}
+    edges: dict[str, str] = Field({}, description="kind structure: from one node to another, the operation")
+    notes: list[str] = []
 
 
-class PaperSpec(Strict):
-    """What the files of `papers/<id>/` say together."""
+class PaperFile(Strict):
+    """What `paper.yaml` may say."""
 
     title: str
     citation: str
-    tables: dict[str, PaperTable]
-    claims: dict[str, Claim]
+    bibtex: str = ""
+    url: str = ""
+    tasks_to_come: list[str] = Field([], description="tasks that tables and claims may name before they exist")
+    settings: dict[str, Setting] = {}
 
 
 class TablesFile(Strict):
     """What `tables.yaml` may say."""
 
-    title: str
-    citation: str
     tables: dict[str, PaperTable]
+
+
+class FiguresFile(Strict):
+    """What `figures.yaml` may say."""
+
+    figures: dict[str, Figure]
 
 
 class ClaimsFile(Strict):
@@ -73,16 +180,46 @@ class ClaimsFile(Strict):
     claims: dict[str, Claim]
 
 
+class PaperSpec(PaperFile):
+    """What the files of `papers/<id>/` say together."""
+
+    tables: dict[str, PaperTable] = {}
+    figures: dict[str, Figure] = {}
+    claims: dict[str, Claim] = {}
+    reported: list[Reported] = []
+
+    def numbers(self, table: str) -> dict[tuple[str, str], Reported]:
+        """The reported numbers of a table or figure by row and column."""
+        return {(number.row, number.column): number for number in self.reported if number.table == table}
+
+    def setting(self, name: str, stated: str | None) -> Setting | None:
+        """The setting of a table or figure; None where the paper's is not known."""
+        return self.settings.get(stated or name)
+
+
+FILES: dict[str, type[Strict]] = {
+    "paper.yaml": PaperFile,
+    "tables.yaml": TablesFile,
+    "figures.yaml": FiguresFile,
+    "claims.yaml": ClaimsFile,
+}
+NEEDED = ("paper.yaml", "tables.yaml")
+REPORTED = "reported.csv"
+
+
 def read_paper(folder: Path) -> PaperSpec:
     """A paper from its files, each checked by itself; raises UserError naming the file at fault."""
-    tables = _read(folder / "tables.yaml", TablesFile, {"claims.yaml": ClaimsFile})
-    claims = _read(folder / "claims.yaml", ClaimsFile, {"tables.yaml": TablesFile})
-    return PaperSpec(title=tables.title, citation=tables.citation, tables=tables.tables, claims=claims.claims)
+    said: dict[str, Any] = {}
+    for name, model in FILES.items():
+        if name in NEEDED or (folder / name).is_file():
+            read = _read(folder / name, model)
+            said |= {key: getattr(read, key) for key in model.model_fields}
+    return PaperSpec.model_construct(**said, reported=read_reported(folder / REPORTED))
 
 
-def _read(file: Path, model: type[Model], others: dict[str, type[Strict]]) -> Model:
+def _read(file: Path, model: type[Model]) -> Model:
     content = read_yaml(file)
-    for name, other in others.items():
+    for name, other in FILES.items():
         for key in content:
             if key in other.model_fields and key not in model.model_fields:
                 raise bad(file, key, content[key], f"it belongs to {name}; move it there")
@@ -92,15 +229,20 @@ def _read(file: Path, model: type[Model], others: dict[str, type[Strict]]) -> Mo
 def read_reported(file: Path) -> list[Reported]:
     """The paper's numbers; raises UserError naming the line at fault."""
     if not file.is_file():
-        mend = f"it does not exist; write it with the columns {', '.join(Reported.model_fields)}"
+        mend = f"it does not exist; write it with the columns {', '.join(REPORTED_COLUMNS)}"
         raise bad(file, "the file", file.name, mend)
     found: dict[tuple[str, str, str], Reported] = {}
     rows = csv.DictReader(io.StringIO(read_text(file), newline=""), restkey="beyond the columns")
     for row in rows:
         where = f"{file}: line {rows.line_num}"
         number = validate(Reported, row, where, texts=True)
-        place = number.table, number.row, number.column
-        if place in found:
-            raise bad(where, "table, row and column", ", ".join(place), "they stand twice; remove one")
-        found[place] = number
+        if number.place in found:
+            raise bad(where, "table, row and column", ", ".join(number.place), "they stand twice; remove one")
+        found[number.place] = number.model_copy(update={TRANSIENT: _decimals(row)})
     return list(found.values())
+
+
+def _decimals(row: Mapping[str, str]) -> int:
+    """The decimals of a value as the paper prints it."""
+    whole, _, decimals = row["value"].partition(".")
+    return 0 if set(decimals) <= {"0"} and len(whole) > 3 else len(decimals)

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.base.files import read_json, write_json
 from harness.base.fingerprint import fingerprint
+from harness.contracts.config import Precision
 from harness.contracts.task import Overlap, Role, SourceName
 
 SHORT = 10  # digits of a fingerprint in a file's name
@@ -81,6 +82,7 @@ class PrepareJob:
     reads_targets: bool  # whether it reads labelled examples of the scored domains
     parts: list[Prepared]
     done: str
+    sentences: int = 0  # that the training of one part reads, about
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class Block:
     reads_targets: bool = False  # whether the preparation reads labelled examples of the scored domains
     match_parameters: float | None = None  # the share of the backbone that was asked for
     sized_by: list[str] = field(default_factory=list)  # the options that are solved for it; none: not matched
+    precision: Precision = "float32"  # in which frozen dense layers multiply
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,7 @@ class Plan:
     blocks: list[Block]
     scoring: str
     config: dict[str, Any] = field(default_factory=dict)
+    papers: dict[str, list[str]] = field(default_factory=dict)  # each paper's files, tables and numbers
 
     @property
     def path(self) -> Path:
@@ -199,6 +203,16 @@ class Plan:
     def boards(self) -> list[str]:
         """The names of the leaderboards' files."""
         return [*(f"{task}.{kind}" for task in self.tasks for kind in ("csv", "md")), "overall.csv"]
+
+    @property
+    def paper_files(self) -> list[str]:
+        """The names of the papers' tables below `papers/`."""
+        return [f"{paper}/{file}" for paper, files in self.papers.items() for file in files]
+
+    @property
+    def claim_files(self) -> list[str]:
+        """The names of the papers' answers below `papers/`."""
+        return [f"{paper}/claims.{kind}" for paper in self.papers for kind in ("csv", "json", "md")]
 
     def data_of(self, task: str) -> DataJob:
         """The data job of a task."""

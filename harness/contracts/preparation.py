@@ -45,6 +45,10 @@ class Preparation(Strict):
                     return f"it would leave out {type(part).__name__}.{hook}; use a preparation of the backbone alone"
         return None
 
+    def sentences(self, domains: int) -> int:
+        """How many sentences its training reads, about, of so many domains: for the plan's estimate of time alone."""
+        return int(getattr(self, "steps", 0)) * int(getattr(self, "batch_size", 0))
+
     def prepare(self, workshop: Workshop) -> None:
         """Train what `workshop` gives and save it with `workshop.save`."""
         raise NotImplementedError(f"{type(self).__name__} must define prepare")

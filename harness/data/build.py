@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import bad
+from harness.base.errors import NotHere, bad
 from harness.base.files import read_lines, whole_folder, write_json, write_lines
 from harness.base.fingerprint import fingerprint, hash_file, hash_files
 from harness.base.lines import Where
@@ -29,11 +29,11 @@ def local_folder(where: Path, source: Source) -> Path:
     field = "sources.local.folder"
     if not root:
         mend = "HEADSTART_DATA is not set; set this environment variable to the folder that holds the local data"
-        raise bad(where, field, source.folder, mend)
+        raise NotHere(str(bad(where, field, source.folder, mend)))
     folder = Path(expanded(root, "the environment", "HEADSTART_DATA")) / (source.folder or "")
     if not folder.is_dir():
         mend = f"{folder} does not exist; put the data there or set HEADSTART_DATA to another folder"
-        raise bad(where, field, source.folder, mend)
+        raise NotHere(str(bad(where, field, source.folder, mend)))
     return folder
 
 

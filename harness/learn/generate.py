@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import GenerationConfig
 
@@ -27,6 +28,9 @@ def _settings(backbone: Backbone, how: Generation, longest: int, tokenizer: Any)
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         its = getattr(tokenizer, name, None)
         signs[name] = getattr(config, name) if its is None else its
+    start = _start(backbone, signs["eos_token_id"], tokenizer)
+    # A padding sign that the decoder begins with is in no text that it learns, so nothing else keeps it from coming.
+    never = [[start]] if start == signs["pad_token_id"] else None
     return GenerationConfig(
         num_beams=how.num_beams,
         length_penalty=how.length_penalty,
@@ -34,7 +38,16 @@ def _settings(backbone: Backbone, how: Generation, longest: int, tokenizer: Any)
         do_sample=False,
         max_new_tokens=longest,
         forced_eos_token_id=signs["eos_token_id"] if how.forced_end else None,
-        decoder_start_token_id=config.decoder_start_token_id,
+        decoder_start_token_id=start,
+        bad_words_ids=never,
         use_cache=config.use_cache,
         **signs,
     )
+
+
+def _start(backbone: Backbone, end: int, tokenizer: Any) -> int:
+    """The sign that the decoder read first in training, as the model itself puts it before a text that is learned."""
+    learned = [end] if tokenizer is None else tokenizer(text_target="a")["input_ids"]
+    model: Any = backbone.transformer
+    read = model.prepare_decoder_input_ids_from_labels(labels=torch.tensor([learned], device=backbone.device))
+    return int(read[0, 0])

@@ -42,6 +42,7 @@ def train(
 ) -> Trained:
     """Train what `backbone` says trains for `settings.steps` steps; raises Diverged on a loss that is no number.
 
+    Layers below the first that trains compute without dropout (`Backbone.begin_training`).
     `penalties` are added to the loss of the examples, where they give anything; `after_step` are called with
     the steps done and the steps in all, before the step's gradients go. With `resume`, a training that was stopped
     goes on where its state was last kept; what it draws, as dropout, then depends on `noise` and the step alone. With
@@ -55,7 +56,7 @@ def train(
     parameters = list(backbone.trained().values())
     optimizer = _optimizer(parameters, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, settings))
-    backbone.train()
+    backbone.begin_training()
     tokens, value, begin = 0, 0.0, 0
     state = resume.found() if resume else None
     if state:

@@ -74,8 +74,9 @@ class Learner:
         self.parameters = dict(self.backbone.named_parameters())
         self.backbone.explores = bool(self.updates.controller & self.updates.outer)
         embeddings = {id(module.weight) for module in self.backbone.modules() if isinstance(module, nn.Embedding)}
-        # Embeddings of positions are read once for all rows, so a pass cannot give each task its own.
-        self.together = not any(id(self.parameters[name]) in embeddings for name in self.updates.inner)
+        # Embeddings of positions, and of distances, are read once for all rows: no pass can give each task its own.
+        alone = any(id(self.parameters[name]) in embeddings for name in self.updates.inner)
+        self.together = not alone and not self.backbone.anatomy.reads_distances
 
     def gradient(self, support: list[Batch], query: Batch, tasks: int, seen: Values | None = None) -> MetaGradient:
         """The tasks' summed meta-gradient, in one pass where they share what does not adapt.

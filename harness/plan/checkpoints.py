@@ -8,10 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.contracts.discover import shared, tasks
-from harness.contracts.plan import BackboneJob, Plan
-from harness.contracts.preparation import Preparation
-from harness.data.task import Task, load_task
+from harness.contracts.adaptation import Adaptation
+from harness.contracts.discover import methods, tasks
+from harness.contracts.plan import BackboneJob, Block, Plan
+from harness.data.task import load_task
+from harness.parts.build import adaptations_of
+from harness.parts.offered import preparations
 
 if TYPE_CHECKING:
     from harness.adapt.trial import Use
@@ -19,26 +21,30 @@ if TYPE_CHECKING:
 TEXTS = 20  # of each domain, to see whether a tokenizer knows their words
 
 
-def check_local(plan: Plan) -> list[str]:
-    """What to know of the run's local checkpoints, a line each; raises UserError at the first that cannot be used."""
-    return [line for job in plan.backbones if job.spec["source"] == "local" for line in check_backbone(plan, job)]
+def check_local(plan: Plan, tell_unsupported: bool = False) -> list[str]:
+    """What to know of the run's local checkpoints, a line each; raises UserError at the first that cannot be used.
+
+    To tell of the methods that they do not support takes a second and more.
+    """
+    local = [job for job in plan.backbones if job.spec["source"] == "local"]
+    return [line for job in local for line in check_backbone(plan, job, tell_unsupported)]
 
 
-def check_backbone(plan: Plan, job: BackboneJob) -> list[str]:
+def check_backbone(plan: Plan, job: BackboneJob, tell_unsupported: bool = False) -> list[str]:
     """What to know of a checkpoint that stands, a line each; raises UserError where the run cannot use it."""
     from harness.adapt.trial import try_checkpoint  # torch, which no plan needs
 
     lines = []
-    for use in _uses(plan, job):
+    for use in _uses(plan, job, tell_unsupported):
         lines += try_checkpoint(Path(job.checkpoint), use)
     return [f"backbone {job.name}: {line}" for line in dict.fromkeys(lines)]
 
 
-def _uses(plan: Plan, job: BackboneJob) -> Iterator[Use]:
+def _uses(plan: Plan, job: BackboneJob, with_methods: bool) -> Iterator[Use]:
     """What the run's cells and preparations do with a backbone."""
     from harness.adapt.trial import Use
 
-    known = shared("prepare", Preparation)
+    known = preparations()
     for name, task in plan.tasks.items():
         blocks = [block for block in plan.blocks if block.task == name and block.backbone == job.name]
         if not any(cell.checkpoint for block in blocks for cell in block.cells):
@@ -46,11 +52,19 @@ def _uses(plan: Plan, job: BackboneJob) -> Iterator[Use]:
         prepares = [prepare for prepare in plan.prepares if (prepare.task, prepare.backbone) == (name, job.name)]
         pretrains = any(known[prepare.name].pretrains for prepare in prepares)
         found = load_task(tasks()[name]).at(task.domains[0])
-        yield Use(found, task.max_length, task.target_length, pretrains, _texts(plan, name, found))
+        parts = {block.method: _adaptations(block) for block in blocks} if with_methods else {}
+        yield Use(found, task.max_length, task.target_length, pretrains, texts_of(plan, name), parts)
 
 
-def _texts(plan: Plan, name: str, task: Task) -> list[str]:
+def _adaptations(block: Block) -> list[Adaptation]:
+    """What a block's method attaches to a backbone."""
+    parts = adaptations_of(methods()[block.method])
+    return [part.trained_for(block.train["steps"]) for part in parts if isinstance(part, Adaptation)]
+
+
+def texts_of(plan: Plan, name: str) -> list[str]:
     """A few texts of each domain of a task whose data stand."""
+    task = load_task(tasks()[name])
     files = [Path(folder) / "train.jsonl" for folder in plan.data_of(name).folders.values()]
     texts = []
     for file in files:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,16 +19,18 @@ from harness.base.files import check_writable, sweep, write_text
 from harness.base.lines import Layers
 from harness.base.paths import settle_home
 from harness.base.progress import say
+from harness.base.run_server import start_server
 from harness.contracts.config import RunConfig, located, read_config
 from harness.contracts.discover import tasks
 from harness.contracts.model import validate
-from harness.contracts.plan import Plan
+from harness.contracts.papers import paper_files
+from harness.contracts.plan import Plan, load_plan
 from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
-from harness.plan.make import Planner
+from harness.plan.make import plan_run
+from harness.plan.request import Request
 
 DEFAULT = "config/default.yaml"
-LONGEST_ADDRESS = 100  # bytes; the system allows a socket's path 104 or 108
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
 UNLOCKED = "HEADSTART_UNLOCKED"  # the environment variable that is set once this was said, for processes started here
 _locks: list[Any] = []  # held until the process ends; the kernel lets go even after SIGKILL
@@ -42,8 +44,21 @@ def make_plan(
     return _planned(content | (changes or {}), places, only)
 
 
+def last_plan(where: str) -> Plan | None:
+    """The plan that the last run of a configuration file saved; None where it had none, or said something else.
+
+    It serves commands that only look at what stands, where the data that it was made from are elsewhere now.
+    """
+    content, places = read_config([Path(where)])
+    config = located(validate(RunConfig, content, places), places)
+    file = Path(config.output) / "plan.json"
+    saved = load_plan(file) if file.is_file() else None
+    return saved if saved and saved.config == json.loads(config.model_dump_json()) else None
+
+
 def _planned(content: dict[str, Any], places: Layers, only: dict[str, list[Any]] | None = None) -> Plan:
-    return Planner(located(validate(RunConfig, content, places), places), places, only).plan()
+    config = located(validate(RunConfig, content, places), places)
+    return plan_run(Request(config, places, only or {}))
 
 
 def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
@@ -61,7 +76,7 @@ def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
         _refusal(plan).unlink(missing_ok=True)
         recheck(plan)
         plan.save()
-        start_server(plan)
+        start_server(Path(plan.output) / ".server")
         return plan
     except UserError as error:
         _leave(str(error))
@@ -69,16 +84,6 @@ def open_run(changes: Sequence[str], files: Sequence[Any]) -> Plan:
         if (told := refused_by_system(error)) is None:
             raise
         _leave(told)
-
-
-def start_server(plan: Plan) -> None:
-    """Start the process that imports what the jobs need once; it ends with this one."""
-    address = Path(plan.output) / ".server"
-    if len(os.fsencode(address)) > LONGEST_ADDRESS:
-        return  # the jobs then do their own imports
-    address.unlink(missing_ok=True)  # what a killed run left; this run holds the lock
-    subprocess.Popen([sys.executable, "-m", "harness.cli.server", str(address)], stdin=subprocess.DEVNULL)
-    os.environ["HEADSTART_SERVER"] = str(address)
 
 
 def job_command(plan: Plan) -> str:
@@ -204,6 +209,10 @@ class Inputs:
     def collect(self) -> list[str]:
         """Every task's scores, and the plan itself, since a cell that left it leaves the records too."""
         return [*(self.plan.scored(task) for task in self.plan.tasks), str(self.plan.path)]
+
+    def papers(self) -> list[str]:
+        """What the papers say: their tables and claims are made again when one of these files changes."""
+        return [file for name in self.plan.papers for file in paper_files(name)]
 
 
 def _leave(sentence: str) -> NoReturn:

@@ -10,19 +10,21 @@ from typing import Any
 
 from harness.adapt.failure import failures_left, leave_failure, read_failure
 from harness.adapt.limits import limits
+from harness.backbone.identity import identity_of
 from harness.base.errors import bad, reason
 from harness.base.files import read_lines, whole_folder, write_json
 from harness.base.measure import measured
 from harness.base.progress import say
 from harness.base.provenance import provenance
 from harness.contracts.config import Pretrained
-from harness.contracts.discover import methods, shared, tasks
+from harness.contracts.discover import methods, tasks
 from harness.contracts.model import validate
 from harness.contracts.plan import BackboneJob, Block, DataJob, Plan, Prepared, PrepareJob
-from harness.contracts.preparation import Preparation
 from harness.data.build import build_domains, check_job, standing
 from harness.data.overlap import dropped
 from harness.data.task import load_task
+from harness.parts.build import adaptations_of
+from harness.parts.offered import preparations
 from harness.plan.checkpoints import check_backbone
 
 
@@ -55,7 +57,8 @@ def build_backbone(plan: Plan, job: BackboneJob) -> None:
     failed = read_failure(folder)
     lost = dropped(folder for folders in job.corpora.values() for folder in folders)
     note = {"name": job.name, "spec": job.spec, "dropped": lost, "cost": asdict(cost), "provenance": provenance()}
-    write_json(Path(job.done), note | {"failed": failed is not None})
+    model = None if failed else identity_of(job.spec, Path(job.checkpoint))
+    write_json(Path(job.done), note | {"failed": failed is not None, "model": model})
     say(f"{what}: {failed.status if failed else 'ready'} after {cost.seconds:.0f} s")
 
 
@@ -116,9 +119,9 @@ def settled(part: Prepared) -> bool:
 def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:
     from harness.prepare.workshop import Workshop
 
-    preparation = validate(shared("prepare", Preparation)[job.name], job.options, "plan.json", f"prepare.{job.name}")
+    preparation = validate(preparations()[job.name], job.options, "plan.json", f"prepare.{job.name}")
     data, task = plan.data_of(job.task), plan.tasks[job.task]
-    adaptations: Any = methods()[job.method].adaptations() if job.method else ()
+    adaptations: Any = adaptations_of(methods()[job.method]) if job.method else ()
     readable = preparation.reads(data.roles, part.target)
     with whole_folder(Path(part.folder)) as beside:
         workshop = Workshop(

@@ -51,6 +51,9 @@ class Cmaml(Preparation):
     def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
         return self.meta.reads(roles, target)
 
+    def sentences(self, domains: int) -> int:
+        return self.meta.sentences(domains)
+
     def prepare(self, workshop: Workshop) -> None:
         first = round(self.unpruned * self.meta.outer.iterations)
         self.meta.learn(workshop, partial(Selective, first=first, support=self.support))

@@ -54,6 +54,9 @@ class Fusion(Preparation):
     def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
         return [domain for domain, role in roles.items() if role == "meta_train"]
 
+    def sentences(self, domains: int) -> int:
+        return domains * super().sentences(domains)
+
     def prepare(self, workshop: Workshop) -> None:
         checkpoint = workshop.checkpoint()
         flops, stages = Flops(), _Stages(workshop.resumed_from)

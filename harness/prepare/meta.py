@@ -88,6 +88,10 @@ class Meta(DomainPreparation):
         learned = self.learned(roles, target)
         return [domain for domain, role in roles.items() if domain in learned or role == "meta_dev"]  # for `patience`
 
+    def sentences(self, domains: int) -> int:
+        inner, outer = self.inner, self.outer
+        return outer.iterations * outer.meta_batch * (inner.steps * inner.batch_size + outer.query)
+
     def prepare(self, workshop: Workshop) -> None:
         self.learn(workshop, Course)
 

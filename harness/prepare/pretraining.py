@@ -9,12 +9,10 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
-    BartConfig,
-    BertConfig,
-    GPT2Config,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
@@ -22,33 +20,35 @@ from transformers import (
 
 from harness.backbone.anatomy import anatomies, architecture_of
 from harness.backbone.backbone import Backbone, best_device
+from harness.backbone.fit import check_anatomy
 from harness.backbone.load import load_model
 from harness.backbone.tokenizer import load_tokenizer
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
 from harness.contracts.config import Pretrained
-from harness.contracts.method import Train
+from harness.contracts.method import Kind, Train
 from harness.learn.batches import collate
 from harness.learn.flops import Flops
 from harness.learn.loop import Trained, train
-from harness.learn.objectives import corrupted, windows
+from harness.learn.objectives import READS, SENTINELS, corrupted, windows
 from harness.learn.resume import Resume
 
-CLASSES: dict[str, Any] = {
-    "bert": AutoModelForMaskedLM,
-    "roberta": AutoModelForMaskedLM,
-    "gpt2": AutoModelForCausalLM,
-    "bart": AutoModelForSeq2SeqLM,
+CLASSES: dict[Kind, Any] = {
+    "token-classification": AutoModelForMaskedLM,
+    "causal-lm": AutoModelForCausalLM,
+    "summarization": AutoModelForSeq2SeqLM,
 }
 INIT = 0.06  # weights' standard deviation: with BERT's 0.02, models this narrow learn several times slower
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+NUMBERED = 100  # signs with a number, where the objective is to give hidden spans
 
 
 def pretrain(spec: Pretrained, texts: list[str], folder: Path, name: str, resume: Resume) -> Trained:
     """Train a tokenizer and a small model on `texts` and save both to `folder`."""
     tokenizer = train_tokenizer(texts, spec)
     torch.manual_seed(derive("init", "backbone", spec.architecture, spec.seed))
-    model = CLASSES[spec.architecture].from_config(_config(spec, tokenizer))
+    model = _model_class(spec.architecture).from_config(_config(spec, tokenizer))
+    check_anatomy(model)
     settings = Train(steps=spec.steps, batch_size=spec.batch_size, lr=spec.lr, weight_decay=0.01)
     axes = "backbone", spec.architecture, spec.seed
     order, noise = generator("order", *axes), derive("noise", *axes)
@@ -70,11 +70,10 @@ def continue_pretraining(
     resume: Resume,
 ) -> Trained:
     """Train all of `model` on `texts` by its architecture's own objective; `noise` is the seed of its dropout."""
-    architecture = model.config.model_type
-    anatomy = anatomies()[architecture]
-    backbone = Backbone(model.to(best_device()), anatomy, anatomy.kinds[0], frozenset())
+    anatomy = anatomies()[model.config.model_type]
+    backbone = Backbone(model.to(best_device()), anatomy, READS[anatomy.objective], frozenset())
     backbone.train_all()
-    rows = corrupted(windows(texts, tokenizer, max_length), architecture, tokenizer, settings.batch_size, order)
+    rows = corrupted(windows(texts, tokenizer, max_length), anatomy.objective, tokenizer, settings.batch_size, order)
     batches = (collate(features, tokenizer.pad_token_id, backbone.device) for features in rows)
     with bar(settings.steps, what) as progress:
         return train(backbone, batches, settings, watcher(progress), resume=resume, noise=noise, flops=Flops())
@@ -85,7 +84,7 @@ def load_for_pretraining(checkpoint: Path, seed: int) -> tuple[PreTrainedModel, 
 
     What it lacks, as a checkpoint of the body alone does, is drawn from `seed`.
     """
-    model, fresh = load_model(CLASSES[architecture_of(checkpoint)], checkpoint, seed)
+    model, fresh = load_model(_model_class(architecture_of(checkpoint)), checkpoint, seed)
     return model, load_tokenizer(checkpoint), fresh
 
 
@@ -95,13 +94,18 @@ def train_tokenizer(texts: list[str], spec: Pretrained) -> PreTrainedTokenizerFa
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
+    objective = anatomies()[spec.architecture].objective
+    numbered = [SENTINELS[0].format(number) for number in range(NUMBERED if objective == "spans" else 0)]
     tokenizer.train_from_iterator(
         texts,
         trainers.BpeTrainer(
-            vocab_size=spec.vocabulary, special_tokens=SPECIAL, initial_alphabet=sorted(alphabet), show_progress=False
+            vocab_size=spec.vocabulary + len(numbered),
+            special_tokens=[*SPECIAL, *numbered],
+            initial_alphabet=sorted(alphabet),
+            show_progress=False,
         ),
     )
-    if spec.architecture != "gpt2":
+    if objective != "causal":
         signs = [(sign, tokenizer.token_to_id(sign)) for sign in ("<s>", "</s>")]
         # Two texts as the architecture's own tokenizer joins them.
         pair = "<s> $A </s> $B:1 </s>:1" if spec.architecture == "bert" else "<s> $A </s> </s> $B </s>"
@@ -126,43 +130,11 @@ def _config(spec: Pretrained, tokenizer: PreTrainedTokenizerFast) -> PreTrainedC
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    if spec.architecture == "bert":
-        return BertConfig(
-            **signs,
-            hidden_size=spec.width,
-            num_hidden_layers=spec.layers,
-            num_attention_heads=spec.heads,
-            intermediate_size=4 * spec.width,
-            max_position_embeddings=spec.max_length,
-            initializer_range=INIT,
-            hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0,
-        )
-    if spec.architecture == "gpt2":
-        return GPT2Config(
-            **signs,
-            n_embd=spec.width,
-            n_layer=spec.layers,
-            n_head=spec.heads,
-            n_positions=spec.max_length,
-            initializer_range=INIT,
-            resid_pdrop=0.0,
-            embd_pdrop=0.0,
-            attn_pdrop=0.0,
-        )
-    return BartConfig(
-        **signs,
-        d_model=spec.width,
-        encoder_layers=spec.layers,
-        decoder_layers=spec.layers,
-        encoder_attention_heads=spec.heads,
-        decoder_attention_heads=spec.heads,
-        encoder_ffn_dim=4 * spec.width,
-        decoder_ffn_dim=4 * spec.width,
-        max_position_embeddings=spec.max_length,
-        init_std=INIT,
-        dropout=0.0,
-        attention_dropout=0.0,
-        decoder_start_token_id=tokenizer.eos_token_id,
-        forced_eos_token_id=tokenizer.eos_token_id,
-    )
+    sizes = {"width": spec.width, "depth": spec.layers, "heads": spec.heads, "inner": 4 * spec.width}
+    fields = anatomies()[spec.architecture].configuration(signs, **sizes, positions=spec.max_length, spread=INIT)
+    return AutoConfig.for_model(spec.architecture, **fields)
+
+
+def _model_class(architecture: str) -> Any:
+    """The class of transformers with the head of an architecture's pretraining objective."""
+    return CLASSES[READS[anatomies()[architecture].objective]]

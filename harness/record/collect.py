@@ -53,6 +53,7 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
         "seed": cell.seed,
         "source": task.source,
         "backbone": task.backbone,
+        "model": _json(record.get("model")),  # which checkpoint that was
         "status": record["status"],
         "metric": task.metric_of(cell.domain),
         "primary": True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-# What a prepared checkpoint cost: the columns, and the keys of its prepared.json. Memory is that of the process.
+# What a prepared checkpoint cost: the columns, and the keys of its prepared.json. Memory is what it took.
 PREPARATION = {
     "preparation_seconds": "seconds", "preparation_tokens": "tokens", "preparation_flops": "flops",
     "preparation_peak_rss_mib": "peak_rss_mib",
@@ -12,7 +12,7 @@ PREPARATION = {
 TEXT, WHOLE, NUMBER, TRUTH = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 TYPES: dict[str, pa.DataType] = {
     "task": TEXT, "method": TEXT, "domain": TEXT, "budget": WHOLE, "seed": WHOLE, "source": TEXT, "backbone": TEXT,
-    "status": TEXT, "metric": TEXT, "score": NUMBER, "n": WHOLE, "primary": TRUTH, "direction": TEXT,
+    "model": TEXT, "status": TEXT, "metric": TEXT, "score": NUMBER, "n": WHOLE, "primary": TRUTH, "direction": TEXT,
     "fingerprint": TEXT, "adaptation_seconds": NUMBER, "prediction_seconds": NUMBER, "preparation_seconds": NUMBER,
     "preparation_tokens": WHOLE, "preparation_flops": NUMBER, "preparation_peak_rss_mib": NUMBER,
     "peak_rss_mib": NUMBER, "peak_device_mib": NUMBER, "trained_parameters": WHOLE, "model_parameters": WHOLE,

@@ -30,6 +30,7 @@ def board_page(scores: TaskScores, rows: Sequence[Row]) -> str:
     parts = [f"# {run.label}: leaderboard", MEANING, MARKS]
     better = "higher" if run.direction == "max" else "lower"
     parts.append(f"{run.metric_in_words}, {better} is better. Source: {run.source}. Seeds: {len(scores.seeds)}.")
+    parts.append(f"Backbone: {run.backbone} ({scores.model}).")
     *each, together = selections(scores)
     for chosen in (together, *each):
         lines = [_line(scores, row) for row in rows if row["budget"] == chosen.name]

@@ -21,7 +21,7 @@ COLUMNS = (
     "budget", "method", "label", "mean", "low", "high", "difference", "difference_low", "difference_high", "scale",
     "p_value", "p_holm", "smallest_detectable", "seeds_needed", "seeds", "coverage", "trained_parameters",
     "adaptation_seconds", "preparation_seconds", "preparation_seconds_spread", "preparation_flops",
-    "preparation_tokens", "metric", "direction", "source",
+    "preparation_tokens", "metric", "direction", "source", "model",
 )  # fmt: skip
 DIFFERENCE = (
     "difference", "difference_low", "difference_high", "p_value", "p_holm", "smallest_detectable", "seeds_needed",
@@ -91,6 +91,7 @@ def _markdown(scores: TaskScores, rows: Sequence[Row], method: str) -> str:
     run = scores.run
     parts = [f"# {run.label}: {scores.label(method)} against the others", MEANING.format(method=method)]
     parts[1] += f" Metric: {run.metric_in_words}. Source: {run.source}. Seeds: {len(scores.seeds)}."
+    parts[1] += f" Backbone: {run.backbone} ({scores.model})."
     columns = ["method", "id", "mean", "difference", "p", "p (Holm)", "detectable", "seeds to tell"]
     columns += ["trained", "preparation s", "adaptation s"]
     for chosen in selections(scores):

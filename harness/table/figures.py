@@ -75,10 +75,15 @@ def draw(scores: TaskScores) -> Any:
     figure.supxlabel("training examples of the target domain", fontsize=10)
     mark = " (not the papers' data)" if scores.run.source == "embedded" else ""
     seeds = f"{len(scores.seeds)} seed{'s' if len(scores.seeds) != 1 else ''}, bars 95% intervals"
-    title = f"{scores.run.label}\n{scores.run.source} source{mark}; {seeds}"
+    title = f"{scores.run.label}\n{scores.run.source} source{mark}; {seeds}\n{backbone_in_title(scores)}"
     figure.suptitle(title, fontsize=10, x=0.01, horizontalalignment="left")
     _legend(figure, scores, axes[0][0], max(legend, 1))
     return figure
+
+
+def backbone_in_title(scores: TaskScores) -> str:
+    """Which checkpoint a figure's numbers are of, for its title."""
+    return f"{scores.run.backbone}: {scores.model}".replace("$", r"\$")
 
 
 def _curves(scores: TaskScores, name: str) -> dict[str, list[Value]]:

@@ -21,11 +21,16 @@ def value_of(row: Mapping[str, object], name: str) -> float | None:
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Write rows as CSV; what is unknown is empty, floats have six significant digits."""
+    write_text(path, csv_text(columns, rows))
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """Rows as the text of a CSV file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([_shown(row[column]) for column in columns] for row in rows)
-    write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def _shown(value: object) -> str:

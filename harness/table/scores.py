@@ -14,6 +14,7 @@ from harness.contracts.method import CAUSAL
 from harness.contracts.plan import Plan
 from harness.score.scale import scale_of, scaled, unscaled, within
 from harness.table.influence import Floats, influences, tells_examples
+from harness.table.model import models_in_words
 from harness.table.pivot import Pivot, Sample, pivot
 
 Place = tuple[str, str, int]  # method, domain, budget
@@ -59,9 +60,11 @@ class TaskScores:
         mine = records[records.task == task]
         leaking = set(mine[mine.leaks.astype(bool)].method) if self.run.kind in CAUSAL else set()
         self.leaking: set[str] = leaking & set(self.methods)
+        self.model = models_in_words(mine.model.unique())
         self.reading_targets = {block.method for block in plan.blocks if block.task == task and block.reads_targets}
         self.scores: dict[Place, dict[int, float]] = defaultdict(dict)
         self.examples: dict[str, int] = {}
+        self.standings: dict[tuple[int, ...], Any] = {}  # kept by `harness.table.standing`
         self._statistics: dict[Place, dict[int, Any]] = defaultdict(dict)
         self._influences: dict[Place, Floats | None] = {}
         self._read(mine[(mine.status == "done") & mine.primary.astype(bool)])

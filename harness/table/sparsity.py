@@ -14,12 +14,14 @@ import pandas as pd
 from harness.base.files import write_text
 from harness.contracts.plan import Plan
 from harness.table.markdown import line
+from harness.table.model import models_in_words
 from harness.table.rows import write_rows
 
 Place = tuple[str, str, str, int]  # task, method, domain, budget
 Facts = dict[str, Any]
 COLUMNS = (
-    "task", "source", "method", "label", "domain", "budget", "kept_share", "stored_bytes", "same_mask", "n", "planned",
+    "task", "source", "model", "method", "label", "domain", "budget", "kept_share", "stored_bytes", "same_mask", "n",
+    "planned",
 )  # fmt: skip
 HEAD = """# Sparsity
 
@@ -42,6 +44,7 @@ def write_sparsity(plan: Plan, records: pd.DataFrame) -> None:
 def sparsity_rows(plan: Plan, records: pd.DataFrame) -> Iterator[dict[str, object]]:
     """A row for each method, task, domain and budget of which a finished cell reports a kept share."""
     reported = _reported(records)
+    models = {task: models_in_words(records[records.task == task].model.unique()) for task in plan.tasks}
     planned = Counter((cell.task, cell.method, cell.domain, cell.budget) for cell in plan.cells())
     for place, count in planned.items():
         if place in reported:
@@ -49,6 +52,7 @@ def sparsity_rows(plan: Plan, records: pd.DataFrame) -> Iterator[dict[str, objec
             yield {
                 "task": task,
                 "source": plan.tasks[task].source,
+                "model": models[task],
                 "method": method,
                 "label": plan.methods[method]["label"],
                 "domain": domain,

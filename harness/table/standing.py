@@ -82,7 +82,15 @@ class Standing:
 
 
 def standing(scores: TaskScores, budgets: Sequence[int]) -> Standing:
-    """Where the methods of a task stand, over `budgets` together."""
+    """Where the methods of a task stand, over `budgets` together; found once, since every pair is tested."""
+    key = tuple(budgets)
+    if key not in scores.standings:
+        scores.standings[key] = _standing(scores, budgets)
+    kept: Standing = scores.standings[key]
+    return kept
+
+
+def _standing(scores: TaskScores, budgets: Sequence[int]) -> Standing:
     found = {method: scores.sample(method, budgets) for method in scores.methods if not scores.leaks(method)}
     samples = {method: sample for method, sample in found.items() if sample is not None}
     duels = Duels(samples)

@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from matplotlib.patches import Patch, Rectangle
 
 from harness.contracts.plan import Plan
-from harness.table.figures import COLOURS, save
+from harness.table.figures import COLOURS, backbone_in_title, save
 from harness.table.scores import TaskScores
 
 STRUCTURE = "tams_structure"  # its name in a cell's report
@@ -60,7 +60,7 @@ def draw(scores: TaskScores, found: dict[str, dict[Place, Facts]]) -> Any:
         axes[0][0].set_axis_off()
     handles = [Patch(color=colour, label=operation) for operation, colour in COLOUR.items()]
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=8)
-    title = f"{scores.run.label}\nstructures that the controllers chose; a column a seed"
+    title = f"{scores.run.label}\nstructures that the controllers chose; a column a seed\n{backbone_in_title(scores)}"
     figure.suptitle(title, fontsize=10, x=0.01, horizontalalignment="left")
     return figure
 

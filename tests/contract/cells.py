@@ -20,16 +20,18 @@ from harness.backbone.load import Checkpoint
 from harness.base.files import write_lines
 from harness.base.seeds import derive
 from harness.contracts.adaptation import Adaptation
+from harness.contracts.config import Precision
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.method import Kind
 from harness.contracts.task import Sizes
 from harness.data.splits import few
 from harness.data.task import Example, Splits, Task, load_task
 from harness.learn.save import attach
+from harness.parts.build import adaptations_of
 from tests.models import ARCHITECTURES
 
 # On whole texts: what trains all, nothing or by PEFT, one of ours, and one that reads the batch itself.
-WHOLE_TEXTS = {"bert": ("finetune", "head", "ia3"), "gpt2": ("lora",), "bart": ("tams",), "roberta": ()}
+WHOLE_TEXTS = {"bert": ("finetune", "head", "ia3"), "gpt2": ("lora",), "bart": ("tams",)}
 SIZES = Sizes(train=8, dev=1, test=3)
 BUDGET, STEPS, MAX_LENGTH, TARGET_LENGTH = 4, 3, 32, 8
 Read = Callable[..., Checkpoint]
@@ -65,7 +67,7 @@ def cases(control: bool = False) -> list[Case]:
         method = methods()[name]
         for architecture in ARCHITECTURES:
             for kind in anatomies()[architecture].kinds:
-                if kind == "sequence-classification" and not control and name not in WHOLE_TEXTS[architecture]:
+                if kind == "sequence-classification" and not control and name not in WHOLE_TEXTS.get(architecture, ()):
                     continue
                 if kind in (method.spec.kinds or [kind]) and uses_model(method) != control:
                     found.append(Case(name, architecture, kind))
@@ -87,7 +89,7 @@ def uses_model(method: Method) -> bool:
     """Whether the method adapts a backbone; a `Control` predicts without one."""
     from harness.contracts.adaptation import Control
 
-    return not isinstance(method.adaptations()[0], Control)
+    return not isinstance(adaptations_of(method)[0], Control)
 
 
 def read_for(case: Case, checkpoint: Read) -> Checkpoint:
@@ -104,7 +106,7 @@ def attached(case: Case, checkpoint: Read, adaptations: Sequence[Adaptation] | N
 
 def parts_of(case: Case) -> list[Adaptation]:
     """The method's adaptations, as a cell here has them."""
-    parts = case.folder.adaptations()
+    parts = adaptations_of(case.folder)
     return [part.trained_for(steps_of(case)) for part in parts if isinstance(part, Adaptation)]
 
 
@@ -112,7 +114,7 @@ def steps_of(case: Case) -> int:
     """A few steps; as many as the method has where its schedule does not fit into fewer."""
     own = case.folder.spec.train.steps
     try:
-        for part in case.folder.adaptations():
+        for part in adaptations_of(case.folder):
             if isinstance(part, Adaptation):
                 part.trained_for(min(own, STEPS))
     except ValueError:
@@ -185,6 +187,7 @@ def run(
     seed: int = 0,
     budget: int = BUDGET,
     match_parameters: float | None = None,
+    precision: Precision = "float32",
 ) -> Ran:
     """Run one cell of a case in `folder` on `splits`, noting the largest gradient of each trained parameter."""
     task, domain, _ = task_of(case.kind)
@@ -192,9 +195,9 @@ def run(
         write_lines(folder / f"{split}.jsonl", splits[split])
     settings = case.folder.spec.train
     train = settings.model_copy(update={"steps": steps_of(case), "batch_size": 2})
-    adaptations: Any = case.folder.adaptations()
+    adaptations: Any = adaptations_of(case.folder)
     bench = Bench(task, {domain: str(folder)}, adaptations, train, MAX_LENGTH, TARGET_LENGTH, None)
-    bench.match_parameters = match_parameters
+    bench.match_parameters, bench.precision = match_parameters, precision
     if read is not None:
         bench.checkpoints["tiny"] = read
     ran = Ran([], {})

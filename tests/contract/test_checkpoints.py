@@ -22,6 +22,7 @@ from harness.contracts.discover import methods
 from harness.contracts.method import Train
 from harness.learn.loop import train
 from harness.learn.resume import Resume
+from harness.parts.build import adaptations_of
 from harness.prepare.dapt import Dapt
 from harness.prepare.multitask import Multitask
 from harness.prepare.pretraining import load_for_pretraining
@@ -148,7 +149,7 @@ def test_a_cell_tells_what_was_drawn(checkpoint_folder: Folder, tmp_path: Path) 
         (tmp_path / name).mkdir()
         folder = copied(tmp_path / name, checkpoint_folder, "bert")
         with_head(folder, names, len(LABELS))
-        bench = Bench(task, {domain: str(tmp_path)}, methods()["lora"].adaptations(), Train(steps=1), 24, 8, 2)  # type: ignore[arg-type]
+        bench = Bench(task, {domain: str(tmp_path)}, adaptations_of(methods()["lora"]), Train(steps=1), 24, 8, 2)  # type: ignore[arg-type]
         _, costs = run_cell(bench, domain, 2, 0, str(folder))
         drawn.append(costs["report"]["drawn"])
     assert drawn == [[], ["classifier.bias", "classifier.weight"]]

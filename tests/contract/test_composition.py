@@ -14,6 +14,7 @@ from harness.backbone.anatomy import anatomies
 from harness.backbone.backbone import Backbone
 from harness.contracts.adaptation import Adaptation
 from harness.learn.save import attach, load_trained, save_trained
+from harness.parts.build import leaks
 from tests.contract.cells import Case, Read, attached, cases, parts_of, same, shake, state
 from tests.contract.probes import future_seen, labelled, logits
 from tests.models import ARCHITECTURES
@@ -106,7 +107,7 @@ def test_both_are_saved_and_reloaded(case: Case, first: bool, checkpoint: Read, 
 def test_both_keep_to_the_past(case: Case, first: bool, checkpoint: Read) -> None:
     together = both(case, first)
     backbone = moved(attached(case, checkpoint, together), together)
-    assert (future_seen(backbone) > ROUNDING) == case.folder.leaks
+    assert (future_seen(backbone) > ROUNDING) == leaks(case.folder)
 
 
 @pytest.mark.parametrize("names", [("masking", "tarp_bilinear"), ("tarp_bilinear", "masking")], ids=" then ".join)

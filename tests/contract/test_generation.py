@@ -23,6 +23,7 @@ from harness.contracts.plan import Cell
 from harness.data.generation import Generation
 from harness.learn.batches import Batch
 from harness.learn.generate import generated
+from harness.parts.build import adaptations_of
 from harness.prepare.pretraining import load_for_pretraining
 from tests.contract.cells import BUDGET, MAX_LENGTH, TARGET_LENGTH, task_of
 from tests.contract.probes import tokens
@@ -129,7 +130,7 @@ def test_the_record_says_how_texts_were_generated(
     task, domain, splits = task_of("summarization")
     for split in ("train", "test"):
         write_lines(tmp_path / f"{split}.jsonl", splits[split])
-    adaptations: Any = methods()[method].adaptations()
+    adaptations: Any = adaptations_of(methods()[method])
     bench = Bench(task, {domain: str(tmp_path)}, adaptations, Train(steps=1), MAX_LENGTH, TARGET_LENGTH, None)
     bench.checkpoints["tiny"] = plain
     below = SimpleNamespace(folder=str(tmp_path), done=str(tmp_path / "backbone.json"))

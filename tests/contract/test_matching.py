@@ -12,16 +12,17 @@ from harness.backbone.matching import body_parameters, match, resized, sizes, tr
 from harness.base.errors import Unsupported
 from harness.contracts.adaptation import sizes_of
 from harness.learn.save import attach
+from harness.parts.build import adaptations_of
 from tests.contract.cells import Case, Read, cases, init_seed, labels_of, run, task_of
 
 WANTED = 0.05
-sized = pytest.mark.parametrize("case", [case for case in cases() if sizes_of(case.folder.adaptations())], ids=str)
+sized = pytest.mark.parametrize("case", [case for case in cases() if sizes_of(adaptations_of(case.folder))], ids=str)
 
 
 @sized
 def test_what_is_solved_is_what_trains_and_no_neighbour_is_nearer(case: Case, checkpoint: Read) -> None:
     read = checkpoint(case.architecture, case.kind, labels_of(case.kind))
-    parts: Any = case.folder.adaptations()
+    parts: Any = adaptations_of(case.folder)
     found = match(parts, WANTED, read.outline)
     total = body_parameters(read.backbone(0))
 
@@ -46,7 +47,7 @@ def test_a_cell_runs_at_the_wanted_share_and_says_so(case: Case, checkpoint: Rea
     read = checkpoint(case.architecture, case.kind, labels_of(case.kind))
     it = run(tmp_path, case, read, task_of(case.kind)[2], match_parameters=WANTED)
     assert it.backbone is not None
-    found = match(case.folder.adaptations(), WANTED, read.outline)  # type: ignore[arg-type]
+    found = match(adaptations_of(case.folder), WANTED, read.outline)  # type: ignore[arg-type]
     assert (it.costs["wanted_share"], it.costs["sized"]) == (WANTED, found.sized)
     moved = sum(value.numel() for name, value in it.trained().items() if not it.backbone.is_head(name))
     assert it.costs["trained_share"] == pytest.approx(moved / body_parameters(read.backbone(0)))

@@ -16,6 +16,7 @@ from harness.learn.batches import Batch
 from harness.learn.flops import Flops
 from harness.learn.save import attach
 from harness.meta.outer import Learner, Updates
+from harness.parts.build import adaptations_of, preparation_of
 from harness.prepare.cmaml import Cmaml
 from harness.prepare.meta import Meta
 from tests.contract.test_preparations import KINDS, meta, workshop_for
@@ -27,7 +28,7 @@ Read = Callable[..., Checkpoint]
 
 def settings_of(method: Method) -> Meta | None:
     """The meta-learning of a method that is prepared so."""
-    preparation = method.preparation()
+    preparation = preparation_of(method)
     return (
         preparation.meta if isinstance(preparation, Cmaml) else preparation if isinstance(preparation, Meta) else None
     )
@@ -55,7 +56,7 @@ def batch_of(kind: str, tasks: int, seed: int) -> Batch:
 def test_one_task_counts_half_of_two(name: str, architecture: str, order: Literal[1, 2], checkpoint: Read) -> None:
     method, settings = learned()[name]
     kind = KINDS[architecture]
-    adaptations = [part for part in method.adaptations() if isinstance(part, Adaptation)]
+    adaptations = [part for part in adaptations_of(method) if isinstance(part, Adaptation)]
 
     def counted(tasks: int) -> tuple[int, list[float]]:
         backbone = checkpoint(architecture, kind, 7 if kind == "token-classification" else None).backbone(0)
@@ -80,7 +81,7 @@ def test_it_is_prepared_with_one_domain_at_a_time(
     architecture: str, memory: Any, checkpoint_folder: Folder, tmp_path: Path
 ) -> None:
     preparation = meta(outer={"meta_batch": 1, "iterations": 1}, head="meta", order=2, memory=memory)
-    adaptations = [part for part in methods()["mltd"].adaptations() if isinstance(part, Adaptation)]
+    adaptations = [part for part in adaptations_of(methods()["mltd"]) if isinstance(part, Adaptation)]
     workshop = workshop_for(tmp_path, architecture, checkpoint_folder(architecture), preparation, adaptations, None)
     preparation.prepare(workshop)
     assert workshop.cost["flops"] > 0

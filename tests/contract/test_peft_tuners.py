@@ -138,7 +138,8 @@ def check_it_is_pefts(adaptation: Peft, read: Checkpoint) -> None:
         if before and read.kind == "token-classification":
             ignored = torch.full((len(batch["labels"]), before), IGNORED)
             batch["labels"] = torch.cat([ignored, batch["labels"]], 1)  # PEFT leaves this to who calls it
-        assert torch.equal(found.loss, theirs(**batch).loss)
+        # A loss is a mean over as many logits, of which PEFT also sums some that count nothing.
+        torch.testing.assert_close(found.loss, theirs(**batch).loss, rtol=1e-6, atol=0.0)
 
 
 def neighbours_seen(backbone: Backbone) -> float:

@@ -17,6 +17,7 @@ from harness.adaptations.adapter import Adapter
 from harness.adaptations.adapter_fusion import AdapterFusion
 from harness.adaptations.finetune import Norms
 from harness.adaptations.tarp import Tarp
+from harness.backbone.anatomy import anatomies
 from harness.backbone.load import Checkpoint
 from harness.base.files import write_lines
 from harness.contracts.adaptation import Adaptation
@@ -35,7 +36,7 @@ from harness.prepare.workshop import Workshop
 from tests.contract.cells import labels_of, task_of
 
 ROLES: Any = {"a": "meta_train", "b": "meta_train", "d": "meta_dev", "t": "meta_test"}
-KINDS = {"bert": "token-classification", "gpt2": "causal-lm", "bart": "summarization"}
+KINDS = {name: anatomy.kinds[0] for name, anatomy in anatomies().items()}
 
 Folder = Callable[[str], Path]
 
@@ -44,7 +45,7 @@ def workshop_for(
     folder: Path, architecture: str, checkpoint: Path, preparation: Preparation, adaptations: Any, target: str | None
 ) -> Workshop:
     """A workshop over four domains with the same few examples."""
-    task, _, splits = task_of(KINDS[architecture])  # type: ignore[arg-type]
+    task, _, splits = task_of(KINDS[architecture])
     for domain in ROLES:
         for split in ("train", "unlabeled"):
             rows = [{**row, "id": f"{domain}-{row['id']}"} for row in splits["train"]]
@@ -96,7 +97,7 @@ def prepared(
     backbone, _ = workshop.attached()
     before = {name: value.detach().clone() for name, value in backbone.named_parameters()}
     preparation.prepare(workshop)
-    read = Checkpoint(workshop.saved_to, KINDS[architecture], labels_of(KINDS[architecture]))  # type: ignore[arg-type]
+    read = Checkpoint(workshop.saved_to, KINDS[architecture], labels_of(KINDS[architecture]))
     after = {f"model.{name}": value for name, value in read.model.named_parameters() if name not in read.fresh}
     start = workshop.saved_to / ADAPTATION
     after |= {f"added.{name}": value for name, value in load_file(start).items()} if start.is_file() else {}

@@ -67,6 +67,7 @@ def split(tokenizer: Any) -> list[str]:
         ("bert", "PreTrainedTokenizerFast"),
         ("bert", None),
         ("gpt2", None),
+        ("llama", "LlamaTokenizerFast"),
     ],
 )
 def test_words_are_read_as_in_a_text(kind: str, architecture: str, tokenizer_class: str | None, tmp_path: Path) -> None:
@@ -81,6 +82,27 @@ def test_words_are_read_as_in_a_text(kind: str, architecture: str, tokenizer_cla
     tokenizer.save_pretrained(tmp_path / "again")
     (tmp_path / "again" / "config.json").write_bytes((tmp_path / "config.json").read_bytes())
     assert split(load_tokenizer(tmp_path / "again")) == wanted
+
+
+@pytest.mark.parametrize("tokenizer_class", ["LlamaTokenizer", "PreTrainedTokenizerFast", None])
+def test_words_of_a_tokenizer_that_splits_nothing_first(tokenizer_class: str | None, tmp_path: Path) -> None:
+    """As LLaMA's first ones: its normalizer writes spaces as signs, and puts one before the text."""
+    own = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=False))
+    own.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    own.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    own.pre_tokenizer = pre_tokenizers.Metaspace(
+        prepend_scheme="never"
+    )  # to train it, or tokens would reach over spaces
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=odd.SIGNS, show_progress=False)
+    own.train_from_iterator([f"{line} {' '.join(WORDS)}" for line in sentences()], trainer)
+    content = json.loads(own.to_str()) | {"pre_tokenizer": None}
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    settings = odd.NAMES | ({"tokenizer_class": tokenizer_class} if tokenizer_class else {})
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    wanted = Tokenizer.from_str(json.dumps(content)).encode(" ".join(WORDS), add_special_tokens=False).tokens
+    assert "▁the" in wanted
+    assert split(load_tokenizer(tmp_path)) == wanted
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "roberta"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("project"))
     done = project.run()
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "wikiann lora (0 of 2 cells): begun" in done.stderr  # what runs is told by name, and never by number
+    assert re.search(r"wikiann lora: done after \d+ s; \d+ of 8 cells", done.stderr)
+    assert "jobid" not in done.stderr
     return project
 
 
@@ -37,6 +41,10 @@ def test_every_cell_has_a_score(finished: Project) -> None:
     assert set(scores.method) == set(CONFIG["methods"])
     assert len(scores[scores.metric == "f1"]) == 8
     assert scores.score.notna().all()
+    records = pd.read_parquet(finished.folder / "results" / "records.parquet")
+    models = {method: list(its.model.unique()) for method, its in records.groupby("method")}
+    assert pd.isna(models.pop("majority")).all()  # it begins from no checkpoint
+    assert {json.loads(model)["type"] for its in models.values() for model in its} == {"bert"}
     board = finished.leaderboard()
     assert set(board.method) == set(CONFIG["methods"])
 

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.e2e.project import ROOT, wait_until
@@ -27,18 +28,22 @@ def address() -> Iterator[Path]:
 @pytest.fixture
 def server(address: Path) -> Iterator[subprocess.Popen[str]]:
     """A server that ends with the small process that started it, as it does with Snakemake."""
-    starter = "import subprocess, sys; p = subprocess.Popen(sys.argv[1:]); print(p.pid, flush=True); p.wait()"
+    starter = (
+        "import os, subprocess, sys; p = subprocess.Popen([*sys.argv[1:], str(os.getpid())]); "
+        "print(p.pid, flush=True); p.wait(); sys.stdin.read()"
+    )
     command = [sys.executable, "-m", "harness.cli.server", str(address)]
-    parent = subprocess.Popen([sys.executable, "-c", starter, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    parent = subprocess.Popen([sys.executable, "-c", starter, *command], cwd=ROOT, text=True, **pipes)
     wait_until(address.exists)
     yield parent
     parent.kill()
 
 
-def start_job(address: Path, plan: Path) -> subprocess.Popen[str]:
+def start_job(address: Path, plan: Path, run: str = "") -> subprocess.Popen[str]:
     """A job whose plan is `plan`."""
     command = [sys.executable, "-m", "harness.cli.job", "data", str(plan), "none"]
-    environment = {**os.environ, "HEADSTART_SERVER": str(address)}
+    environment = {**os.environ, "HEADSTART_SERVER": str(address), "HEADSTART_RUN": run}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
 
@@ -86,6 +91,42 @@ def test_a_job_that_no_process_began_is_done_by_its_caller(address: Path, tmp_pa
     address.unlink()
     assert "FileNotFoundError" in job.communicate(timeout=60)[1]
     assert job.returncode == 1
+
+
+def test_a_killed_server_is_started_again_and_ends_with_its_run(
+    server: subprocess.Popen[str], address: Path, tmp_path: Path
+) -> None:
+    assert server.stdout is not None
+    first = int(server.stdout.readline())
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{first}").exists())
+    pipe, run = tmp_path / "plan.json", f"{server.pid}@{socket.gethostname()}"
+    os.mkfifo(pipe)
+    jobs = [start_job(address, pipe, run) for _ in range(2)]  # of which one starts it
+    wait_until(lambda: len(forkers(address)) == 3)  # the server and two processes that it forked
+    for job in jobs:
+        job.kill()
+        job.communicate(timeout=60)
+    wait_until(lambda: len(forkers(address)) == 1)
+    server.kill()
+    server.communicate()
+    wait_until(lambda: not forkers(address))
+
+
+def forkers(address: Path) -> list[int]:
+    """The server at an address and the processes that it forked."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if (process.info["cmdline"] or [])[1:4] == ["-m", "harness.cli.server", str(address)]:
+            found.append(process.pid)
+    return found
+
+
+@pytest.mark.parametrize("run", ["", "1@elsewhere", f"999999999@{socket.gethostname()}"])
+def test_no_server_is_started_for_a_run_that_is_not_here(run: str, tmp_path: Path) -> None:
+    job = start_job(tmp_path / "nobody", tmp_path / "absent.json", run)
+    assert "FileNotFoundError" in job.communicate(timeout=60)[1]
+    assert not (tmp_path / "nobody").exists()
 
 
 @pytest.mark.parametrize("words", [b"", (100).to_bytes(8, "big") + b"half", (4).to_bytes(8, "big") + b"odd}"])

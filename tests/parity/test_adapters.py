@@ -22,6 +22,7 @@ from harness.base.errors import Unsupported
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import methods
 from harness.learn.save import attach
+from harness.parts.build import adaptations_of
 from tests.contract.cells import Read, shake
 from tests.contract.probes import batch_for
 from tests.models import HEADS, LAYERS, WIDTH
@@ -174,7 +175,7 @@ def test_prefix(architecture: str, kind: Any, labels: int | None, hidden: int | 
 
 @every_pairing
 def test_mam(architecture: str, kind: Any, labels: int | None, checkpoint: Read) -> None:
-    adaptations: Any = methods()["mam"].adaptations()
+    adaptations: Any = adaptations_of(methods()["mam"])
     backbone, bare, added = prepared(checkpoint(architecture, kind, labels), adaptations)
     change = WithBoth(added, scale=2.0)
     compare(backbone, bare, added, change)
@@ -211,5 +212,5 @@ def test_more_layers_than_there_are_cannot_train(checkpoint: Read) -> None:
 
 
 def top(layers: int) -> Adaptation:
-    one: Any = methods()["top2"].adaptations()[0]
+    one: Any = adaptations_of(methods()["top2"])[0]
     return one.model_copy(update={"layers": layers})  # type: ignore[no-any-return]

@@ -31,6 +31,9 @@ class Slope(nn.Module):
         self.weight = nn.Parameter(torch.zeros(4, dtype=torch.float64))
         self.height = height
 
+    def begin_training(self) -> None:
+        self.train()
+
     def trained(self) -> dict[str, nn.Parameter]:
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
 

@@ -20,6 +20,7 @@ from harness.meta import inner
 from harness.meta.gradient import MetaGradient, adapted, meta_gradient
 from harness.meta.inner import Values
 from harness.meta.tasks import TaskLosses, task_means
+from harness.parts.build import adaptations_of
 
 TASKS, ROWS, LENGTH = 3, 2, 8
 SGD = Train(steps=2, lr=0.05, optimizer="sgd", schedule="constant", warmup=0, clip=1e9)
@@ -78,7 +79,7 @@ def prepared(read: Read, architecture: str, kind: str, method: str = "lora") -> 
     """A backbone with an adaptation, its body's values, and a different start for each task."""
     labels = 7 if kind == "token-classification" else None
     backbone = read(architecture, kind, labels).backbone(0)
-    attach(backbone, methods()[method].adaptations(), 0)  # type: ignore[arg-type]
+    attach(backbone, adaptations_of(methods()[method]), 0)  # type: ignore[arg-type]
     backbone.double().train()
     trained = {name: value.detach() for name, value in backbone.trained().items()}
     body = {name: value.detach() for name, value in backbone.named_parameters() if name not in trained}

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import permutations
 from random import Random
 from typing import Any
 
 import pytest
 
+from harness.backbone.anatomy import Objective
 from harness.data.kinds import IGNORED
-from harness.learn.objectives import SENTENCE_ENDS, causal, corrupted, denoised, masked, windows
+from harness.data.task import Features
+from harness.learn.objectives import (
+    OBJECTIVES,
+    SENTENCE_ENDS,
+    causal,
+    corrupted,
+    deleted,
+    denoised,
+    masked,
+    spans,
+    windows,
+)
 from tests.models import sentences, tokenizer_for
 
 BOS, EOS = 0, 2
 DRAWS = 2000
 
 
-def text(length: int, seed: int = 0) -> list[int]:
-    """Ordinary tokens of one sentence between the signs of start and end."""
+def text(length: int, seed: int = 0, begin: int = 10) -> list[int]:
+    """Ordinary tokens of one sentence, from the id `begin` on, between the signs of start and end."""
     rng = Random(seed)
     ends = tokenizer_for("bart").convert_tokens_to_ids(SENTENCE_ENDS)
-    ordinary = [token for token in range(10, 390) if token not in ends]
+    ordinary = [token for token in range(begin, 390) if token not in ends]
     return [BOS, *(rng.choice(ordinary) for _ in range(length)), EOS]
 
 
@@ -135,20 +148,76 @@ def test_windows_hold_every_token_once(architecture: str, max_length: int) -> No
     assert inner == [token for line in sentences() for token in tokenizer(line, add_special_tokens=False)["input_ids"]]
 
 
-@pytest.mark.parametrize("architecture", ["bert", "roberta", "gpt2", "bart"])
-def test_an_epoch_reads_every_text_once_and_corrupts_anew(architecture: str) -> None:
-    tokenizer: Any = tokenizer_for("bert")
+@pytest.mark.parametrize("objective", list(OBJECTIVES))
+def test_an_epoch_reads_every_text_once_and_corrupts_anew(objective: Objective) -> None:
+    tokenizer: Any = tokenizer_for("t5")  # which has the signs of all objectives
     texts = [text(30, seed) for seed in range(7)]
-    one, two = (corrupted(texts, architecture, tokenizer, 3, Random(0)) for _ in range(2))
+    one, two = (corrupted(texts, objective, tokenizer, 3, Random(0)) for _ in range(2))
     epochs = [[next(one) for _ in range(3)] for _ in range(2)]
     assert epochs == [[next(two) for _ in range(3)] for _ in range(2)]
     first, second = ([row for batch in epoch for row in batch] for epoch in epochs)
     assert len(first) == len(second) == len(texts)
     assert first != second
-    if architecture in ("gpt2", "bart"):
-        # All of a text stands in its labels, but the first token that GPT-2 is given.
-        start = 1 if architecture == "gpt2" else 0
+    if objective not in ("masked", "spans"):
+        # All of a text stands in its labels, but the first token that a causal model is given.
+        start = 1 if objective == "causal" else 0
         for epoch in (first, second):
             assert sorted(row["labels"][start:] for row in epoch) == sorted(ids[start:] for ids in texts)
-    if architecture != "gpt2":
+    if objective != "causal":
         assert sorted(row["input_ids"] for row in first) != sorted(row["input_ids"] for row in second)
+
+
+def put_together(features: Features, signs: list[int]) -> list[int]:
+    """The text from which a text with numbered signs, and what they stand for, were made."""
+    hidden: dict[int, list[int]] = {}
+    for token in features["labels"][:-1]:
+        if token in signs:
+            hidden[token] = []
+        else:
+            hidden[list(hidden)[-1]].append(token)
+    assert list(hidden) == signs[: len(hidden)], "the signs are not in their order"
+    assert hidden[list(hidden)[-1]] == [], "no sign ends the last span"
+    assert all(list(hidden.values())[:-1])
+    return [each for token in features["input_ids"] for each in hidden.get(token, [token])]
+
+
+@pytest.mark.parametrize("length", [2, 3, 20, 60, 120])
+def test_spans_give_what_their_signs_hide(length: int) -> None:
+    ids, tokenizer = text(length, begin=120), tokenizer_for("t5")
+    signs = [tokenizer.convert_tokens_to_ids(f"<extra_id_{number}>") for number in range(100)]
+    places = set()
+    for draw in range(100):
+        features = spans(ids, tokenizer, Random(draw))
+        places |= {place for place, token in enumerate(features["input_ids"]) if token in signs}
+        assert put_together(features, signs) == ids
+        assert features["labels"][-1] == EOS
+        used = sum(token in signs for token in features["input_ids"])
+        hidden = length - (len(features["input_ids"]) - used - 2)
+        assert hidden == max(1, round(0.15 * length))
+        assert used == max(1, round(hidden / 3))
+    assert min(places) == 1, "no span begins a text"
+    assert len(ids) - hidden - 2 + used in places, "no span ends a text"
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_spans_of_a_text_too_short_hide_nothing(length: int) -> None:
+    ids = text(length)
+    assert spans(ids, tokenizer_for("t5"), Random(0)) == {"input_ids": ids, "labels": [IGNORED] * len(ids)}
+
+
+def test_spans_are_as_few_as_the_signs_of_the_tokenizer() -> None:
+    tokenizer = copy.deepcopy(tokenizer_for("bart"))
+    tokenizer.add_tokens(["▁<extra_id_0>", "▁<extra_id_1>"])  # as mT5's vocabulary has them
+    signs = tokenizer.convert_tokens_to_ids(["▁<extra_id_0>", "▁<extra_id_1>"])
+    features = spans(text(120), tokenizer, Random(0))
+    assert put_together(features, signs) == text(120)
+    assert sum(token in signs for token in features["input_ids"]) == 1
+
+
+def test_deleted_leaves_out_what_denoised_puts_a_sign_for() -> None:
+    ids, tokenizer = text(60), tokenizer_for("bart")
+    for draw in range(20):
+        one, other = denoised(ids, tokenizer, Random(draw)), deleted(ids, tokenizer, Random(draw))
+        assert other["labels"] == one["labels"] == ids
+        assert other["input_ids"] == [token for token in one["input_ids"] if token != tokenizer.mask_token_id]
+        assert len(other["input_ids"]) == 2 + 60 - round(0.3 * 60)

@@ -17,6 +17,7 @@ from harness.backbone.backbone import Backbone
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import load_module, methods
 from harness.learn.save import attach
+from harness.parts.build import adaptations_of
 from tests.contract.cells import Case, Read, run, shake, task_of
 from tests.contract.probes import batch_for, logits
 from tests.parity.test_peft import labelled
@@ -289,7 +290,7 @@ def test_a_cell_projects_within_its_steps(checkpoint: Read, tmp_path: Path) -> N
 
 def trained(checkpoint: Read, name: str) -> tuple[Any, Backbone]:
     """As after training and `finish`, on an encoder with a head."""
-    adaptation = methods()[name].adaptations()[0]
+    adaptation = adaptations_of(methods()[name])[0]
     assert isinstance(adaptation, Adaptation)
     backbone = attached(checkpoint, adaptation, "bert", "token-classification")
     shake(backbone, 0.2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,14 @@ LABELS = {"alpha": "Alpha | one", "beta": "Beta", "gamma": "Gamma", "zero": "Zer
 METRICS = {"ner": "f1", "lm": "perplexity", "sums": "rouge1"}
 LEAKY = ("leaky",)
 EXAMPLES = 40
+MODEL = {
+    "type": "bert",
+    "parameters": 22_713_216,
+    "source": "local",
+    "from": "mini",
+    "revision": None,
+    "sha256": "f" * 64,
+}
 Hole = tuple[str, str, str, int, int]  # task, method, domain, budget, seed
 
 
@@ -100,6 +109,7 @@ def _cell_row(plan: Plan, cell: Cell) -> dict[str, Any]:
         "seed": cell.seed,
         "source": task.source,
         "backbone": task.backbone,
+        "model": json.dumps(MODEL) if cell.method != "zero" else None,
         "metric": task.metric,
         "score": None,
         "n": None,

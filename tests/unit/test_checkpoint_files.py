@@ -11,7 +11,7 @@ import pytest
 from harness.backbone.anatomy import positions_of
 from harness.backbone.files import read_files
 from harness.base.errors import UserError
-from harness.plan.make import _checkpoint_print
+from harness.plan.backbones import files_print
 
 
 def config(folder: Path, **content: Any) -> Path:
@@ -53,5 +53,5 @@ def test_another_content_of_what_is_read_is_another_checkpoint(name: str, tmp_pa
         (tmp_path / name).write_text(content)
         (tmp_path / "README.md").write_text(content)
         assert [file.name for file in read_files(tmp_path)] == [name]
-        found.add(_checkpoint_print(tmp_path))
+        found.add(files_print(tmp_path))
     assert len(found) == 2

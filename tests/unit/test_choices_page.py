@@ -10,13 +10,14 @@ import yaml
 
 from benchmarks.choices import HEAD, PAGE, ROWS, line, name_of, write_variant
 from harness.contracts.discover import Method, methods, tasks
+from harness.parts.build import adaptations_of, preparation_of
 
 ROOT = Path(__file__).parents[2]
 CHOICES: list[dict[str, Any]] = yaml.safe_load((ROOT / ROWS).read_text(encoding="utf-8"))
 
 
 def parts(method: Method) -> list[Any]:
-    return [*method.adaptations(), method.preparation()]
+    return [*adaptations_of(method), preparation_of(method)]
 
 
 def test_the_page_has_every_row_once_and_no_other() -> None:

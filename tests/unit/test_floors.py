@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.parts import offered
 
 PROGRAM = Path(harness.__file__).parent
 FLOORS = (
-    "base", "contracts", "data", "backbone", "learn", "adaptations", "meta", "prepare", "adapt",
-    "score", "record", "table", "plan", "cli",
+    "base", "contracts", "data", "backbone", "learn", "adaptations", "meta", "prepare", "parts", "adapt",
+    "score", "record", "table", "paper", "report", "plan", "cli",
 )  # fmt: skip
 FILES = sorted(file for file in PROGRAM.rglob("*.py") if "templates" not in file.parts)
 
@@ -32,6 +33,15 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (name.name for name in node.names)
         else:
             yield from imported(node)
+
+
+def found_by_name(tree: ast.AST) -> Iterator[str]:
+    """The modules that `import_module` is given as a text; a part of it that is not written out is `*`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
+            text = node.args[0]
+            parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in parts)
 
 
 def floor_of(file: Path) -> str:
@@ -55,6 +65,20 @@ def test_a_floor_imports_only_lower_ones(file: Path) -> None:
         assert parts[0] not in ("methods", "tasks", "tests", "benchmarks")
         if parts[0] == "harness" and len(parts) > 1 and parts[1] in FLOORS:
             assert FLOORS.index(parts[1]) <= own, f"{file} imports {module}, which is on a higher floor"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PROGRAM)))
+def test_what_is_imported_by_its_name_is_no_higher_either(file: Path) -> None:
+    own = 0 if file.parent == PROGRAM else FLOORS.index(floor_of(file))
+    for module in found_by_name(ast.parse(file.read_text(encoding="utf-8"))):
+        floor = module.split(".")[1] if module.startswith("harness.") else None
+        if floor == "*":  # the plug-ins that the harness offers
+            floors = [offered.ADAPTATIONS, offered.PREPARATIONS]
+            assert file == Path(offered.__file__), f"{file} imports {module} from a floor that it does not write out"
+        else:
+            assert floor or floor_of(file) == FLOORS[-1], f"{file} imports {module}, which may be anything"
+            floors = [floor] if floor else []
+        assert all(FLOORS.index(floor) <= own for floor in floors), f"{file} imports {module} from a higher floor"
 
 
 @pytest.mark.parametrize("floor", ["base", "contracts", "data", "record", "plan"])

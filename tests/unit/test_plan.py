@@ -15,7 +15,8 @@ from harness.cli.main import main
 from harness.contracts.adaptation import sizes_of
 from harness.contracts.discover import methods
 from harness.contracts.plan import Cell, Plan, load_plan
-from harness.plan import make
+from harness.parts.build import adaptations_of
+from harness.plan import request
 from harness.plan.entry import make_plan
 from tests import project as use
 from tests.project import CONFIG
@@ -186,8 +187,17 @@ def test_editing_a_backbone_changes_the_cells_that_begin_with_it(project: Path) 
 
 def test_a_new_protocol_changes_every_cell(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = cells()
-    monkeypatch.setattr(make, "PROTOCOL", make.PROTOCOL + 1)
+    monkeypatch.setattr(request, "PROTOCOL", request.PROTOCOL + 1)
     assert changed(before) == set(before)
+
+
+def test_only_another_precision_than_float32_changes_cells(project: Path) -> None:
+    configure(methods=[*METHODS, "majority"])
+    before = cells()
+    configure(methods=[*METHODS, "majority"], precision="float32")
+    assert not changed(before)
+    configure(methods=[*METHODS, "majority"], precision="bfloat16")
+    assert changed(before) == {key for key, cell in before.items() if cell.checkpoint}  # a control multiplies nothing
 
 
 def test_methods_that_share_a_preparation_share_its_checkpoints(project: Path) -> None:
@@ -256,7 +266,7 @@ def test_matched_is_every_unprepared_method_with_a_size_at_one_percent() -> None
     assert plan.config["match_parameters"] == 0.01
     unprepared = [method for method in methods().values() if "none" in method.spec.prepare]
     beside = {method.id for method in unprepared if method.spec.control} | {"finetune"}
-    assert set(plan.methods) == beside | {method.id for method in unprepared if sizes_of(method.adaptations())}
+    assert set(plan.methods) == beside | {method.id for method in unprepared if sizes_of(adaptations_of(method))}
 
 
 def test_the_plan_shows_what_is_matched(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

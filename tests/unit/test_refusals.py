@@ -33,8 +33,16 @@ def tuned(body: str) -> Spoil:
     return use.text(TUNED, body)
 
 
-def pretrained(**changes: object) -> Spoil:
-    return use.config(backbones={"encoder": use.backbone("bert", "wikiann", **changes)})
+def pretrained(architecture: str = "bert", **changes: object) -> Spoil:
+    return use.config(backbones={"encoder": use.backbone(architecture, "wikiann", **changes)})
+
+
+def own_architecture(old: str, new: str) -> Spoil:
+    """A description of an architecture in the project's own folder, with a mistake."""
+    stacks = "{decoder: {layers: e, attention: {}, ffn: {up: f, down: g}}}"
+    entry = f"{{kinds: [causal-lm], width: a, heads: b, depth: [c], inner: [d], stacks: {stacks}, objective: causal}}"
+    assert old in entry
+    return use.text("anatomy.yaml", f"phi: {entry.replace(old, new)}\n")
 
 
 def local(file: str, content: str | bytes) -> Spoil:
@@ -83,12 +91,27 @@ CONFIGS = [
     Bad("unknown source", use.wikiann(source="web"), CONFIG, "tasks.wikiann.source", "'web'", "'embedded'"),
     Bad("unknown corpus", pretrained(corpora={"x": []}), CONFIG, "backbones.encoder.corpora", "'x'", "use one of"),
     Bad("backbone key", pretrained(layer=3), CONFIG, "backbones.encoder.layer", "3", "did you mean 'layers'"),
+    Bad("architecture", pretrained(architecture="brt"), CONFIG, "backbones.encoder.architecture", "'brt'", "'bert'"),
+    Bad("own architecture", own_architecture("width:", "widht:"), "anatomy.yaml", "phi.widht", "'a'", "'width'"),
+    Bad("own objective", own_architecture("causal}", "causl}"), "anatomy.yaml", "phi.objective", "'causl'", "'causal'"),
     Bad("backbone kind", pretrained(source="web"), CONFIG, "backbones.encoder", "'web'", "'pretrain', 'local', 'hub'"),
     Bad("heads", pretrained(heads=3), CONFIG, "backbones.encoder.heads", "3", "divides the width 16"),
     Bad("unpinned backbone", use.config(backbones={"encoder": {"source": "hub", "id": "a/b", "revision": "main"}}),
         CONFIG, "backbones.encoder.revision", "'main'", "40 digits of a commit"),
     Bad("train key", use.wikiann(train={"step": 3}), CONFIG, "tasks.wikiann.train.step", "3", "did you mean 'steps'"),
     Bad("train type", use.wikiann(train={"lr": "fast"}), CONFIG, "tasks.wikiann.train.lr", "'fast'", "number"),
+    Bad("train of no method", use.wikiann(train={"lroa": {"lr": 1.0}}),
+        CONFIG, "tasks.wikiann.train", "'lroa'", "did you mean 'lora'"),
+    Bad("train of a method, key", use.config(train={"lora": {"rate": 1.0}}),
+        CONFIG, "train.lora.rate", "1.0", "use one of"),
+    Bad("train of a method, type", use.wikiann(train={"lora": {"lr": "x"}}), CONFIG, "train.lora.lr", "'x'", "number"),
+    Bad("train of a method, no mapping", use.config(train={"lora": 3}),
+        CONFIG, "train.lora", "3", "write lora: {lr: ...}"),
+    Bad("train of a control", use.config(train={"majority": {"lr": 1.0}}), CONFIG, "train", "'majority'", "remove it"),
+    Bad("a field with a mapping", use.config(train={"lr": {"lora": 1.0}}),
+        CONFIG, "train.lr", "{'lora': 1.0}", "number"),
+    Bad("preparation of the run", use.config(prepare={"dapt": {"step": 1}}),
+        CONFIG, "prepare.dapt", "'step'", "'steps'"),
     Bad("preparation", use.wikiann(prepare={"multitsak": {}}),
         CONFIG, "tasks.wikiann.prepare", "'multitsak'", "'multitask'"),
     Bad("prepare option", use.wikiann(prepare={"dapt": {"step": 1}}), CONFIG, "prepare.dapt", "'step'", "'steps'"),

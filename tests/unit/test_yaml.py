@@ -49,12 +49,21 @@ def test_anchors_and_merge_keys_work() -> None:
     assert read_value("{x: &x {a: 1, b: 2}, y: {<<: *x, b: 3}, z: *x}", "f")["y"] == {"a": 1, "b": 3}
 
 
+def _named(content: Any) -> Any:
+    """What YAML 1.1 reads, with the key `on` of a claim, which it takes for a truth value."""
+    if isinstance(content, list):
+        return [_named(value) for value in content]
+    if not isinstance(content, dict):
+        return content
+    return {"on" if key is True else key: _named(value) for key, value in content.items()}
+
+
 def test_the_projects_own_files_say_the_same_to_every_reader() -> None:
     """No file that comes with the project is read in another way than by YAML 1.1, so no number has moved."""
     files = [path for part in ("config", "methods", "tasks", "papers") for path in (use.ROOT / part).rglob("*.yaml")]
     assert len(files) > 50
     for file in files:
-        assert read_yaml(file) == yaml.safe_load(file.read_text(encoding="utf-8")), file
+        assert read_yaml(file) == _named(yaml.safe_load(file.read_text(encoding="utf-8"))), file
 
 
 def test_what_is_written_again_is_read_again() -> None:

@@ -1,0 +1,1 @@
+"""Papers answered: their tables beside ours, and their claims."""

@@ -1,0 +1,56 @@
+"""Claims that cannot be meant as they are written: `headstart check` refuses them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.base.errors import bad
+from harness.base.lines import Where
+from harness.base.paths import project_root
+from harness.contracts.claim import Claim, base_of
+from harness.contracts.discover import Method, TaskFolder
+from harness.contracts.model import one_of
+from harness.contracts.paper import PaperSpec
+from harness.contracts.plan import Plan
+from harness.paper.contrasts import obstacle
+from harness.paper.effects import contradiction
+from harness.score.scale import scale_of
+
+
+def check_claims(name: str, paper: PaperSpec, methods: dict[str, Method], tasks: dict[str, TaskFolder]) -> None:
+    """Refuse claims that no run can answer, and claims that the paper's own cells contradict."""
+    where = project_root() / "papers" / name / "claims.yaml"
+    for title, claim in paper.claims.items():
+        field = f"claims.{title}"
+        if told := contradiction(paper, claim):
+            raise bad(where, f"{field}.reported", claim.name_of_reported, told)
+        _check_scale(where, field, claim)
+        task = tasks.get(claim.on.task)
+        for method in claim.names if task else ():
+            kinds = methods[base_of(method)].spec.kinds
+            if task and kinds is not None and task.spec.kind not in kinds:
+                mend = f"it is not for tasks of kind {task.spec.kind}, so no run can answer; name another method"
+                raise bad(where, f"{field}.methods", method, mend)
+
+
+def _check_scale(where: Path, field: str, claim: Claim) -> None:
+    """Scores are compared on their metric's scale, costs by ratio; a trend of a place is on an axis of its own."""
+    if claim.kind == "trend" and claim.backbones > 1:
+        return
+    wanted = "log_ratio" if claim.kind == "cost" else scale_of(claim.on.metric)
+    if claim.scale != wanted:
+        raise bad(
+            where, f"{field}.scale", claim.scale, f"{'costs' if claim.costs else claim.on.metric} compares on {wanted}"
+        )
+
+
+def check_asked(plan: Plan, papers: dict[str, PaperSpec], where: Where) -> None:
+    """Refuse a configuration that can never answer the claims that it names."""
+    asked = plan.config.get("claims", [])
+    known = {f"{paper}/{title}": claim for paper, spec in papers.items() for title, claim in spec.claims.items()}
+    for name in asked:
+        one_of(name, known, where, "claims")
+        if found := obstacle(plan, known[name]):
+            raise bad(where, "claims", name, f"{found.words}, so this run can never answer it; add that or remove it")
+        if len(plan.seeds) < 2:
+            raise bad(where, "claims", name, "a single seed tells nothing of others, so this run can never answer it")

@@ -1,0 +1,61 @@
+"""Plans a backbone: where its checkpoint stands, and the fingerprint of what it is made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.backbone.anatomy import added_anatomies, anatomy_of
+from harness.backbone.files import check_folder, read_files
+from harness.base.errors import NotHere, bad
+from harness.base.fingerprint import fingerprint, hash_file
+from harness.contracts.config import LocalBackbone, Pretrained
+from harness.contracts.model import one_of
+from harness.contracts.plan import SHORT, BackboneJob, DataJob
+from harness.plan.request import Request, computed
+
+
+class BackbonePlanner:
+    """Makes the backbone jobs, from the data jobs and the fingerprints of their domains."""
+
+    def __init__(self, request: Request, data: dict[str, DataJob], prints: dict[str, dict[str, str]]) -> None:
+        self.request, self.data, self.prints = request, data, prints
+
+    def plan(self, name: str) -> BackboneJob:
+        """The job of one backbone; raises UserError where its corpora or its folder do not exist."""
+        spec = self.request.config.backbones[name]
+        # Not where a local checkpoint lies: its files are hashed below, and the same files may move.
+        content: dict[str, Any] = {"spec": spec.model_dump(exclude={"path"})}
+        corpora: dict[str, list[str]] = {}
+        described = set(added_anatomies())  # a checkpoint of the hub, not yet here, may be of any
+        if isinstance(spec, Pretrained):
+            anatomy_of(spec.architecture, self.request.where, f"backbones.{name}.architecture")
+            described = {spec.architecture}
+            for task, roles in spec.corpora.items():
+                one_of(task, list(self.request.config.tasks), self.request.where, f"backbones.{name}.corpora")
+                job = self.data[task]
+                domains = [domain for domain, role in job.roles.items() if role in roles]
+                corpora[task] = [job.folders[domain] for domain in domains]
+                content[f"corpus {task}"] = [self.prints[task][domain] for domain in domains]
+        if isinstance(spec, LocalBackbone):
+            folder, architecture = self._folder(name, spec)
+            described = {architecture}
+            content["files"] = files_print(folder)
+        if own := {key: entry.model_dump() for key, entry in added_anatomies().items() if key in described}:
+            content["anatomy"] = own  # the harness's own entries stand for its protocol
+        key = computed(content)
+        made = str(self.request.output / "backbones" / f"{name}-{key[:SHORT]}")
+        return BackboneJob(name=name, spec=spec.model_dump(), folder=made, fingerprint=key, corpora=corpora)
+
+    def _folder(self, name: str, spec: LocalBackbone) -> tuple[Path, str]:
+        """The folder of a local checkpoint and its architecture; raises UserError where it is none."""
+        folder = Path(spec.path)
+        if not folder.is_dir():
+            mend = "no such folder exists; name a checkpoint directory"
+            raise NotHere(str(bad(self.request.where, f"backbones.{name}.path", spec.path, mend)))
+        return folder, check_folder(folder)
+
+
+def files_print(folder: Path) -> str:
+    """The hash of a checkpoint's files; weights by content, so that a replaced file is seen."""
+    return fingerprint([(path.name, hash_file(path)) for path in read_files(folder)])

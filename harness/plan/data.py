@@ -1,0 +1,60 @@
+"""Plans a task's data: its domains with their roles and fingerprints."""
+
+from __future__ import annotations
+
+from harness.base.errors import bad
+from harness.base.fingerprint import fingerprint
+from harness.base.lines import Where
+from harness.contracts.config import TaskRun
+from harness.contracts.model import one_of
+from harness.contracts.plan import SHORT, DataJob
+from harness.contracts.task import Role
+from harness.data.build import check_domain, check_roles, domain_fingerprints
+from harness.data.task import load_task
+from harness.plan.request import Request
+
+
+class DataPlanner:
+    """Makes the data jobs. `prints` are the fingerprints of the domains planned so far, by task."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.prints: dict[str, dict[str, str]] = {}
+
+    def plan(self, task: str, run: TaskRun) -> DataJob:
+        """The job of one task; raises UserError where a domain is none or has two roles."""
+        where, found = self.request.where, self.request.tasks[task]
+        roles = self._roles(task, run)
+        named: Where = where if run.domains else found.folder / "task.yaml"
+        field = f"tasks.{task}.domains" if run.domains else f"sources.{run.source}.domains"
+        for domain in roles:
+            check_domain(named, field, found, run.source, domain)
+        overlap = run.overlap_of(found.spec.overlap_allowed)
+        prints = domain_fingerprints(found, run.source, roles, overlap)
+        parent = self.request.output / "data" / task
+        folders = {domain: str(parent / f"{run.source}-{domain}-{its[:SHORT]}") for domain, its in prints.items()}
+        budgets = run.budgets or found.spec.budgets
+        load_task(found)
+        if overlap != "allow":
+            check_roles(where, found, run.source, roles)
+        content = [prints, roles, budgets, overlap, run.test_examples, found.spec.metrics.model_dump()]
+        self.prints[task] = prints
+        return DataJob(
+            task=task,
+            source=run.source,
+            roles=roles,
+            folders=folders,
+            budgets=budgets,
+            overlap=overlap,
+            done=str(parent / f"{fingerprint(content)[:SHORT]}.json"),
+            where=where.of(f"tasks.{task}"),
+            test_examples=run.test_examples,
+        )
+
+    def _roles(self, task: str, run: TaskRun) -> dict[str, Role]:
+        known, where = self.request.tasks[task].spec.sources, self.request.where
+        one_of(run.source, {str(name): its for name, its in known.items()}, where, f"tasks.{task}.source")
+        roles = run.domains or known[run.source].domains
+        if "meta_test" not in roles.values():
+            raise bad(where, f"tasks.{task}.domains", roles, "give at least one domain the role meta_test")
+        return dict(roles)

@@ -1,0 +1,193 @@
+"""How long what is left of a run takes: as its cells done so far took, else by the sizes of its backbones. No torch."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from harness.adapt.record import read_record
+from harness.backbone.anatomy import anatomies
+from harness.backbone.weights import weight_files
+from harness.base.errors import UserError
+from harness.contracts.method import Kind
+from harness.contracts.plan import BackboneJob, Block, Plan, PrepareJob
+from harness.plan.checkpoints import texts_of
+
+# A product costs 2 operations a parameter and token, its gradients 4 (Kaplan et al., 2020, section 2.1).
+TRAINED, READ = 6, 2
+RATE = 5e10  # operations a second of one core; what no cell says yet hangs on it
+BESIDE = 3e5  # parameters whose products take as long as all that a step does beside them
+GENERATED: dict[Kind, float] = {"summarization": 8.0}  # a text that is generated costs so many that are read
+UNKNOWN = 1e8  # parameters of a backbone that is not here yet
+LETTERS = 4  # a token, about
+TESTS = 300  # examples of a test split that does not stand yet
+CONTROL, IMPORTS = 0.05, 5.0  # seconds of a control's cell, and of importing torch for a job
+EMBEDDINGS = re.compile(r"(?:^|[._])(?:\w*embed\w*|wte|wpe|shared)(?:[._]|$)")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a finished cell took, in seconds for an operation of training and of predicting."""
+
+    task: str
+    method: str
+    backbone: str
+    training: float | None  # None where it trained nothing
+    predicting: float
+
+
+class Estimates:
+    """Seconds on one core for the jobs of a plan.
+
+    What a cell takes is the number of sentences that it trains on and reads, by their tokens, by the parameters of the
+    backbone's products. What such an operation takes is the median over the finished cells of this output folder that
+    are most like it: of its method and task, of its task and backbone, of its backbone, any.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.records = {
+            cell.fingerprint: record
+            for cell in plan.cells()
+            if (record := read_record(Path(cell.folder), cell.fingerprint)) is not None
+        }
+
+    def missing(self, block: Block) -> int:
+        """How many cells of a block are still to be computed."""
+        return sum(cell.fingerprint not in self.records for cell in block.cells)
+
+    def block(self, block: Block) -> float:
+        """What the missing cells of a block take."""
+        missing = self.missing(block)
+        if not block.cells[0].checkpoint:
+            return missing * CONTROL + IMPORTS * bool(missing)
+        training, predicting = self._operations(block)
+        cell = training * self._seconds(block, "training") + predicting * self._seconds(block, "predicting")
+        return missing * cell + IMPORTS * bool(missing)
+
+    def preparation(self, job: PrepareJob, missing: int) -> float:
+        """What `missing` checkpoints of a preparation take: as those that stand, else by what they read."""
+        done = [json.loads(Path(part.done).read_text()) for part in job.parts if Path(part.done).is_file()]
+        took = [note["cost"]["seconds"] for note in done]
+        tokens = job.sentences * self._tokens[job.task]
+        one = median(took) if took else TRAINED * tokens * self._size(job.backbone, job.task) / RATE
+        return missing * one + IMPORTS * bool(missing)
+
+    def backbone(self, job: BackboneJob) -> float:
+        """What a backbone takes that the run pretrains."""
+        if job.spec["source"] != "pretrain":
+            return 0.0
+        tokens = job.spec["steps"] * job.spec["batch_size"] * job.spec["max_length"] / LETTERS
+        return TRAINED * tokens * (sum(_pretrained(job.spec)) + BESIDE) / RATE + IMPORTS
+
+    def _operations(self, block: Block) -> tuple[float, float]:
+        """Of one cell: those of its training and of its predicting."""
+        size, tokens = self._size(block.backbone, block.task), self._tokens[block.task]
+        trained = block.train["steps"] * block.train["batch_size"] * tokens * size * TRAINED
+        kind: Any = self.plan.tasks[block.task].kind
+        return trained, self._tests[block.task] * tokens * size * READ * GENERATED.get(kind, 1.0)
+
+    def _seconds(self, block: Block, what: str) -> float:
+        """What an operation takes in cells like those of a block."""
+        likenesses = [("task", "method"), ("task", "backbone"), ("backbone",), ()]
+        for like in likenesses:
+            same = [it for it in self.samples if all(getattr(it, name) == getattr(block, name) for name in like)]
+            values = [value for it in same if (value := getattr(it, what)) is not None]
+            if values:
+                return median(values)
+        return 1 / RATE
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """What the finished cells took, those of controls aside."""
+        found = []
+        for block in self.plan.blocks:
+            trained, read = self._operations(block) if block.cells[0].checkpoint else (0.0, 0.0)
+            for costs in self._costs(block) if read else ():
+                training = costs["adaptation_seconds"] / trained if trained else None
+                found.append(
+                    Sample(block.task, block.method, block.backbone, training, costs["prediction_seconds"] / read)
+                )
+        return found
+
+    def _costs(self, block: Block) -> Iterator[dict[str, Any]]:
+        """The costs of a block's finished cells."""
+        for cell in block.cells:
+            record = self.records.get(cell.fingerprint, {})
+            if record.get("status") == "done":
+                yield record["costs"]
+
+    @cached_property
+    def _tokens(self) -> dict[str, float]:
+        """How many tokens a sentence of each task has: as finished cells read them, else by the letters of the data."""
+        found = {}
+        for name, task in self.plan.tasks.items():
+            read = [
+                costs["trained_tokens"] / (block.train["steps"] * block.train["batch_size"])
+                for block in self.plan.blocks
+                if block.task == name and block.train.get("steps")
+                for costs in self._costs(block)
+                if costs.get("trained_tokens")
+            ]
+            letters = [len(text) for text in texts_of(self.plan, name)]
+            guess = median(letters) / LETTERS if letters else task.max_length / LETTERS
+            found[name] = median(read) if read else min(guess, task.max_length)
+        return found
+
+    @cached_property
+    def _tests(self) -> dict[str, int]:
+        """How many test examples a domain of each task has."""
+        found = {}
+        for name, task in self.plan.tasks.items():
+            files = [Path(self.plan.data_of(name).folders[domain]) / "test.jsonl" for domain in task.domains]
+            lines = [len(file.read_bytes().splitlines()) for file in files if file.is_file()]
+            many = round(median(lines)) if lines else TESTS
+            found[name] = min(many, task.test_examples or many)
+        return found
+
+    def _size(self, backbone: str, task: str) -> float:
+        """The parameters of a backbone's products for a task, and what stands for all else that a step does."""
+        body, table = self._parameters[backbone]
+        return body + BESIDE + (0.0 if self.plan.tasks[task].kind == "token-classification" else table)
+
+    @cached_property
+    def _parameters(self) -> dict[str, tuple[float, float]]:
+        """Of each backbone the parameters of its layers, and of the table of its vocabulary."""
+        return {job.name: _parameters_of(job) for job in self.plan.backbones}
+
+
+def _parameters_of(job: BackboneJob) -> tuple[float, float]:
+    if job.spec["source"] == "pretrain":
+        return _pretrained(job.spec)
+    try:
+        files = weight_files(Path(job.checkpoint))
+    except UserError:  # it is fetched by the run
+        return UNKNOWN, 0.0
+    shapes = {name: shape for file in files for name, shape in _shapes(file)}
+    tables = [math.prod(shape) for name, shape in shapes.items() if EMBEDDINGS.search(name)]
+    return sum(map(math.prod, shapes.values())) - sum(tables), float(max(tables, default=0))
+
+
+def _shapes(file: Path) -> Iterator[tuple[str, list[int]]]:
+    """The shape of each tensor in a weight file; of one that only torch can read all as one, by its bytes."""
+    if file.suffix != ".safetensors":
+        yield file.name, [file.stat().st_size // 4]
+        return
+    with open(file, "rb") as start:
+        header = json.loads(start.read(int.from_bytes(start.read(8), "little")))
+    for name, entry in header.items():
+        if name != "__metadata__":
+            yield name, entry["shape"]
+
+
+def _pretrained(spec: dict[str, Any]) -> tuple[float, float]:
+    """The parameters of a backbone that is not made yet: of a layer 4 squares of the width an attention, 8 its FFN."""
+    squares = sum(8 + 4 * len(stack.attention) for stack in anatomies()[spec["architecture"]].stacks.values())
+    return float(spec["layers"] * squares * spec["width"] ** 2), float(spec["vocabulary"] * spec["width"])

@@ -1,0 +1,54 @@
+"""What a plan is asked for: a configuration with its place, the folders discovered, and the cells that are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness import PROTOCOL
+from harness.base.errors import bad
+from harness.base.fingerprint import fingerprint
+from harness.base.lines import Layers
+from harness.contracts.config import RunConfig
+from harness.contracts.discover import Method, TaskFolder, methods, tasks
+from harness.contracts.model import one_of
+
+
+@dataclass(frozen=True)
+class Request:
+    """Given to every planner of a kind of job. `only` keeps the cells of some tasks, methods, domains, ..."""
+
+    config: RunConfig
+    where: Layers
+    only: dict[str, list[Any]] = field(default_factory=dict)
+    methods: dict[str, Method] = field(default_factory=methods)
+    tasks: dict[str, TaskFolder] = field(default_factory=tasks)
+
+    @property
+    def output(self) -> Path:
+        """The run's folder."""
+        return Path(self.config.output)
+
+    def kept(self, axis: str, names: list[Any]) -> list[Any]:
+        """`names`, or those of them that `only` asks for."""
+        wanted = self.only.get(axis)
+        return [name for name in names if wanted is None or name in wanted]
+
+    def chosen_methods(self, names: Any, field: str) -> list[str]:
+        """The methods that a field of the configuration names; raises UserError where one is none or stands twice."""
+        if names == "all":
+            for name in self.config.leave_out:
+                one_of(name, list(self.methods), self.where, "leave_out")
+            return [name for name in self.methods if name not in self.config.leave_out]
+        for place, name in enumerate(names):
+            one_of(name, list(self.methods), self.where, field)
+            if name in names[:place]:
+                raise bad(self.where, field, name, "it stands twice; remove one")
+        return list(names)
+
+
+def computed(content: Mapping[str, Any]) -> str:
+    """The fingerprint of what a number is computed from, the harness's own version among it."""
+    return fingerprint({"protocol": PROTOCOL} | dict(content))

@@ -1,0 +1,117 @@
+"""The settings of a method on a task: its training, its preparation's options, its share of trained parameters.
+
+The later word counts: method.yaml, tuned.yaml, the configuration for the run, for the run and this method, for the
+task, for the task and this method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.base.errors import UserError, bad
+from harness.contracts.adaptation import Adaptation, Control
+from harness.contracts.config import Settings, TaskRun, merged
+from harness.contracts.discover import Method
+from harness.contracts.method import Train
+from harness.contracts.model import one_of, validate
+from harness.contracts.preparation import Preparation
+from harness.parts.build import preparation_of
+from harness.parts.offered import preparations
+from harness.plan.request import Request
+
+
+def check_settings(request: Request) -> None:
+    """Refuse settings of what does not exist, used by a chosen method or not."""
+    levels: list[tuple[str, Settings]] = [("", request.config)]
+    levels += [(f"tasks.{task}.", run) for task, run in request.config.tasks.items()]
+    for place, said in levels:
+        _check_train(request, said.train, f"{place}train")
+        _check_prepare(request, said.prepare, f"{place}prepare")
+
+
+def _check_train(request: Request, said: Mapping[str, Any], field: str) -> None:
+    """Refuse a key of `train` that is neither a field of it nor a method that trains, and values that do not fit."""
+    others = [name for name in said if name not in Train.model_fields]
+    by_name = [name for name in others if name in request.methods or isinstance(said[name], dict)]
+    validate(Train, {name: value for name, value in said.items() if name not in by_name}, request.where, field)
+    for name in by_name:
+        one_of(name, list(request.methods), request.where, field)
+        spec = request.methods[name].spec
+        if spec.control and spec.train.steps == 0:
+            raise bad(request.where, field, name, "the method trains nothing; remove it")
+        if not isinstance(said[name], dict):
+            mend = f"it is a method's name; write {name}: {{lr: ...}}, or another field of `train`"
+            raise bad(request.where, f"{field}.{name}", said[name], mend)
+        validate(Train, said[name], request.where, f"{field}.{name}")
+
+
+def _check_prepare(request: Request, said: Mapping[str, dict[str, Any]], field: str) -> None:
+    """Refuse a key of `prepare` that is neither a preparation nor a method with one, and options that it lacks."""
+    known = preparations()
+    for name, options in said.items():
+        one_of(name, [*known, *request.methods], request.where, field)
+        its = name if name in known else request.methods[name].spec.preparation[0]
+        if its not in known:
+            raise bad(request.where, field, name, "the method has no preparation; remove it")
+        for option in options:
+            one_of(option, list(known[its].model_fields), request.where, f"{field}.{name}")
+
+
+def train_settings(request: Request, method: Method, task: str, run: TaskRun) -> Train:
+    """The method's training, then what was tuned for the task, then what the configuration says."""
+    settings = method.spec.train.model_dump()
+    if task in method.tuned:
+        settings |= method.tuned[task].train
+        settings = validate(Train, settings, method.folder / "tuned.yaml", f"{task}.train").model_dump()
+    if method.spec.control and settings["steps"] == 0:
+        return validate(Train, settings, method.folder / "method.yaml", "train")
+    for field, said in _train_of(request, method, task, run):
+        settings = validate(Train, settings | said, request.where, field).model_dump()
+    return Train(**settings)
+
+
+def _train_of(request: Request, method: Method, task: str, run: TaskRun) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the configuration says of a method's training, the word that counts last, each with its field."""
+    levels: list[tuple[str, Settings]] = [("train", request.config), (f"tasks.{task}.train", run)]
+    for field, said in levels:
+        yield field, {name: value for name, value in said.train.items() if name in Train.model_fields}
+        if method.id not in Train.model_fields:
+            yield f"{field}.{method.id}", said.train.get(method.id, {})
+
+
+def check_training(method: Method, adaptations: list[Adaptation | Control], task: str, steps: int) -> None:
+    """Refuse adaptations that cannot be trained for the task's steps."""
+    for name, part in zip(method.spec.adapt, adaptations, strict=True):
+        try:
+            if isinstance(part, Adaptation):
+                part.trained_for(steps)
+        except ValueError as error:
+            raise UserError(f"{method.folder / 'method.yaml'}: on {task} adapt.{name}.{error}") from None
+
+
+def preparation_settings(request: Request, method: Method, task: str, run: TaskRun) -> Preparation | None:
+    """The method's preparation, with the options that the configuration gives it."""
+    preparation = preparation_of(method)
+    if preparation is None:
+        return None
+    for field, said in _prepare_of(request, method, task, run):
+        options = merged(preparation.model_dump(), said)
+        preparation = validate(type(preparation), options, request.where, field)
+    return preparation
+
+
+def _prepare_of(request: Request, method: Method, task: str, run: TaskRun) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the configuration says of a method's preparation, the word that counts last, each with its field."""
+    levels: list[tuple[str, Settings]] = [("prepare", request.config), (f"tasks.{task}.prepare", run)]
+    known = preparations()
+    for field, said in levels:
+        for name in (method.spec.preparation[0], *([] if method.id in known else [method.id])):
+            if name in said.prepare:
+                yield f"{field}.{name}", said.prepare[name]
+
+
+def wanted_share(request: Request, method: Method, run: TaskRun) -> float | None:
+    """The share that shall train: the task's in the configuration, else the run's, else the method's own."""
+    wanted = (run.match_parameters, request.config.match_parameters, method.spec.match_parameters)
+    return next((share for share in wanted if share is not None), None)

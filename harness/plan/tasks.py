@@ -1,0 +1,68 @@
+"""Plans how a task takes part in a run: its backbone, budgets, scored domains and lengths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.backbone.anatomy import architecture_of, check_kind, positions_of
+from harness.base.errors import bad
+from harness.contracts.config import LocalBackbone, Pretrained, TaskRun
+from harness.contracts.model import one_of
+from harness.contracts.plan import DataJob, TaskPlan
+from harness.data.task import load_task
+from harness.plan.request import Request
+
+
+class TaskPlanner:
+    """Makes the plans of tasks, from their data jobs."""
+
+    def __init__(self, request: Request, data: dict[str, DataJob]) -> None:
+        self.request, self.data = request, data
+
+    def plan(self, task: str, run: TaskRun) -> TaskPlan:
+        """One task's part; raises UserError where its backbone is none, or is not for it."""
+        where, backbones = self.request.where, self.request.config.backbones
+        found, data = self.request.tasks[task], self.data[task]
+        spec = found.spec
+        backbone = run.backbone or spec.backbone
+        one_of(backbone, list(backbones), where, f"tasks.{task}.backbone")
+        described = backbones[backbone]
+        if isinstance(described, Pretrained):
+            check_kind(where, described.architecture, spec.kind)
+        elif isinstance(described, LocalBackbone):
+            folder = Path(described.path)
+            check_kind(folder / "config.json", architecture_of(folder), spec.kind)
+        longest = max(run.max_length or spec.max_length, run.target_length or spec.target_length)
+        self._check_length(task, backbone, longest)
+        its, tested = load_task(found), [domain for domain, role in data.roles.items() if role == "meta_test"]
+        return TaskPlan(
+            label=spec.label,
+            folder=str(found.folder),
+            kind=spec.kind,
+            metric=spec.metric,
+            direction=spec.direction,
+            source=run.source,
+            backbone=backbone,
+            budgets=sorted(run.budgets or spec.budgets),
+            domains=tested,
+            max_length=run.max_length or spec.max_length,
+            target_length=run.target_length or spec.target_length,
+            test_examples=run.test_examples,
+            overlap_allowed=data.overlap == "allow",
+            domains_are=spec.domains_are,
+            own_metrics={name: its.metric_of(name) for name in tested if its.metric_of(name) != spec.metric},
+            own_options={name: options for name in tested if (options := its.metric_options(name))},
+            metrics=spec.metrics.model_dump(include=set(its.options)),
+        )
+
+    def _check_length(self, task: str, backbone: str, longest: int) -> None:
+        """Refuse texts that are longer than the backbone has positions for."""
+        described = self.request.config.backbones[backbone]
+        room: int | None = None  # not known before a backbone of the hub is here
+        if isinstance(described, Pretrained):
+            room = described.max_length
+        elif isinstance(described, LocalBackbone):
+            room = positions_of(Path(described.path))
+        if room is not None and longest > room:
+            mend = f"backbone {backbone!r} reads at most {room} tokens; lower it or take a longer backbone"
+            raise bad(self.request.where, f"tasks.{task}.max_length", longest, mend)

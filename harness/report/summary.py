@@ -1,0 +1,120 @@
+"""In one minute: what was compared on what, what its setting is, the answers, who leads, and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.paper.answers import Answer
+from harness.paper.claims import SIGNS, tally
+from harness.report.markup import Content, Html, bullets, join, tag
+from harness.report.material import Material
+from harness.table.rows import ALL, Row
+
+BANNERS = {
+    "embedded": "Embedded data: texts that the project generates and models of under a million parameters. They show "
+    "that the machine works and how methods differ there; they do not stand in for the papers' numbers.",
+    "scaled": "Real data, at a setting of one's own: signs and order compare with the papers', numbers do not.",
+    "paper": "The setting is the paper's.",
+}
+
+
+def summary(material: Material) -> Html:
+    """The first section."""
+    return tag(
+        "section",
+        tag("h2", "In one minute", id="minute"),
+        tag("p", _compared(material)),
+        join(_banners(material)),
+        tag("h3", "Who leads"),
+        bullets(_leaders(material)),
+        tag("h3", "What failed"),
+        tag("p", _failed(material)),
+        tag("h3", "What the papers claim"),
+        bullets(_tallies(material)),
+    )
+
+
+def _compared(material: Material) -> str:
+    plan = material.plan
+    controls = sum(bool(about["control"]) for about in plan.methods.values())
+    tasks = []
+    for name, task in plan.tasks.items():
+        scores = material.evidence.scores(name)
+        budgets = ", ".join(map(str, scores.budgets))
+        tasks.append(f"{task.label} ({task.metric_in_words}, {len(scores.domains)} domains, budgets {budgets})")
+    return (
+        f"{len(plan.methods) - controls} methods and {controls} controls, each adapted to few examples in "
+        f"{len(plan.seeds)} seeds: {'; '.join(tasks)}."
+    )
+
+
+def _banners(material: Material) -> Iterator[Html]:
+    """What kind of setting each task has: the worst word is told of all that share it."""
+    told: dict[str, list[str]] = {}
+    for name, task in material.plan.tasks.items():
+        told.setdefault("embedded" if task.source == "embedded" else _best_tier(material, name), []).append(task.label)
+    for tier, labels in told.items():
+        yield tag("p", tag("strong", ", ".join(labels)), f": {BANNERS[tier]}", class_="banner")
+
+
+def _best_tier(material: Material, task: str) -> str:
+    """Whether a claim on the task was at its paper's setting."""
+    tiers = {a.setting for answers in material.answers.values() for a in answers if a.claim.on.task == task}
+    return "paper" if "paper" in tiers else "scaled"
+
+
+def _tallies(material: Material) -> Iterator[Content]:
+    """How many claims of each paper have which answer, and every claim with its own."""
+    for name, answers in material.answers.items():
+        told = [join([_verdict(its), its.claim.says], ": ") for its in answers]
+        line = tag("strong", f"{material.papers[name].title}: {tally(answers)}.")
+        yield join([line, tag("ul", *(tag("li", one) for one in told), class_="several")], "")
+
+
+def _leaders(material: Material) -> Iterator[Content]:
+    """The leader of each task over all budgets together, and who cannot be told from it."""
+    for task, board in material.boards.items():
+        label = material.plan.tasks[task].label
+        ranked = [row for row in board if row["budget"] == ALL and row["rank"] is not None]
+        contenders = [row for row in ranked if not row["control"]]
+        if not contenders:
+            yield join([tag("strong", label), ": no method has all its cells."], "")
+            continue
+        leader = contenders[0]
+        tied = [row for row in contenders[1:] if row["tied_with"] == leader["method"]]
+        yield join([tag("strong", label), f": {_mean(leader)}{_tie(leader, tied)}{_above(leader, ranked)}."], "")
+
+
+def _mean(row: Row) -> str:
+    return f"{row['label']} leads with a mean {row['metric']} of {float(str(row['mean'])):.4g}"
+
+
+def _tie(leader: Row, tied: list[Row]) -> str:
+    if leader["tie_group"] is None:
+        return "; a single seed has no test, so that nobody is told apart"
+    if not tied:
+        return ", told apart from all others"
+    return f"; not told apart from it: {', '.join(str(row['label']) for row in tied)}"
+
+
+def _above(leader: Row, ranked: list[Row]) -> str:
+    controls = [row for row in ranked if row["control"]]
+    if not controls:
+        return ""
+    word = {"yes": "is above", "no": "is not above", "not told apart": "is not told apart from"}
+    said = word.get(str(leader["above_control"]), "is not tested against")
+    return f"; it {said} the best control, {controls[0]['label']}"
+
+
+def _failed(material: Material) -> str:
+    cells = material.evidence.cells
+    counts = {str(status): int(count) for status, count in cells.status.value_counts().items() if status != "done"}
+    if not counts:
+        return f"Nothing: all {len(cells)} cells are done."
+    told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    return f"{told}, of {len(cells)} cells; the reasons stand under Holes."
+
+
+def _verdict(answer: Answer) -> Html:
+    """An answer as a word and a sign."""
+    return tag("span", f"{SIGNS[answer.verdict]} {answer.verdict}", class_=answer.verdict.replace(" ", "-"))

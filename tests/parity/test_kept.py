@@ -1,0 +1,132 @@
+"""A training that keeps the states of frozen layers against one that runs these layers at every step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from harness.adapt.cell import training_batches
+from harness.backbone.backbone import Backbone
+from harness.contracts.method import Kind, Train
+from harness.data.task import Features
+from harness.learn import kept
+from harness.learn.kept import Kept
+from harness.learn.loop import train
+from harness.learn.save import attach
+from tests.contract.cells import Case, Read, parts_of
+
+CASES: list[tuple[str, Kind]] = [
+    ("bert", "token-classification"),
+    ("roberta", "token-classification"),
+    ("gpt2", "token-classification"),
+    ("gpt2", "causal-lm"),
+    ("bart", "summarization"),
+]
+PAD, SIZE, STEPS = 0, 2, 7
+SETTINGS = Train(steps=STEPS, batch_size=SIZE, lr=1e-2)
+
+
+def features(kind: Kind) -> list[Features]:
+    """Five sentences of different lengths, of which the tokenizer left nothing of the last; answers of others."""
+    rng, rows = Random(0), []
+    for length in (9, 3, 6, 5, 0):
+        ids = [rng.randrange(5, 300) for _ in range(length)]
+        answer = [rng.randrange(5, 300) for _ in range(3 + length % 4)] if kind == "summarization" else ids
+        rows.append({"input_ids": ids, "labels": [token % 7 for token in ids] if kind.startswith("token") else answer})
+    return rows
+
+
+def adapted(read: Read, architecture: str, kind: Kind, method: str, dropout: float) -> Backbone:
+    """A backbone in double precision, with dropout everywhere, of which `top2` trains the last layer alone."""
+    backbone = read(architecture, kind, 7 if kind.startswith("token") else None).backbone(0)
+    case = Case(method, architecture, kind)
+    attach(backbone, [part.model_copy(update={"layers": 1} if method == "top2" else {}) for part in parts_of(case)], 0)
+    for module in backbone.modules():
+        for name in ("dropout", "attention_dropout", "activation_dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, dropout)
+        if isinstance(module, nn.Dropout):
+            module.p = dropout
+    return backbone.double()
+
+
+def trained(
+    backbone: Backbone, rows: list[Features], after_step: Any = None
+) -> tuple[list[float], dict[str, Tensor], int]:
+    """The losses, what was trained, and of how many sentences states are kept at the end."""
+    losses: list[float] = []
+    torch.manual_seed(3)
+    states = Kept(backbone, rows, PAD, STEPS * SIZE)
+    batches = training_batches(backbone, rows, states, SIZE, PAD, Random(1))
+    after = [after_step] if after_step else []
+    train(backbone, batches, SETTINGS, lambda _, loss: losses.append(loss), after_step=after)
+    return losses, {name: value.detach() for name, value in backbone.trained().items()}, len(states.rows)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize("method", ["head", "adapter_last", "top2"])
+@pytest.mark.parametrize(("architecture", "kind"), CASES)
+def test_kept_states_train_to_the_same_values(
+    architecture: str, kind: Kind, method: str, dropout: float, checkpoint: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if method == "head" and kind != "token-classification":
+        pytest.skip("there is no new head")
+    rows = features(kind)
+    once = trained(adapted(checkpoint, architecture, kind, method, dropout), rows)
+    monkeypatch.setattr(kept, "MOST", 0)
+    anew = trained(adapted(checkpoint, architecture, kind, method, dropout), rows)
+    assert (once[2], anew[2]) == (len(rows), 0)
+    assert once[0] == pytest.approx(anew[0], rel=1e-6)
+    for name, value in once[1].items():
+        torch.testing.assert_close(value, anew[1][name], rtol=1e-5, atol=1e-7, msg=name)
+
+
+def spoil(backbone: Backbone, step: int, _: int) -> None:
+    """What no adaptation should do and any can: change a weight that is frozen, once on the way."""
+    if step == 3:
+        with torch.no_grad():
+            next(next(backbone.layers())[2].parameters()).mul_(-1.0)
+
+
+def test_states_of_weights_that_change_are_kept_no_more(checkpoint: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = features("token-classification")
+    once = trained(adapted(checkpoint, "bert", "token-classification", "head", 0.0), rows, spoil)
+    monkeypatch.setattr(kept, "MOST", 0)
+    anew = trained(adapted(checkpoint, "bert", "token-classification", "head", 0.0), rows, spoil)
+    assert once[2] == 0
+    assert once[0] == pytest.approx(anew[0], rel=1e-6)
+
+
+def test_frozen_layers_run_once_a_sentence(checkpoint: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = adapted(checkpoint, "bert", "token-classification", "top2", 0.0)
+    layers = [layer for _, _, layer in backbone.layers()]
+    runs: Counter[nn.Module] = Counter()
+    real = type(layers[0]).forward
+
+    def counted(layer: nn.Module, *inputs: Any, **options: Any) -> Any:
+        runs[layer] += 1
+        return real(layer, *inputs, **options)
+
+    monkeypatch.setattr(type(layers[0]), "forward", counted)
+    trained(backbone, features("token-classification"))
+    assert [runs[layer] for layer in layers] == [1, 1 + STEPS]
+
+
+@pytest.mark.parametrize(
+    ("reads", "bound", "many"), [(6, 1 << 20, 5), (5, 1 << 20, 0), (6, 23 * 32 * 4, 5), (6, 23 * 32 * 4 - 1, 0)]
+)
+def test_states_are_kept_where_that_saves_time_and_fits(
+    reads: int, bound: int, many: int, checkpoint: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "MOST", bound)
+    rows = features("token-classification")
+    assert sum(len(row["input_ids"]) for row in rows) == 23
+    backbone = adapted(checkpoint, "bert", "token-classification", "head", 0.0)
+    assert len(Kept(backbone, rows, PAD, reads).rows) == many
+    whole = adapted(checkpoint, "bert", "token-classification", "lora", 0.0)
+    assert not Kept(whole, rows, PAD, reads).rows

@@ -1,0 +1,207 @@
+"""A paper's table beside ours: holes, what has no counterpart, the setting, and labels that come through unharmed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness.contracts.paper import Column, PaperSpec, PaperTable, Reported, Row, Setting
+from harness.contracts.plan import BackboneJob, DataJob, Plan
+from harness.paper.evidence import Evidence
+from harness.paper.fill import Filler
+from harness.paper.html import to_html
+from harness.paper.latex import to_latex, to_macros
+from harness.paper.markdown import to_markdown
+from harness.paper.sheet import Entry, Sheet
+from harness.paper.tables import COLUMNS, to_rows, write_papers
+from harness.table.rows import write_rows
+from tests.unit.made_records import LABELS, made_plan, made_records
+
+ODD = "</script><b>%_&$#"
+LEVELS = {"alpha": 2.5, "beta": 1.5, "gamma": 0.5, "zero": -1.0}
+SETTING = Setting(
+    backbone=["their/bert"], data="Theirs", metric="f1", budgets=[32], seeds=3, test_examples={"nl": 40, "fi": 40}
+)
+
+
+def spec(**changes: Any) -> PaperSpec:
+    """A paper with one table; changes are the table's."""
+    table = {
+        "title": f"A table {ODD}",
+        "task": "ner",
+        "metric": "f1",
+        "rows": {"Base": Row(method="zero"), f"A {ODD}": Row(method="alpha"), "B": Row(method="beta"),
+                 "Oracle": Row(none="it reads the answer"), "Absent": Row(method="delta")},
+        "columns": {"NL": Column(domain="nl"), "FI": Column(domain="fi"), "XX": Column(domain="xx"),
+                    "share": Column(cost="trained_share", unit="percent"), "mean": Column(mean=True)},
+        "groups": {"Theirs": ["Base", f"A {ODD}"]},
+        "notes": [f"A note {ODD}"],
+    }  # fmt: skip
+    numbers = [("Base", "mean", 10.0), (f"A {ODD}", "mean", 30.0), ("B", "mean", 40.0), ("B", "NL", 41.0)]
+    reported = [
+        Reported(table="t", row=row, column=column, metric="f1", value=value, mark="quoted", source=ODD, digits=1)
+        for row, column, value in numbers
+    ]
+    paper = PaperSpec(title="P", citation="C", tables={"t": PaperTable(**{**table, **changes})}, reported=reported)
+    return paper.model_copy(update={"settings": {"t": SETTING}})
+
+
+def sheet(plan: Plan, records: pd.DataFrame, paper: PaperSpec | None = None) -> Sheet:
+    paper = paper or spec()
+    return Filler(Evidence(plan, records), paper, "t", paper.tables["t"]).sheet()
+
+
+def entries(found: Sheet, row: str, whose: str = "ours") -> dict[str, Entry]:
+    line = next(line for line in found.lines if (line.row, line.whose) == (row, whose))
+    return dict(zip(found.columns, line.entries, strict=True))
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return made_plan("out")
+
+
+@pytest.fixture(scope="module")
+def filled(plan: Plan) -> Sheet:
+    return sheet(plan, made_records(plan, LEVELS, {("ner", "beta", "fi", 32, 1): "error"}))
+
+
+def test_a_hole_is_not_what_has_no_counterpart(filled: Sheet) -> None:
+    beta = entries(filled, "B")
+    assert beta["NL"].kind == "number"
+    assert (beta["FI"].kind, beta["FI"].text) == ("hole", "– (2/3)")
+    assert beta["mean"].kind == "hole"
+    assert beta["XX"].kind == "no counterpart"
+    assert {entry.kind for entry in list(entries(filled, "Oracle").values())[:5]} == {"no counterpart"}
+    assert entries(filled, "Oracle")["NL"].why == "it reads the answer"
+    absent = entries(filled, "Absent")
+    assert absent["NL"].kind == "not run"
+    assert absent["NL"].why.startswith("no method")
+
+
+def test_the_largest_budget_stands_in_the_table(plan: Plan, filled: Sheet) -> None:
+    records = made_records(plan, LEVELS)
+    mine = records[(records.task == "ner") & records.primary & (records.method == "alpha") & (records.budget == 32)]
+    assert entries(filled, f"A {ODD}")["mean"].value == pytest.approx(mine.score.astype(float).mean())
+    assert entries(filled, f"A {ODD}")["share"].text == "1"
+
+
+def test_elsewhere_a_table_shows_order_and_signs_and_what_differs(filled: Sheet) -> None:
+    assert not [line for line in filled.lines if line.whose == "difference"]
+    alpha = f"A {ODD}"
+    rank, sign = "rank by mean", "sign against Base"
+    assert (entries(filled, alpha, "paper")[rank].text, entries(filled, alpha)[rank].text) == ("1 of 2", "1 of 2")
+    assert (entries(filled, alpha, "paper")[sign].text, entries(filled, alpha)[sign].text) == ("+", "+")
+    assert filled.notes[0].startswith("The setting is embedded")
+    assert any(note.startswith("backbone: another (paper: their/bert; ours: tiny") for note in filled.notes)
+    assert "Order by mean: 1 of 1 pairs of rows stand as in the paper (means alone)." in filled.notes
+
+
+def test_at_the_papers_setting_a_difference_stands_below(tmp_path: Path) -> None:
+    plan = made_plan(str(tmp_path), source="hub")
+    job = DataJob("ner", "hub", {"nl": "meta_test", "fi": "meta_test"}, {}, [8, 32], "refuse", "")
+    theirs = replace(plan, data=[job], backbones=[BackboneJob("tiny", {"id": "their/bert"}, "", "", {})])
+    found = sheet(theirs, made_records(theirs, LEVELS))
+    assert found.notes[0] == "The setting is the paper's."
+    mean, between = entries(found, "B")["mean"], entries(found, "B", "difference")["mean"]
+    assert between.value == pytest.approx((mean.value or 0) - 40.0)
+    for change in ({"backbone": ["another"]}, {"budgets": [8]}, {"seeds": 5}, {"test_examples": {"nl": 40}}):
+        other = spec().model_copy(update={"settings": {"t": SETTING.model_copy(update=change)}})
+        assert "scaled" in sheet(theirs, made_records(theirs, LEVELS), other).notes[0]
+
+
+def test_a_task_that_the_run_does_not_have_is_not_run(plan: Plan) -> None:
+    found = sheet(plan, made_records(plan, LEVELS), spec(task="persona"))
+    assert entries(found, "B")["NL"].why == "no task: the run does not have persona"
+    assert entries(found, "B", "paper")["NL"].text == "41.0"
+
+
+class Texts(HTMLParser):
+    """What a browser shows, and which tags it finds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.add(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def test_odd_labels_come_through_html(filled: Sheet) -> None:
+    reader = Texts()
+    reader.feed(to_html(filled))
+    assert reader.tags.isdisjoint({"b", "script"})
+    assert {f"A table {ODD}", f"A {ODD}", f"A note {ODD}"} <= set(reader.texts)
+
+
+def test_odd_labels_come_through_csv(filled: Sheet, tmp_path: Path) -> None:
+    write_rows(tmp_path / "t.csv", COLUMNS, to_rows(filled))
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "t.csv").read_text(), newline="")))
+    assert {row["row"] for row in rows} >= {f"A {ODD}"}
+    assert {row["why"] for row in rows} >= {ODD}
+
+
+def test_odd_labels_come_through_markdown(filled: Sheet) -> None:
+    text = to_markdown(filled)
+    assert r"A \</script\>\<b\>%\_\&\$\#" in text
+    widths = {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("|")}
+    assert widths == {len(filled.columns) + 3}
+
+
+def test_odd_labels_come_through_latex(filled: Sheet) -> None:
+    text = to_latex(filled)
+    assert r"A \textless{}/script\textgreater{}\textless{}b\textgreater{}\%\_\&\$\#" in text
+    body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
+    rows = [line for line in body.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {len(filled.columns) + 1}
+    assert r"\emph{Theirs}" in text
+
+
+def test_every_number_is_a_macro(filled: Sheet) -> None:
+    text = to_macros("p", [filled])
+    names = re.findall(r"headstart:([^\\]+)\\endcsname\{", text)
+    assert (
+        len(names) == len(set(names)) == sum(entry.kind == "number" for line in filled.lines for entry in line.entries)
+    )
+    assert "t/b/nl/paper" in names
+    assert all(re.fullmatch(r"[a-z0-9./-]+", name) for name in names)
+
+
+@pytest.mark.skipif(not shutil.which("tectonic") and not shutil.which("pdflatex"), reason="no LaTeX is installed")
+def test_latex_compiles(filled: Sheet, tmp_path: Path) -> None:
+    packages = "\\usepackage[T1]{fontenc}\\usepackage{textcomp,booktabs}"
+    (tmp_path / "numbers.tex").write_text(to_macros("p", [filled]))
+    body = f"\\input{{numbers}}{to_latex(filled)}\\headstart{{t/b/nl/paper}}"
+    (tmp_path / "page.tex").write_text(
+        f"\\documentclass{{article}}{packages}\\begin{{document}}{body}\\end{{document}}"
+    )
+    command = ["tectonic", "page.tex"] if shutil.which("tectonic") else ["pdflatex", "-halt-on-error", "page.tex"]
+    assert subprocess.run(command, cwd=tmp_path, check=False, capture_output=True).returncode == 0
+
+
+def test_the_papers_of_the_project_are_written(tmp_path: Path) -> None:
+    """All that the plan names is written, twice with the same bytes, by a run that has none of their tasks."""
+    from harness.plan.papers import planned_papers
+
+    plan = replace(made_plan(str(tmp_path), methods=LABELS), papers=planned_papers())
+    written = []
+    for _ in range(2):
+        write_papers(plan, made_records(plan, LEVELS))
+        files = [tmp_path / "papers" / name for name in plan.paper_files]
+        written.append([file.read_bytes() for file in files])
+    assert written[0] == written[1]
+    assert len(written[0]) == 4 * (8 + 3) + 2
