@@ -19,7 +19,7 @@ SAMPLE = "Anna lives in Rome , where she moved in 2024 ."
 def _found() -> dict[Kind, type[Task]]:
     """Every kind by its name, in the order of their modules."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    modules = [importlib.import_module(f"harness.data.kinds.{name}") for name in names]
     return {
         its.kind: its
         for module in modules
