@@ -62,7 +62,9 @@ class Anatomy(Strict):
     """One entry of anatomy.yaml.
 
     Fields from `width` to `dropouts` are names of fields of its config.json; `depth` and `inner` have one for each
-    stack, or one for all. `objective` is what it is pretrained by. `signs` are the ids of config.json that the model
+    stack, or one for all. `objective` is what it is pretrained by. `segments` is the field of config.json that says how
+    many texts of one input it tells apart, and `pooler` the part of the body that only a head of whole texts reads, so
+    that a checkpoint may lack it: it is then the head's. `signs` are the ids of config.json that the model
     itself goes by, so that the tokenizer's must be the same. `reads_distances` says that dense layers of its
     attention read distances of tokens too, once for all texts of a batch; `fixed` are modules of its body with a
     weight that no step may change. `constants` are what a new configuration says beside these, the name of a sign

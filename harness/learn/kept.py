@@ -60,8 +60,9 @@ class Kept:
 
 def _states(backbone: Backbone, frozen: Frozen, batch: Batch) -> dict[str, Tensor]:
     """What the frozen layers give of a batch. With gradients on, so that it shows if one would reach below them."""
-    inputs: dict[str, Any] = {name: batch[name] for name in ("input_ids", "attention_mask")}
-    if len(backbone.stacks()) > 1:
+    names = ["input_ids", "attention_mask", *(["token_type_ids"] if backbone.segments else [])]
+    inputs: dict[str, Any] = {name: batch[name] for name in names if name in batch}
+    if len(backbone.stacks()) > 1 and backbone.kind != "sequence-classification":
         model: Any = backbone.transformer
         inputs["decoder_input_ids"] = model.prepare_decoder_input_ids_from_labels(labels=batch["labels"])
     with torch.enable_grad(), frozen.read() as found:
@@ -73,5 +74,6 @@ def _states(backbone: Backbone, frozen: Frozen, batch: Batch) -> dict[str, Tenso
 
 
 def _tokens(backbone: Backbone, row: Features, stack: str) -> int:
-    """How many tokens of a sentence a stack reads: the decoder behind an encoder reads the answer."""
-    return len(row["input_ids" if stack == next(iter(backbone.anatomy.stacks)) else "labels"])
+    """How many tokens of a sentence a stack reads: a decoder behind an encoder reads the answer that it writes."""
+    first = stack == next(iter(backbone.anatomy.stacks)) or backbone.kind == "sequence-classification"
+    return len(row["input_ids" if first else "labels"])

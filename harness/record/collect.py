@@ -85,7 +85,7 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
             "score": score,
             "n": found["n"],
             "primary": metric == task.metric_of(cell.domain),
-            "error": found["undefined"].get(metric),
+            "error": found.get("undefined", {}).get(metric),
             "statistics": found["statistics"].get(metric),
             "options": json.dumps(found["options"].get(metric, {}), sort_keys=True),
         }

@@ -39,9 +39,8 @@ def _task(material: Material, task: str) -> Html:
     scores, board = material.evidence.scores(task), material.boards[task]
     run = scores.run
     better = "higher" if run.direction == "max" else "lower"
-    about = (
-        f"{run.metric}, {better} is better; source {run.source}; backbone {run.backbone}; {len(scores.seeds)} seeds."
-    )
+    about = f"{run.metric_in_words}, {better} is better; source {run.source}; backbone {run.backbone}; "
+    about += f"{len(scores.seeds)} seeds."
     parts: list[Content] = [tag("h3", run.label, id=f"task-{task}"), tag("p", about)]
     *each, together = selections(scores)
     for chosen in (together, *each):
@@ -118,8 +117,10 @@ def _cost(scores: TaskScores, together: Sequence[Row], marks: dict[str, str]) ->
         points.append(Point(spent + share, mean, label=marks[str(row["method"])]))
         methods.append(str(row["method"]))
     log = scores.scale == "log_ratio"
-    drawn = scatter(f"{scores.run.label}: {scores.run.metric} against seconds", points, methods, "seconds a cell", log)
-    caption = f"{scores.run.metric} against the seconds of a cell, with its share of the preparation"
+    drawn = scatter(
+        f"{scores.run.label}: {scores.run.metric_in_words} against seconds", points, methods, "seconds a cell", log
+    )
+    caption = f"{scores.run.metric_in_words} against the seconds of a cell, with its share of the preparation"
     return tag("figure", drawn, tag("figcaption", caption))
 
 
@@ -131,8 +132,9 @@ def _curves(scores: TaskScores, marks: dict[str, str]) -> Html:
     for name in ["mean over domains", *scores.domains]:
         domains = scores.domains if name not in scores.domains else [name]
         series = [its for method in scores.methods if (its := _series(scores, method, domains, marks)).points]
-        title = f"{scores.run.label}, {name}: {scores.run.metric} by training examples"
-        caption = f"{name}: {scores.run.metric} by training examples"
+        metric = scores.run.metric_of(name) if name in scores.domains else scores.run.metric_in_words
+        title = f"{scores.run.label}, {name}: {metric} by training examples"
+        caption = f"{name}: {metric} by training examples"
         drawn.append(tag("figure", line_chart(title, series, ticks, log=log), tag("figcaption", caption)))
     return join([drawn[0], folded("Each domain", *drawn[1:])])
 

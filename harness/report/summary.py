@@ -41,7 +41,7 @@ def _compared(material: Material) -> str:
     for name, task in plan.tasks.items():
         scores = material.evidence.scores(name)
         budgets = ", ".join(map(str, scores.budgets))
-        tasks.append(f"{task.label} ({task.metric}, {len(scores.domains)} domains, budgets {budgets})")
+        tasks.append(f"{task.label} ({task.metric_in_words}, {len(scores.domains)} domains, budgets {budgets})")
     return (
         f"{len(plan.methods) - controls} methods and {controls} controls, each adapted to few examples in "
         f"{len(plan.seeds)} seeds: {'; '.join(tasks)}."

@@ -37,6 +37,7 @@ EVERY = [
     (name, kind, 7 if kind == "token-classification" else None)
     for name, anatomy in anatomies().items()
     for kind in anatomy.kinds
+    if kind != "sequence-classification"  # below the head it is the tagger's model
 ]
 TYPES = {"token-classification": "TOKEN_CLS", "causal-lm": "CAUSAL_LM", "summarization": "SEQ_2_SEQ_LM"}
 
