@@ -44,10 +44,10 @@ def paper_rows() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for paper, spec in papers().items():
         for table in spec.tables.values():
-            for row, method in table.rows.items():
-                text = f"{row} ({paper.split('-')[0]})"
-                if text not in found.setdefault(method, []):
-                    found[method].append(text)
+            for name, row in table.rows.items():
+                text = f"{name} ({paper.split('-')[0]})"
+                if row.method and text not in found.setdefault(row.method, []):
+                    found[row.method].append(text)
     return found
 
 

@@ -68,9 +68,7 @@ class Anatomy(Strict):
     itself goes by, so that the tokenizer's must be the same. `reads_distances` says that dense layers of its
     attention read distances of tokens too, once for all texts of a batch; `fixed` are modules of its body with a
     weight that no step may change. `constants` are what a new configuration says beside these, the name of a sign
-    standing for its id. `segments` is the field of config.json that says how many texts of one input it tells apart,
-    `pooler` the part of the body that only a head of whole texts reads, so that a checkpoint may lack it: it is then
-    the head's.
+    standing for its id.
     """
 
     kinds: list[Kind]

@@ -128,7 +128,12 @@ def _depths(backbone: Backbone, layers: Layers, finals: Layers) -> dict[str, int
 def _places(backbone: Backbone, layers: Layers, finals: Layers) -> dict[int, tuple[str, int]]:
     """For each module the stack that it is in and how many layers are below it; what is in no stack is left out."""
     body, last = {id(module) for module in backbone.body.modules()}, list(layers)[-1]
-    places = {id(it): (last, len(layers[last])) for it in backbone.transformer.modules() if id(it) not in body}
+    by_peft = backbone.model is not backbone.transformer  # what it keeps beside the head serves layers
+    places = {
+        id(it): (last, len(layers[last]))
+        for name, it in backbone.transformer.named_modules()
+        if id(it) not in body and not (by_peft and not any(own.startswith(f"{name}.") for own in backbone.head))
+    }
     places.pop(id(backbone.transformer), None)  # what is put there changes the whole
     if backbone.anatomy.pooler and (pooler := getattr(backbone.body, backbone.anatomy.pooler, None)):
         places |= {id(it): (last, len(layers[last])) for it in pooler.modules()}  # a part of the head
@@ -136,9 +141,10 @@ def _places(backbone: Backbone, layers: Layers, finals: Layers) -> dict[int, tup
         inside = [(layer, depth) for depth, layer in enumerate(layers[stack])]
         inside += [(final, len(layers[stack])) for final in finals[stack]]
         for top, depth in inside:
-            places |= {id(module): (stack, depth) for module in top.modules()}
+            places = {id(module): (stack, depth) for module in top.modules()} | places  # shared ones are the first's
         for depth, layer in enumerate(layers[stack]):
-            places[id(layer)] = (stack, depth + _only_after(layer))
+            if places[id(layer)] == (stack, depth):
+                places[id(layer)] = (stack, depth + _only_after(layer))
         if len(layers) > 1:  # what two stacks have in common is the first one's
             places = {id(module): (stack, 0) for module in container.modules()} | places
     return places
