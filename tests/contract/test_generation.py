@@ -19,7 +19,7 @@ from harness.backbone.load import Checkpoint
 from harness.base.files import read_json, write_lines
 from harness.contracts.discover import methods
 from harness.contracts.method import Train
-from harness.contracts.plan import Cell
+from harness.contracts.plan import Block, Cell
 from harness.data.generation import Generation
 from harness.learn.batches import Batch
 from harness.learn.generate import generated
@@ -136,7 +136,7 @@ def test_the_record_says_how_texts_were_generated(
     below = SimpleNamespace(folder=str(tmp_path), done=str(tmp_path / "backbone.json"))
     limits = {"cell_minutes": None, "memory_gib": None, "backbone": lambda name: below}
     plan: Any = SimpleNamespace(tasks={"t": SimpleNamespace(source="embedded")}, **limits)
-    block: Any = SimpleNamespace(backbone="tiny", train={}, prepare_done=None, rates="given", preparation_rates="none")
+    block = Block("t", method, [], {"steps": 1}, None, "tiny", [], "done")
     cell = Cell("t", method, domain, BUDGET, 0, "print", str(tmp_path / "cell"), "tiny")
     assert run_and_record(plan, bench, block, cell) == "done"
     wanted = {"num_beams": 4, "length_penalty": 1.0, "early_stopping": False, "forced_end": True, "do_sample": False,
