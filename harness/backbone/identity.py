@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from harness.backbone.anatomy import architecture_of
-from harness.backbone.weights import weight_files
+from harness.backbone.weights import shapes_in, weight_files
 from harness.base.fingerprint import hash_file, hash_files
 
 HERE = "pretrained by this run"
@@ -34,9 +33,7 @@ def identity_of(spec: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
 def _numbers_in(file: Path) -> int:
     """How many numbers a weight file holds; a tensor that stands in it under several names counts once."""
     if file.suffix == ".safetensors":
-        with open(file, "rb") as start:
-            header = json.loads(start.read(int.from_bytes(start.read(8), "little")))
-        return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+        return sum(map(math.prod, shapes_in(file).values()))
     import torch  # in a job alone: a light command reads no weights
 
     tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=_is_archive(file))

@@ -37,6 +37,13 @@ def weight_files(checkpoint: Path) -> list[Path]:
     raise bad(checkpoint, "the weights", None, f"there is no model.safetensors and no pytorch_model.bin; {AGAIN}")
 
 
+def shapes_in(file: Path) -> dict[str, list[int]]:
+    """The shape of each tensor in a whole safetensors file, by name."""
+    with open(file, "rb") as start:
+        header: dict[str, Any] = json.loads(start.read(int.from_bytes(start.read(8), "little")))
+    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
+
+
 def refuse_pointer(file: Path) -> None:
     """Raise UserError where a file, if it is there, is what git lfs keeps in the place of one that was not fetched."""
     if not file.is_file():

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.adapt.record import read_record
 from harness.backbone.anatomy import anatomies
-from harness.backbone.weights import weight_files
+from harness.backbone.weights import shapes_in, weight_files
 from harness.base.errors import UserError
 from harness.contracts.method import Kind
 from harness.contracts.plan import BackboneJob, Block, Plan, PrepareJob, TuneJob
@@ -196,11 +196,7 @@ def _shapes(file: Path) -> Iterator[tuple[str, list[int]]]:
     if file.suffix != ".safetensors":
         yield file.name, [file.stat().st_size // 4]
         return
-    with open(file, "rb") as start:
-        header = json.loads(start.read(int.from_bytes(start.read(8), "little")))
-    for name, entry in header.items():
-        if name != "__metadata__":
-            yield name, entry["shape"]
+    yield from shapes_in(file).items()
 
 
 def _pretrained(spec: dict[str, Any]) -> tuple[float, float]:
