@@ -34,8 +34,13 @@ def papers(root: Path | None = None) -> dict[str, PaperSpec]:
 
 
 def paper_files(name: str, root: Path | None = None) -> list[str]:
-    """The files that a paper is read from, as far as they exist."""
+    """The files that a paper is read from, as far as they exist; below the current folder without the way to it.
+
+    That may hold signs that Snakemake reads as wildcards.
+    """
     folder = (root or project_root()) / "papers" / name
+    if folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())
     return [str(file) for file in (folder / each for each in (*FILES, REPORTED)) if file.is_file()]
 
 
