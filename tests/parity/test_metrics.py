@@ -104,7 +104,7 @@ def test_bleu_is_sacrebleus(seed: int) -> None:
     guess, gold = ([row[name] for row in rows] for name in ("predicted", "summary"))
     found = score_rows("summarization", rows)["scores"]["bleu"]
     assert found == pytest.approx(sacrebleu.corpus_bleu(guess, [gold]).score, abs=1e-9)
-    assert abs(found - sacrebleu.corpus_bleu(gold, [guess]).score) > 0.1  # which side is which matters
+    assert abs(found - sacrebleu.corpus_bleu(gold, [guess]).score) > 0.01  # which side is which matters
 
 
 @pytest.mark.parametrize("max_length", [9, 32, 64])

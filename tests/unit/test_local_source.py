@@ -192,15 +192,24 @@ def test_a_source_without_a_reader_or_code_is_refused(project: Path) -> None:
 PAGE = (use.ROOT / "docs" / "add-a-task.md").read_text()
 
 
-def block(language: str) -> str:
-    """The page's example in a language, the commands apart."""
-    return PAGE.partition(f"```{language}\n")[2].partition("```")[0]
+def block(language: str, begins: str = "") -> str:
+    """The page's first example in a language that begins so, the commands apart."""
+    return begins + PAGE.partition(f"```{language}\n{begins}")[2].partition("```")[0]
 
 
 def test_the_pages_reader_can_be_taken(project: Path) -> None:
     kind = {"kind": "token-classification", "metric": "f1", "types": ["PER"]}
-    write_task(project, **yaml.safe_load(block("yaml")), **kind)
+    write_task(project, **yaml.safe_load(block("yaml", "sources:")), **kind)
     assert load_task(tasks()["sums"]).spec.sources["local"].reader
+
+
+def test_the_pages_labels_can_be_taken(project: Path) -> None:
+    labels = yaml.safe_load(block("yaml", "metric:"))
+    local = {"folder": "texts", "domains": {"acceptability": "meta_train", "similarity": "meta_test"}}
+    local["reader"] = {"format": "tsv", "columns": {"text": "text", "label": "label"}, "files": {"train": "train.tsv", "test": "test.tsv"}}
+    write_task(project, kind="sequence-classification", sources={"local": local}, **labels)
+    task = load_task(tasks()["sums"])
+    assert (task.metric_of("acceptability"), task.metric_of("similarity")) == ("matthews", "pearson")
 
 
 IMPORTS = (
