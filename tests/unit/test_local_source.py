@@ -205,8 +205,10 @@ def test_the_pages_reader_can_be_taken(project: Path) -> None:
 
 def test_the_pages_labels_can_be_taken(project: Path) -> None:
     labels = yaml.safe_load(block("yaml", "metric:"))
-    local = {"folder": "texts", "domains": {"acceptability": "meta_train", "similarity": "meta_test"}}
-    local["reader"] = {"format": "tsv", "columns": {"text": "text", "label": "label"}, "files": {"train": "train.tsv", "test": "test.tsv"}}
+    files = {"train": "train.tsv", "test": "test.tsv"}
+    reader = {"format": "tsv", "columns": {"text": "text", "label": "label"}, "files": files}
+    domains = {"acceptability": "meta_train", "similarity": "meta_test"}
+    local = {"folder": "texts", "domains": domains, "reader": reader}
     write_task(project, kind="sequence-classification", sources={"local": local}, **labels)
     task = load_task(tasks()["sums"])
     assert (task.metric_of("acceptability"), task.metric_of("similarity")) == ("matthews", "pearson")
