@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -92,9 +93,9 @@ class Far:
 class Teller(logging.Filter):
     """Stands before Snakemake's own filter of the terminal: jobs that it tells by name are not told by number."""
 
-    def __init__(self, far: Far, show: Callable[[str], None] = say) -> None:
+    def __init__(self, look: Callable[[], Far], show: Callable[[str], None] = say) -> None:
         super().__init__()
-        self.far, self.show = far, show
+        self._look, self.show = look, show
         self.started: set[int] = set()
         self.running: dict[int, tuple[str, float]] = {}  # a job's mark, and when it began
         self.small: dict[int, tuple[str, float]] = {}  # the name of one that is no job of the plan, and when it began
@@ -115,6 +116,11 @@ class Teller(logging.Filter):
         numbered = event in (LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED, LogEvent.PROGRESS)
         return not numbered and record.msg not in NUMBERED
 
+    @cached_property
+    def far(self) -> Far:
+        """How far the run is; it is looked at when the first job begins, as a run without any need not."""
+        return self._look()
+
     def marks(self) -> list[str]:
         """The marks of the jobs that run."""
         with self.lock:
@@ -122,9 +128,8 @@ class Teller(logging.Filter):
 
     def beat(self) -> None:
         """A line that says what runs and how far it is."""
-        marks = self.marks()
-        self.far.look(marks)
-        if marks:
+        if marks := self.marks():
+            self.far.look(marks)
             self._line(f"running: {self.far.running(marks)}", self._far())
 
     def _begin(self, record: logging.LogRecord) -> None:
@@ -142,14 +147,13 @@ class Teller(logging.Filter):
         self._line(f"{self.far.running([mark])}: begun")
 
     def _end(self, number: int) -> None:
-        now = self.far.clock()
         if number in self.running:
             mark, began = self.running.pop(number)
             self.far.look([mark])
-            self._line(f"{self.far.jobs[mark].name}: done after {in_words(now - began)}", self._far())
+            self._line(f"{self.far.jobs[mark].name}: done after {in_words(self.far.clock() - began)}", self._far())
         elif number in self.small:
             name, began = self.small.pop(number)
-            self._line(f"{name}: done after {in_words(now - began)}")
+            self._line(f"{name}: done after {in_words(self.far.clock() - began)}")
 
     def _far(self) -> str:
         done, cells = self.far.cells
@@ -163,7 +167,7 @@ def tell_by_name(plan: Plan) -> None:
     """Have Snakemake's terminal tell a plan's jobs by name; nothing changes where it has another handler."""
     for handler in logging.getLogger("snakemake.logging").handlers:
         if handler.name == STREAM:
-            teller = Teller(Far(jobs_of(plan)))
+            teller = Teller(lambda: Far(jobs_of(plan)))
             handler.filters.insert(0, teller)
             watch = _show_bar if sys.stderr.isatty() else _beat
             threading.Thread(target=watch, args=(teller,), daemon=True).start()
@@ -210,6 +214,8 @@ def _beat(teller: Teller) -> None:
 def _show_bar(teller: Teller) -> None:
     """A bar of cells below the lines, while jobs run."""
     form = "{n_fmt}/{total_fmt} cells |{bar}| {postfix}"
+    while not teller.marks():
+        time.sleep(TICK)
     with tqdm(total=teller.far.cells[1], unit="cell", leave=False, bar_format=form) as bar:
         while True:
             time.sleep(TICK)

@@ -8,28 +8,27 @@ from harness.base.fingerprint import fingerprint
 from harness.contracts.adaptation import Control, sizes_of
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
-from harness.contracts.plan import SHORT, BackboneJob, Block, Cell, DataJob, PrepareJob, TaskPlan, TuneJob
+from harness.contracts.plan import SHORT, BackboneJob, Block, Cell, PrepareJob, TaskPlan, TuneJob
 from harness.parts.build import adaptations_of
 from harness.plan.prepares import PreparePlanner, begins_with
 from harness.plan.rates import origin_of, preparation_origin, tuned_for
-from harness.plan.request import Request, computed
+from harness.plan.request import Ground, LaterPlanner, computed
 from harness.plan.settings import check_training, train_settings, wanted_share
 from harness.plan.tunes import TunePlanner
 
 
-class BlockPlanner:
+class BlockPlanner(LaterPlanner):
     """Makes the blocks, from data, their fingerprints, backbones, and the preparations that it asks for."""
 
-    def __init__(
-        self,
-        request: Request,
-        data: dict[str, DataJob],
-        prints: dict[str, dict[str, str]],
-        backbones: dict[str, BackboneJob],
-    ) -> None:
-        self.request, self.data, self.prints, self.backbones = request, data, prints, backbones
-        self.prepares = PreparePlanner(request, data, prints, backbones)
-        self.tunes = TunePlanner(request, data, prints, backbones, self.prepares)
+    def __init__(self, ground: Ground) -> None:
+        self.request, self.data, self.prints, self.backbones = (
+            ground.request,
+            ground.data,
+            ground.prints,
+            ground.backbones,
+        )
+        self.prepares = PreparePlanner(ground)
+        self.tunes = TunePlanner(ground, self.prepares)
 
     def plan(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> Block:
         """The block of a method on a task."""

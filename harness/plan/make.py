@@ -10,7 +10,7 @@ from harness.plan.backbones import BackbonePlanner
 from harness.plan.blocks import BlockPlanner
 from harness.plan.data import DataPlanner
 from harness.plan.papers import planned_papers
-from harness.plan.request import Request
+from harness.plan.request import Ground, Request
 from harness.plan.settings import check_settings
 from harness.plan.tasks import TaskPlanner
 from harness.score.version import scoring_code
@@ -26,7 +26,7 @@ def plan_run(request: Request) -> Plan:
     of_backbones = BackbonePlanner(request, data, of_data.prints)
     backbones = {name: of_backbones.plan(name) for name in config.backbones}
     of_tasks = TaskPlanner(request, data)
-    of_blocks = BlockPlanner(request, data, of_data.prints, backbones)
+    of_blocks = BlockPlanner(Ground(request, data, of_data.prints, backbones))
     tasks: dict[str, TaskPlan] = {}
     blocks: list[Block] = []
     for task, run in config.tasks.items():

@@ -11,24 +11,23 @@ from harness.base.fingerprint import fingerprint
 from harness.contracts.adaptation import sizes_of
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
-from harness.contracts.plan import SHORT, BackboneJob, DataJob, Prepared, PrepareJob, TaskPlan
+from harness.contracts.plan import SHORT, BackboneJob, Prepared, PrepareJob, TaskPlan
 from harness.contracts.preparation import Preparation
 from harness.parts.build import adaptations_of
-from harness.plan.request import Request, computed
+from harness.plan.request import Ground, LaterPlanner, computed
 from harness.plan.settings import preparation_settings, wanted_share
 
 
-class PreparePlanner:
+class PreparePlanner(LaterPlanner):
     """Makes the preparation jobs, from data, their fingerprints and backbones; methods that share one share its job."""
 
-    def __init__(
-        self,
-        request: Request,
-        data: dict[str, DataJob],
-        prints: dict[str, dict[str, str]],
-        backbones: dict[str, BackboneJob],
-    ) -> None:
-        self.request, self.data, self.prints, self.backbones = request, data, prints, backbones
+    def __init__(self, ground: Ground) -> None:
+        self.request, self.data, self.prints, self.backbones = (
+            ground.request,
+            ground.data,
+            ground.prints,
+            ground.backbones,
+        )
         self.jobs: dict[str, PrepareJob] = {}  # by their marks
 
     def plan(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> PrepareJob | None:

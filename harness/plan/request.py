@@ -14,6 +14,7 @@ from harness.base.lines import Layers
 from harness.contracts.config import RunConfig
 from harness.contracts.discover import Method, TaskFolder, methods, tasks
 from harness.contracts.model import one_of
+from harness.contracts.plan import BackboneJob, DataJob
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,24 @@ class Request:
             if name in names[:place]:
                 raise bad(self.where, field, name, "it stands twice; remove one")
         return list(names)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is planned before preparations, searches and blocks: data, their domains' fingerprints, and backbones."""
+
+    request: Request
+    data: dict[str, DataJob]
+    prints: dict[str, dict[str, str]]
+    backbones: dict[str, BackboneJob]
+
+
+class LaterPlanner:
+    """A planner of jobs that come after data and backbones."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.request, self.data = ground.request, ground.data
+        self.prints, self.backbones = ground.prints, ground.backbones
 
 
 def computed(content: Mapping[str, Any]) -> str:

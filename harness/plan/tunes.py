@@ -7,24 +7,22 @@ from typing import Any
 from harness.base.errors import bad
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
-from harness.contracts.plan import SHORT, BackboneJob, DataJob, Place, PrepareJob, TaskPlan, TuneJob
+from harness.contracts.plan import SHORT, BackboneJob, Place, PrepareJob, TaskPlan, TuneJob
 from harness.plan.prepares import PreparePlanner, begins_with
-from harness.plan.request import Request, computed
+from harness.plan.request import Ground, LaterPlanner, computed
 from harness.tune.space import EXAMPLES, SEEDS, SMALLEST, TRIALS, reached
 
 
-class TunePlanner:
+class TunePlanner(LaterPlanner):
     """Makes the searches, from data, their fingerprints, backbones and preparations."""
 
-    def __init__(
-        self,
-        request: Request,
-        data: dict[str, DataJob],
-        prints: dict[str, dict[str, str]],
-        backbones: dict[str, BackboneJob],
-        prepares: PreparePlanner,
-    ) -> None:
-        self.request, self.data, self.prints, self.backbones = request, data, prints, backbones
+    def __init__(self, ground: Ground, prepares: PreparePlanner) -> None:
+        self.request, self.data, self.prints, self.backbones = (
+            ground.request,
+            ground.data,
+            ground.prints,
+            ground.backbones,
+        )
         self.prepares = prepares
         self.jobs: list[TuneJob] = []
 

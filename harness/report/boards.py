@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from harness.report.charts import Point, Series, line_chart, scatter
 from harness.report.markup import Content, Html, folded, join, rows, tag
 from harness.report.material import Material
-from harness.table.markdown import count, difference, number, probability, with_interval
+from harness.table.board_page import shown_in
 from harness.table.rows import ALL, Row, value_of
 from harness.table.scores import LEAKING, TaskScores
 from harness.table.standing import bounds_in_words, selections, standing
@@ -76,28 +75,10 @@ def _board(scores: TaskScores, caption: str, its: Sequence[Row]) -> Html:
 
 
 def _line(scores: TaskScores, row: Row) -> list[Content]:
-    value = partial(value_of, row)
-
-    def shown(name: str, digits: int) -> str:
-        known = value(name)
-        return "–" if known is None else number(known, digits)
-
-    mean, seen = value("mean"), value("smallest_detectable")
-    digits = 1 if scores.run.direction == "max" else 2
+    its = shown_in(scores, row)
     mark = " (sees the future)" if row["leaks"] else " (control)" if row["control"] else ""
-    return [
-        f"{row['label']}{mark}{scores.rates_mark(str(row['method']))}",
-        shown("rank", 0),
-        shown("tie_group", 0),
-        "–" if mean is None else with_interval(mean, value("low"), value("high"), digits),
-        probability(value("p_value")),
-        "–" if seen is None else difference(scores.scale, seen),
-        count(value("trained_parameters")),
-        count(value("stored_bytes")),
-        shown("preparation_seconds_spread", 1),
-        shown("adaptation_seconds", 1),
-        str(row["coverage"]),
-    ]
+    del its["tuning"]  # the page has no column for it
+    return [f"{row['label']}{mark}{scores.rates_mark(str(row['method']))}", *its.values()]
 
 
 def _marks(together: Sequence[Row]) -> dict[str, str]:

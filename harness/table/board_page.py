@@ -51,7 +51,8 @@ def _head(scores: TaskScores, chosen: Selection) -> list[str]:
     return [part for part in (*words, bounds_in_words(scores, its)) if part]
 
 
-def _line(scores: TaskScores, row: Row) -> list[str]:
+def shown_in(scores: TaskScores, row: Row) -> dict[str, str]:
+    """What a board shows of a method, by column; a dash where it is unknown."""
     value = partial(value_of, row)
 
     def shown(name: str, digits: int) -> str:
@@ -60,19 +61,23 @@ def _line(scores: TaskScores, row: Row) -> list[str]:
 
     mean, seen = value("mean"), value("smallest_detectable")
     digits = 1 if scores.run.direction == "max" else 2
+    return {
+        "rank": shown("rank", 0),
+        "group": shown("tie_group", 0),
+        "mean": "–" if mean is None else with_interval(mean, value("low"), value("high"), digits),
+        "p": probability(value("p_value")),
+        "detectable": "–" if seen is None else difference(scores.scale, seen),
+        "trained": count(value("trained_parameters")),
+        "stored": count(value("stored_bytes")),
+        "preparation": shown("preparation_seconds_spread", 1),
+        "tuning": shown("tuning_seconds", 1),
+        "adaptation": shown("adaptation_seconds", 1),
+        "cells": str(row["coverage"]),
+    }
+
+
+def _line(scores: TaskScores, row: Row) -> list[str]:
+    its = shown_in(scores, row)
     mark = f" {LEAK_MARK}" if row["leaks"] else " (control)" if row["control"] else ""
-    return [
-        shown("rank", 0),
-        shown("tie_group", 0),
-        f"{row['label']}{mark}{scores.rates_mark(str(row['method']))}",
-        f"`{row['method']}`",
-        "–" if mean is None else with_interval(mean, value("low"), value("high"), digits),
-        probability(value("p_value")),
-        "–" if seen is None else difference(scores.scale, seen),
-        count(value("trained_parameters")),
-        count(value("stored_bytes")),
-        shown("preparation_seconds_spread", 1),
-        shown("tuning_seconds", 1),
-        shown("adaptation_seconds", 1),
-        str(row["coverage"]),
-    ]
+    name = f"{row['label']}{mark}{scores.rates_mark(str(row['method']))}"
+    return [its.pop("rank"), its.pop("group"), name, f"`{row['method']}`", *its.values()]

@@ -25,7 +25,7 @@ class Run:
             missing = sum(not file.exists() for file in files)
             jobs[self.marks[name]] = Job(f"wikiann {name}", files, CELLS, 10.0 * missing)
         self.far = Far(jobs, lambda: self.now)
-        self.teller = Teller(self.far, self.lines.append)
+        self.teller = Teller(lambda: self.far, self.lines.append)
 
     def log(self, event: LogEvent | None, text: str = "", **more: Any) -> bool:
         record = logging.makeLogRecord({"msg": text, "event": event, **more})
