@@ -10,7 +10,7 @@ from typing import Any
 from harness.adapt.bench import Bench, run_control
 from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
-from harness.backbone.matching import body_parameters, match, trained_in_body
+from harness.backbone.matching import body_parameters, match, sized_as, trained_in_body
 from harness.backbone.precision import round_frozen
 from harness.base.errors import Unsupported
 from harness.base.measure import measured, timed
@@ -18,9 +18,10 @@ from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.method import Train
-from harness.data.splits import few
+from harness.data.splits import few, held_out
 from harness.data.task import Example, Features, Task
 from harness.learn.batches import Batch, collate, in_order, similar_lengths
+from harness.learn.between import Stopping
 from harness.learn.kept import Kept
 from harness.learn.loop import Trained, train
 from harness.learn.predict import predict
@@ -39,9 +40,20 @@ def run_cell(
     assert checkpoint is not None
     task = bench.task.at(domain)
     read = bench.checkpoint(checkpoint, task)
+    learned, dev = _dev(bench, examples, axes)
     with measured() as whole:
-        predictions, costs = _run(bench, task, read, Path(checkpoint), examples, test, axes)
+        predictions, costs = _run(bench, task, read, Path(checkpoint), learned, dev, test, axes)
     return predictions, costs | {"peak_rss_mib": whole.peak_rss_mib, "peak_device_mib": whole.peak_device_mib}
+
+
+def _dev(bench: Bench, examples: list[Example], axes: tuple[Any, ...]) -> tuple[list[Example], list[Example]]:
+    """What is learned from, and what early stopping looks at: never the test split, and nothing where it is off."""
+    if bench.train.patience is None:
+        return examples, []
+    if bench.train.dev == "budget":
+        return held_out(examples)
+    task, domain, budget, seed = axes
+    return examples, few(bench.split(domain, "dev"), budget, task, domain, seed)
 
 
 def _run(
@@ -50,6 +62,7 @@ def _run(
     read: Checkpoint,
     folder: Path,
     examples: list[Example],
+    dev: list[Example],
     test: list[Example],
     axes: tuple[Any, ...],
 ) -> tuple[list[Any], dict[str, Any]]:
@@ -57,20 +70,23 @@ def _run(
     _, domain, budget, seed = axes
     backbone = read.backbone(derive("init", *axes))
     body = body_parameters(backbone)
-    adaptations = _matched(bench, read)
+    features, looked_at = (_windows(bench, task, its, read) for its in (examples, dev))
+    settings = bench.train.over(len(features))
+    adaptations = _matched(bench, read, settings.steps)
     attach(backbone, adaptations, derive("init", *axes))
     check_room(backbone, max(bench.max_length, bench.target_length))
     load_start(backbone, folder)
     if bench.precision == "bfloat16":
         round_frozen(backbone)
-    features = [window for windows in bench.features(task, examples, read.tokenizer) for window in windows]
-    with timed() as training, bar(bench.train.steps, f"{domain} k={budget} seed {seed}") as progress:
-        done = _train(backbone, adaptations, bench.train, features, read.tokenizer.pad_token_id, axes, progress)
+    with timed() as training, bar(settings.steps, f"{domain} k={budget} seed {seed}") as progress:
+        done, stopped = _train(
+            backbone, adaptations, settings, features, looked_at, read.tokenizer.pad_token_id, axes, progress
+        )
     with timed() as predicting:
         predictions = predict(
             backbone, task, test, bench.features(task, test, read.tokenizer), read.tokenizer, bench.target_length
         )
-    trains = bench.train.steps > 0
+    trains = settings.steps > 0
     trained = sum(value.numel() for value in backbone.trained().values()) if trains else 0
     return predictions, {
         "adaptation_seconds": training.seconds,
@@ -86,7 +102,12 @@ def _run(
         "last_loss": done.last_loss,
         "report": {"drawn": sorted(read.fresh)}
         | {name: fact for adaptation in adaptations for name, fact in adaptation.report(backbone).items()},
-    }
+    } | stopped
+
+
+def _windows(bench: Bench, task: Task, examples: list[Example], read: Checkpoint) -> list[Features]:
+    """The encoded sentences of examples, of a long text several."""
+    return [window for windows in bench.features(task, examples, read.tokenizer) for window in windows]
 
 
 def _train(
@@ -94,15 +115,17 @@ def _train(
     adaptations: Sequence[Adaptation],
     settings: Train,
     features: Sequence[Features],
+    dev: Sequence[Features],
     pad: int,
     axes: tuple[Any, ...],
     progress: Any,
-) -> Trained:
-    """Train what the adaptations attached on the k examples."""
-    size = settings.batch_size
+) -> tuple[Trained, dict[str, Any]]:
+    """Train what the adaptations attached on the k examples; also what early stopping found, where it is on."""
+    size = settings.read_at_once
     for adaptation in adaptations:
         adaptation.observe(backbone, list(in_order(features, size, pad, backbone.device)))
     kept = Kept(backbone, features, pad, settings.steps * size)
+    stopping = _stopping(backbone, dev, settings, len(features), pad)
     done = train(
         backbone,
         training_batches(backbone, features, kept, size, pad, generator("order", *axes)),
@@ -110,10 +133,19 @@ def _train(
         watcher(progress),
         penalties=[adaptation.penalty for adaptation in adaptations],
         after_step=[adaptation.after_step for adaptation in adaptations],
+        between=stopping,
     )
     for adaptation in adaptations:
         adaptation.finish(backbone)
-    return done
+    return done, {name: value for its in stopping for name, value in its.found().items()}
+
+
+def _stopping(backbone: Backbone, dev: Sequence[Features], settings: Train, sentences: int, pad: int) -> list[Stopping]:
+    """What ends the training early, where the settings ask for it."""
+    if settings.patience is None:
+        return []
+    every = settings.check_every or settings.epoch(sentences)
+    return [Stopping(backbone, dev, settings, every, pad)]
 
 
 def training_batches(
@@ -124,14 +156,24 @@ def training_batches(
         yield collate([features[place] for place in places], pad, backbone.device) | kept.of(places)
 
 
-def _matched(bench: Bench, read: Checkpoint) -> list[Adaptation]:
-    """The block's adaptations, at the size at which they train the wanted share where one is wanted."""
-    adaptations = [part.trained_for(bench.train.steps) for part in bench.adaptations if isinstance(part, Adaptation)]
-    if bench.match_parameters is None:
-        return adaptations
-    if bench.match is None:  # every checkpoint of a block has the same shapes, so one solution serves them all
-        bench.match = match(adaptations, bench.match_parameters, read.outline)
-    return bench.match.adaptations
+def _matched(bench: Bench, read: Checkpoint, steps: int) -> list[Adaptation]:
+    """The block's adaptations for so many steps, at the size at which they train the wanted share where one is."""
+    adaptations: list[Adaptation] = [part for part in bench.adaptations if isinstance(part, Adaptation)]
+    if bench.match_parameters is not None:
+        if bench.match is None:  # every checkpoint of a block has the same shapes, so one solution serves them all
+            fitted = [part.trained_for(steps) for part in adaptations]
+            bench.match = match(fitted, bench.match_parameters, read.outline)
+        pairs = zip(adaptations, bench.match.adaptations, strict=True)
+        adaptations = [part.model_copy(update=sized_as(its)) for part, its in pairs]
+    return [_trained_for(part, steps) for part in adaptations]
+
+
+def _trained_for(part: Adaptation, steps: int) -> Adaptation:
+    """A part for so many steps; of a training in epochs it is known only here that they do not fit."""
+    try:
+        return part.trained_for(steps)
+    except ValueError as error:
+        raise Unsupported(f"{type(part).__name__} on so few examples: {error}") from None
 
 
 def check_room(backbone: Backbone, longest: int) -> None:

@@ -16,6 +16,7 @@ from harness.contracts.config import Precision
 from harness.contracts.task import Overlap, Role, SourceName
 
 SHORT = 10  # digits of a fingerprint in a file's name
+LATER: dict[str, Any] = {"needs_dev": False}  # told only where they say more, so that a plan without them is as before
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class DataJob:
     done: str
     where: str = ""  # the configuration file, for messages
     test_examples: int | None = None  # how many of the test examples are scored; all where None
+    needs_dev: bool = False  # whether early stopping looks at the dev split of a domain
 
 
 @dataclass(frozen=True)
@@ -289,9 +291,13 @@ class Plan:
 
     def save(self) -> None:
         """Write the plan for the jobs, touching the file only when it changed."""
-        content = asdict(self)
+        content = asdict(self, dict_factory=_told)
         if not self.path.is_file() or read_json(self.path) != content:
             write_json(self.path, content)
+
+
+def _told(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if name not in LATER or value != LATER[name]}
 
 
 def load_plan(path: Path) -> Plan:

@@ -162,6 +162,9 @@ def check_budgets(where: str, task: str, domain: str, size: int, budgets: Iterab
 def check_job(task: Task, job: DataJob, read: Read) -> None:
     """Raise UserError where a task's splits do not allow its budgets, its roles and its metric."""
     for domain, role in job.roles.items():
+        if job.needs_dev and role != "meta_train" and not read(domain, "dev"):
+            mend = "it has no dev example for `patience` to look at; give it some, or write `dev: budget`"
+            raise bad(job.where, f"tasks.{job.task}.domains.{domain}", role, mend)
         if role == "meta_test":
             check_budgets(job.where, job.task, domain, len(read(domain, "train")), job.budgets)
             if not (tested := read(domain, "test")[: job.test_examples]):

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from harness.contracts.claim import Claim
+from harness.contracts.method import Train
 from harness.contracts.plan import Plan, PrepareJob
 from harness.paper.curves import variants
 from harness.paper.evidence import Evidence
@@ -85,8 +86,9 @@ def _unmatched(plan: Plan, claim: Claim) -> NotRun | None:
     return None
 
 
-def _trained(plan: Plan, task: str, method: str) -> int | None:
-    return plan.block(task, method).train.get("steps")
+def _trained(plan: Plan, task: str, method: str) -> str:
+    settings = Train(**plan.block(task, method).train)
+    return str(settings.steps) if settings.epochs is None else f"{settings.epochs} epochs"
 
 
 def _prepared(plan: Plan, task: str, method: str) -> int | None:

@@ -13,7 +13,7 @@ from harness.parts.build import adaptations_of
 from harness.plan.prepares import PreparePlanner, begins_with
 from harness.plan.rates import origin_of, preparation_origin, tuned_for
 from harness.plan.request import Ground, LaterPlanner, computed
-from harness.plan.settings import check_training, train_settings, wanted_share
+from harness.plan.settings import check_stopping, check_training, train_settings, wanted_share
 from harness.plan.tunes import TunePlanner
 
 
@@ -34,12 +34,13 @@ class BlockPlanner(LaterPlanner):
         """The block of a method on a task."""
         adaptations, base = adaptations_of(method), self.backbones[plan.backbone]
         settings = train_settings(self.request, method, task, run, tuned_for(method, task, run, base))
-        check_training(method, adaptations, task, settings.steps)
+        check_training(method, adaptations, task, settings.over(min(plan.budgets)).steps)
+        check_stopping(self.request, settings, task, plan)
         control = isinstance(adaptations[0], Control)
         prepare = None if control else self.prepares.plan(method, task, plan, run)
-        wanted = None if control or settings.steps == 0 else wanted_share(self.request, method, run)
+        wanted = None if control or settings.idle else wanted_share(self.request, method, run)
         sized_by = sizes_of(adaptations) if wanted is not None else []
-        origin = origin_of(self.request, method, task, run, base) if settings.steps else "none"
+        origin = origin_of(self.request, method, task, run, base) if not settings.idle else "none"
         shared: dict[str, Any] = {
             "code": method.code,
             "adapt": {name: part.model_dump() for name, part in zip(method.spec.adapt, adaptations, strict=True)},

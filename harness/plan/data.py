@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
 from harness.base.errors import bad
 from harness.base.fingerprint import fingerprint
 from harness.base.lines import Where
 from harness.contracts.config import TaskRun
+from harness.contracts.method import Train
 from harness.contracts.model import one_of
-from harness.contracts.plan import SHORT, DataJob
+from harness.contracts.plan import SHORT, Block, DataJob
 from harness.contracts.task import Role
 from harness.data.build import check_domain, check_roles, domain_fingerprints
 from harness.data.task import load_task
@@ -58,3 +63,11 @@ class DataPlanner:
         if "meta_test" not in roles.values():
             raise bad(where, f"tasks.{task}.domains", roles, "give at least one domain the role meta_test")
         return dict(roles)
+
+
+def looked_at(job: DataJob, blocks: Sequence[Block]) -> DataJob:
+    """The job, which also sees that there are dev splits where early stopping of some block looks at them."""
+    if not any(block.task == job.task and Train(**block.train).looks_at_split for block in blocks):
+        return job
+    done = Path(job.done).with_name(f"{fingerprint([job.done, 'dev'])[:SHORT]}.json")
+    return replace(job, needs_dev=True, done=str(done))

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from harness.adapt.record import read_record
 from harness.backbone.anatomy import anatomies
 from harness.backbone.weights import shapes_in, weight_files
 from harness.base.errors import UserError
-from harness.contracts.method import Kind
+from harness.contracts.method import Kind, Train
 from harness.contracts.plan import BackboneJob, Block, Plan, PrepareJob, TuneJob
 from harness.plan.checkpoints import texts_of
 from harness.tune.kept import kept_scores
@@ -106,7 +106,7 @@ class Estimates:
     def _operations(self, block: Block) -> tuple[float, float]:
         """Of one cell: those of its training and of its predicting."""
         size, tokens = self._size(block.backbone, block.task), self._tokens[block.task]
-        trained = block.train["steps"] * block.train["batch_size"] * tokens * size * TRAINED
+        trained = _sentences(block) * tokens * size * TRAINED
         kind: Any = self.plan.tasks[block.task].kind
         return trained, self._tests[block.task] * tokens * size * READ * GENERATED.get(kind, 1.0)
 
@@ -146,9 +146,9 @@ class Estimates:
         found = {}
         for name, task in self.plan.tasks.items():
             read = [
-                costs["trained_tokens"] / (block.train["steps"] * block.train["batch_size"])
+                costs["trained_tokens"] / _sentences(block)
                 for block in self.plan.blocks
-                if block.task == name and block.train.get("steps")
+                if block.task == name and _sentences(block)
                 for costs in self._costs(block)
                 if costs.get("trained_tokens")
             ]
@@ -177,6 +177,12 @@ class Estimates:
     def _parameters(self) -> dict[str, tuple[float, float]]:
         """Of each backbone the parameters of its layers, and of the table of its vocabulary."""
         return {job.name: _parameters_of(job) for job in self.plan.backbones}
+
+
+def _sentences(block: Block) -> float:
+    """The sentences that a cell trains on, the mean over budgets where they follow from epochs."""
+    settings = Train(**block.train)
+    return fmean(settings.over(cell.budget).steps * settings.read_at_once for cell in block.cells)
 
 
 def _parameters_of(job: BackboneJob) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from harness.contracts.model import one_of
 from harness.contracts.plan import Block, Plan, TaskPlan
 from harness.plan.backbones import BackbonePlanner
 from harness.plan.blocks import BlockPlanner
-from harness.plan.data import DataPlanner
+from harness.plan.data import DataPlanner, looked_at
 from harness.plan.papers import planned_papers
 from harness.plan.request import Ground, Request
 from harness.plan.settings import check_settings
@@ -44,7 +44,7 @@ def plan_run(request: Request) -> Plan:
         memory_gib=config.memory_gib,
         tasks=tasks,
         methods={name: _summary(request, name) for name in sorted({block.method for block in blocks})},
-        data=list(data.values()),
+        data=[looked_at(job, blocks) for job in data.values()],
         backbones=[job for name, job in backbones.items() if name in used],
         prepares=list(of_blocks.prepares.jobs.values()),
         blocks=blocks,

@@ -17,7 +17,7 @@ from harness.contracts.preparation import DomainPreparation
 from harness.contracts.task import Role
 from harness.data.task import Features
 from harness.learn.flops import Flops
-from harness.learn.loop import rate
+from harness.learn.schedules import rate
 from harness.meta.episodes import Episode, batches_of, check_size, draw, tokens_in
 from harness.meta.gradient import Memory
 from harness.meta.inner import Values
