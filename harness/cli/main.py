@@ -13,6 +13,7 @@ from harness.base.errors import UserError
 from harness.base.paths import settle_home
 from harness.base.threads import THREADS, threads
 from harness.cli import check, claims, compare, look, make, new, pretrain, run, tune
+from harness.contracts.budget import budget_of
 from harness.plan.entry import DEFAULT
 from harness.tune.space import SEEDS
 
@@ -61,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     _config(tuning)
     tuning.add_argument("--task", nargs="+")
     tuning.add_argument("--method", nargs="+")
-    tuning.add_argument("--budget", type=int, nargs="+", default=[32], help="the score is the mean over them")
+    tuning.add_argument("--budget", type=budget_of, nargs="+", default=[32], help="the score is the mean over them")
     tuning.add_argument("--seeds", type=int, default=len(SEEDS))
     tuning.add_argument("--show", action="store_true", help="print the trials of the run's searches; compute nothing")
 
@@ -101,7 +102,7 @@ def _cells(parser: argparse.ArgumentParser, required: bool = True) -> None:
     parser.add_argument("--task", required=required)
     parser.add_argument("--method", required=required)
     parser.add_argument("--domain")
-    parser.add_argument("--budget", type=int)
+    parser.add_argument("--budget", type=budget_of, help="a number of examples, or all")
     parser.add_argument("--seed", type=int)
 
 

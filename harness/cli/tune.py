@@ -16,10 +16,12 @@ from harness.base.yaml_file import read_yaml
 from harness.cli.asked import plan_to_look_at
 from harness.cli.columns import aligned
 from harness.cli.run import make_inputs
+from harness.contracts.budget import told_all
 from harness.contracts.discover import Method, methods
 from harness.contracts.method import Tuned
 from harness.contracts.model import one_of
 from harness.contracts.plan import Block, Plan, TuneJob
+from harness.parts.variants import method_of
 from harness.plan.entry import make_plan, release_locks, take_lock
 from harness.plan.request import Tuning
 from harness.tune.kept import kept_scores
@@ -113,7 +115,7 @@ def _asked(options: Namespace, job: TuneJob | Block) -> bool:
 
 
 def _told(block: Block) -> str:
-    rate, _, _ = methods()[block.method].spec.searched
+    rate, _, _ = method_of(block.method).spec.searched
     where = {"given": "the configuration", "tuned": "its tuned.yaml", "method": "its method.yaml"}[block.rates]
     return f"{rate} {block.train[rate]:g} of {where}"
 
@@ -126,9 +128,9 @@ def _page(plan: Plan, job: TuneJob) -> str:
     chosen = best({rate: None if score is None else sign * score for rate, score in scores.items()})
     domains = ", ".join(sorted({place.domain for place in job.places}))
     where = f"{'a part held out of k of' if job.held_out else ''} {domains}".strip()
-    budgets = ", ".join(map(str, job.budgets))
+    budgets = told_all(job.budgets)
     state = "" if Path(job.done).is_file() else f", {len(scores)} of {TRIALS} trials so far"
-    lines = [f"{job.task} {job.method} k={', '.join(map(str, job.reaches))}: tried at {budgets} on {where}{state}"]
+    lines = [f"{job.task} {job.method} k={told_all(job.reaches)}: tried at {budgets} on {where}{state}"]
     rows = [(job.rate, task.metric, "")]
     for rate, score in scores.items():
         marks = ["best"] if rate == chosen else []

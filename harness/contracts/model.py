@@ -20,6 +20,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
+class Word(int):
+    """A number that a word of the user stands for."""
+
+
 class Sparing(Strict):
     """One that does not tell the fields `sparing` where they say nothing; `instead` are those that replace another."""
 
@@ -28,7 +32,8 @@ class Sparing(Strict):
 
     def unused(self) -> set[str]:
         """The fields that are not told."""
-        idle = {name for name in self.sparing if getattr(self, name) == type(self).model_fields[name].default}
+        fields = type(self).model_fields
+        idle = {name for name in self.sparing if name in fields and getattr(self, name) == fields[name].default}
         return idle | {other for name, other in self.instead.items() if name not in idle}
 
     @model_serializer(mode="wrap")
@@ -74,7 +79,7 @@ def _mend(value: Any, read: Any) -> str | None:
     number = isinstance(read, (int, float)) and not isinstance(read, bool)
     if isinstance(value, bool) and not isinstance(read, bool):
         return "write a number"
-    if isinstance(value, str) and number:
+    if isinstance(value, str) and number and not isinstance(read, Word):
         return f"write the number alone, as {read}: without quotes, a leading zero or underscores"
     if read is value and isinstance(value, Odd):  # a place that takes anything
         return "write true or false, or a decimal number, or put it in quotes: it can be read in several ways"

@@ -12,11 +12,15 @@ from typing import Any, Literal
 
 from harness.base.files import read_json, write_json
 from harness.base.fingerprint import fingerprint
+from harness.contracts.budget import told
 from harness.contracts.config import Precision
 from harness.contracts.task import Overlap, Role, SourceName
 
 SHORT = 10  # digits of a fingerprint in a file's name
-LATER: dict[str, Any] = {"needs_dev": False}  # told only where they say more, so that a plan without them is as before
+LATER: dict[str, Any] = {
+    "needs_dev": False,
+    "points": [],
+}  # told only where they say more, so that a plan without them is as before
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ class Cell:
     @property
     def name(self) -> str:
         """The cell for a person."""
-        return f"{self.task} {self.method} {self.domain} k={self.budget} seed {self.seed}"
+        return f"{self.task} {self.method} {self.domain} k={told(self.budget)} seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,7 @@ class Block:
     rates: Origin = "none"
     preparation_rates: Origin = "none"
     precision: Precision = "float32"  # in which frozen dense layers multiply
+    points: list[int] = field(default_factory=list)  # of the training, at which the test split is scored too
 
 
 @dataclass(frozen=True)
@@ -245,9 +250,25 @@ class Plan:
         return [task for task in self.tasks if task in learned]
 
     @property
+    def along(self) -> list[str]:
+        """The tasks of which scores along the way are asked for."""
+        return [task for task in self.tasks if any(block.task == task and block.points for block in self.blocks)]
+
+    @property
+    def varied(self) -> list[str]:
+        """The tasks on which a method has variants."""
+        return [task for task in self.tasks if any(block.task == task and "@" in block.method for block in self.blocks)]
+
+    @property
+    def records(self) -> list[str]:
+        """The names of the files that all records are collected in."""
+        return ["records.parquet", *(["along.parquet"] if self.along else [])]
+
+    @property
     def figures(self) -> list[str]:
         """The names of the run's figures."""
-        return [*self.tasks, *(f"{task}.structures" for task in self.structured)]
+        kinds = (("structures", self.structured), ("along", self.along), ("variants", self.varied))
+        return [*self.tasks, *(f"{task}.{kind}" for kind, its in kinds for task in its)]
 
     @property
     def boards(self) -> list[str]:

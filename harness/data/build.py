@@ -12,6 +12,7 @@ from harness.base.files import read_lines, whole_folder, write_json, write_lines
 from harness.base.fingerprint import fingerprint, hash_file, hash_files
 from harness.base.lines import Where
 from harness.base.paths import expanded, own_files
+from harness.contracts.budget import WHOLE
 from harness.contracts.discover import TaskFolder
 from harness.contracts.model import one_of
 from harness.contracts.plan import DataJob
@@ -154,7 +155,7 @@ def build_domain(task: TaskFolder, name: SourceName, domain: str, folder: Path, 
 def check_budgets(where: str, task: str, domain: str, size: int, budgets: Iterable[int]) -> None:
     """Raise UserError where a budget is larger than the domain's train split."""
     for budget in budgets:
-        if budget > size:
+        if size < budget != WHOLE:
             mend = f"domain {domain!r} has {size} training examples; choose at most that"
             raise bad(where, f"tasks.{task}.budgets", budget, mend)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from harness.backbone.backbone import Backbone
 from harness.backbone.losses import losses_of
 from harness.base.errors import Diverged
+from harness.base.measure import Stopwatch
 from harness.contracts.method import Train
 from harness.data.task import Features
 from harness.learn.batches import in_order
@@ -47,18 +48,59 @@ def aside(backbone: Backbone) -> Iterator[None]:
     backbone.begin_training()
 
 
+@dataclass(frozen=True)
+class Passed:
+    """A point that a training came by: in the unit of its length, in steps, and after how many seconds of training."""
+
+    point: int
+    step: int
+    seconds: float
+    predictions: list[Any]
+
+
+class Along(Between):
+    """Predicts at some points of a training; nothing is decided by it, and its time does not count."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        points: Mapping[int, int],
+        predicted: Callable[[], list[Any]],
+        watch: Stopwatch,
+        passed: list[Passed],
+    ) -> None:
+        """`points` are by their step; `predicted` gives what the backbone predicts now, and `passed` takes it."""
+        self.backbone, self.points, self.predicted, self.watch = backbone, points, predicted, watch
+        self.passed = passed
+
+    def look(self, step: int) -> bool:
+        if step in self.points:
+            seconds = self.watch.seconds()
+            with self.watch.paused(), aside(self.backbone):
+                self.passed.append(Passed(self.points[step], step, seconds, self.predicted()))
+        return False
+
+
 class Stopping(Between):
     """Ends a training when `patience` checks in a row found no smaller loss on dev examples, and keeps the best.
 
     Checks are every `check_every` steps and after the last; the loss is the mean over what is labelled, unsmoothed.
     """
 
-    def __init__(self, backbone: Backbone, dev: Sequence[Features], settings: Train, every: int, pad: int) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        dev: Sequence[Features],
+        settings: Train,
+        every: int,
+        pad: int,
+        watch: Stopwatch | None = None,
+    ) -> None:
         if settings.patience is None:
             raise ValueError("early stopping needs `patience`")
         self.backbone, self.patience, self.every, self.steps = backbone, settings.patience, every, settings.steps
         self.dev, self.size, self.pad = dev, settings.batch_size, pad
-        self.begin = time.perf_counter()
+        self.watch = watch or Stopwatch()
         self.best: float | None = None
         self.step = self.worse = 0  # the step that was best, and the checks since then
         self.seconds = 0.0  # from the beginning to that step
@@ -72,7 +114,7 @@ class Stopping(Between):
             raise Diverged(f"the loss on dev examples is {loss} after step {step} of {self.steps}")
         if self.best is None or loss < self.best:
             self.best, self.step, self.worse = loss, step, 0
-            self.seconds = time.perf_counter() - self.begin
+            self.seconds = self.watch.seconds()
             self.values = {name: value.detach().clone() for name, value in self._learned().items()}
             return False
         self.worse += 1
@@ -90,12 +132,11 @@ class Stopping(Between):
         return {"best_step": self.step, "best_seconds": self.seconds}
 
     def state(self) -> dict[str, Any]:
-        seconds = time.perf_counter() - self.begin
         names = ("best", "step", "worse", "seconds", "values")
-        return {name: getattr(self, name) for name in names} | {"spent": seconds}
+        return {name: getattr(self, name) for name in names} | {"spent": self.watch.seconds()}
 
     def put_back(self, state: dict[str, Any]) -> None:
-        self.begin = time.perf_counter() - state["spent"]
+        self.watch.show(state["spent"])
         self.best, self.step, self.worse = state["best"], state["step"], state["worse"]
         self.seconds, self.values = state["seconds"], state["values"]
 

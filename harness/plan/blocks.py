@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.base.fingerprint import fingerprint
 from harness.contracts.adaptation import Control, sizes_of
+from harness.contracts.budget import told
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
 from harness.contracts.plan import SHORT, BackboneJob, Block, Cell, PrepareJob, TaskPlan, TuneJob
@@ -13,7 +14,14 @@ from harness.parts.build import adaptations_of
 from harness.plan.prepares import PreparePlanner, begins_with
 from harness.plan.rates import origin_of, preparation_origin, tuned_for
 from harness.plan.request import Ground, LaterPlanner, computed
-from harness.plan.settings import check_stopping, check_training, train_settings, wanted_share
+from harness.plan.settings import (
+    check_not_solved,
+    check_stopping,
+    check_training,
+    points_of,
+    train_settings,
+    wanted_share,
+)
 from harness.plan.tunes import TunePlanner
 
 
@@ -29,6 +37,9 @@ class BlockPlanner(LaterPlanner):
         )
         self.prepares = PreparePlanner(ground)
         self.tunes = TunePlanner(ground, self.prepares)
+        self.searched: dict[
+            tuple[str, str], dict[int, TuneJob]
+        ] = {}  # by method and task; a variant takes its method's
 
     def plan(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> Block:
         """The block of a method on a task."""
@@ -52,7 +63,13 @@ class BlockPlanner(LaterPlanner):
             shared["match_parameters"] = wanted
         if not control and self.request.config.precision != "float32":  # so that what stands keeps its name
             shared["precision"] = self.request.config.precision
-        tunes = self.tunes.plan(method, task, plan, run, prepare, shared) if origin == "searched" else {}
+        points = [] if control else points_of(self.request, settings, method, task, run)
+        check_not_solved(self.request, method, task, sized_by)
+        if origin == "searched" and (method.base, task) not in self.searched:
+            self.searched[method.base, task] = self.tunes.plan(method, task, plan, run, prepare, shared)
+        tunes = self.searched[method.base, task] if origin == "searched" else {}
+        if points:  # a search scores none of them
+            shared["points"] = points
         cells = self._cells(method, task, plan, None if control else prepare or base, shared, tunes)
         key = fingerprint([[cell.fingerprint for cell in cells], self.data[task].done])[:SHORT]
         return Block(
@@ -68,6 +85,7 @@ class BlockPlanner(LaterPlanner):
             match_parameters=wanted,
             sized_by=sized_by,
             precision=self.request.config.precision,
+            points=points,
             rates=origin,
             preparation_rates=preparation_origin(self.request, method, task, run),
         )
@@ -97,7 +115,7 @@ class BlockPlanner(LaterPlanner):
                         content["rate"] = tune.fingerprint
                     key = computed(content)
                     parent = self.request.output / "cells" / task / method.id
-                    folder = str(parent / f"{domain}-k{budget}-s{seed}-{key[:SHORT]}")
+                    folder = str(parent / f"{domain}-k{told(budget)}-s{seed}-{key[:SHORT]}")
                     checkpoint, rates_from = begin.checkpoint if begin else None, tune.done if tune else None
                     cells.append(Cell(task, method.id, domain, budget, seed, key, folder, checkpoint, rates_from))
         return cells

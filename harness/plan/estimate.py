@@ -16,6 +16,7 @@ from harness.adapt.record import read_record
 from harness.backbone.anatomy import anatomies
 from harness.backbone.weights import shapes_in, weight_files
 from harness.base.errors import UserError
+from harness.contracts.budget import WHOLE
 from harness.contracts.method import Kind, Train
 from harness.contracts.plan import BackboneJob, Block, Plan, PrepareJob, TuneJob
 from harness.plan.checkpoints import texts_of
@@ -29,7 +30,7 @@ BESIDE = 3e5  # parameters whose products take as long as all that a step does b
 GENERATED: dict[Kind, float] = {"summarization": 8.0}  # a text that is generated costs so many that are read
 UNKNOWN = 1e8  # parameters of a backbone that is not here yet
 LETTERS = 4  # a token, about
-TESTS = 300  # examples of a test split that does not stand yet
+TESTS, TRAINS = 300, 1000  # examples of a test split and of a train split that do not stand yet
 CONTROL, IMPORTS = 0.05, 5.0  # seconds of a control's cell, and of importing torch for a job
 EMBEDDINGS = re.compile(r"(?:^|[._])(?:\w*embed\w*|wte|wpe|shared)(?:[._]|$)")
 
@@ -86,7 +87,8 @@ class Estimates:
     def _cell(self, block: Block) -> float:
         """What a cell takes."""
         training, predicting = self._operations(block)
-        return training * self._seconds(block, "training") + predicting * self._seconds(block, "predicting")
+        once = predicting * self._seconds(block, "predicting")
+        return training * self._seconds(block, "training") + (1 + len(block.points)) * once
 
     def preparation(self, job: PrepareJob, missing: int) -> float:
         """What `missing` checkpoints of a preparation take: as those that stand, else by what they read."""
@@ -106,9 +108,17 @@ class Estimates:
     def _operations(self, block: Block) -> tuple[float, float]:
         """Of one cell: those of its training and of its predicting."""
         size, tokens = self._size(block.backbone, block.task), self._tokens[block.task]
-        trained = _sentences(block) * tokens * size * TRAINED
+        trained = self._sentences(block) * tokens * size * TRAINED
         kind: Any = self.plan.tasks[block.task].kind
         return trained, self._tests[block.task] * tokens * size * READ * GENERATED.get(kind, 1.0)
+
+    def _sentences(self, block: Block) -> float:
+        """The sentences that a cell trains on, the mean over cells where they follow from epochs."""
+        settings = Train(**block.train)
+        if settings.epochs is None:
+            return settings.steps * settings.read_at_once
+        sizes = [self._trains[cell.task] if cell.budget == WHOLE else cell.budget for cell in block.cells]
+        return fmean(settings.over(size).steps * settings.read_at_once for size in sizes)
 
     def _seconds(self, block: Block, what: str) -> float:
         """What an operation takes in cells like those of a block."""
@@ -146,9 +156,9 @@ class Estimates:
         found = {}
         for name, task in self.plan.tasks.items():
             read = [
-                costs["trained_tokens"] / _sentences(block)
+                costs["trained_tokens"] / self._sentences(block)
                 for block in self.plan.blocks
-                if block.task == name and _sentences(block)
+                if block.task == name and self._sentences(block)
                 for costs in self._costs(block)
                 if costs.get("trained_tokens")
             ]
@@ -159,14 +169,21 @@ class Estimates:
 
     @cached_property
     def _tests(self) -> dict[str, int]:
-        """How many test examples a domain of each task has."""
-        found = {}
-        for name, task in self.plan.tasks.items():
-            files = [Path(self.plan.data_of(name).folders[domain]) / "test.jsonl" for domain in task.domains]
-            lines = [len(file.read_bytes().splitlines()) for file in files if file.is_file()]
-            many = round(median(lines)) if lines else TESTS
-            found[name] = min(many, task.test_examples or many)
-        return found
+        """How many test examples of a domain of each task are scored."""
+        many = {name: self._lines(name, "test", TESTS) for name in self.plan.tasks}
+        return {name: min(many[name], task.test_examples or many[name]) for name, task in self.plan.tasks.items()}
+
+    @cached_property
+    def _trains(self) -> dict[str, int]:
+        """How many training examples a domain of each task has."""
+        return {name: self._lines(name, "train", TRAINS) for name in self.plan.tasks}
+
+    def _lines(self, name: str, split: str, guess: int) -> int:
+        """How many examples a scored domain of a task has in a split."""
+        folders = [Path(self.plan.data_of(name).folders[domain]) for domain in self.plan.tasks[name].domains]
+        files = [folder / f"{split}.jsonl" for folder in folders]
+        lines = [len(file.read_bytes().splitlines()) for file in files if file.is_file()]
+        return round(median(lines)) if lines else guess
 
     def _size(self, backbone: str, task: str) -> float:
         """The parameters of a backbone's products for a task, and what stands for all else that a step does."""
@@ -177,12 +194,6 @@ class Estimates:
     def _parameters(self) -> dict[str, tuple[float, float]]:
         """Of each backbone the parameters of its layers, and of the table of its vocabulary."""
         return {job.name: _parameters_of(job) for job in self.plan.backbones}
-
-
-def _sentences(block: Block) -> float:
-    """The sentences that a cell trains on, the mean over budgets where they follow from epochs."""
-    settings = Train(**block.train)
-    return fmean(settings.over(cell.budget).steps * settings.read_at_once for cell in block.cells)
 
 
 def _parameters_of(job: BackboneJob) -> tuple[float, float]:

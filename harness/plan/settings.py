@@ -91,8 +91,8 @@ def _train_of(request: Request, method: Method, task: str, run: TaskRun) -> Iter
     levels: list[tuple[str, Settings]] = [("train", request.config), (f"tasks.{task}.train", run)]
     for field, said in levels:
         yield field, {name: value for name, value in said.train.items() if name in Train.model_fields}
-        if method.id not in Train.model_fields:
-            yield f"{field}.{method.id}", said.train.get(method.id, {})
+        if method.base not in Train.model_fields:
+            yield f"{field}.{method.base}", said.train.get(method.base, {})
 
 
 def says_rate(request: Request, method: Method, task: str, run: TaskRun, rate: str) -> bool:
@@ -118,6 +118,27 @@ def check_stopping(request: Request, settings: Train, task: str, plan: TaskPlan)
         raise bad(request.where, f"tasks.{task}.budgets", least, mend)
 
 
+def check_not_solved(request: Request, method: Method, task: str, sized_by: list[str]) -> None:
+    """Refuse variants of an option that the wanted share solves."""
+    option = method.id.partition("@")[2].partition("=")[0]
+    if option and option in sized_by:
+        mend = f"`match_parameters` solves it on {task}; remove one of the two"
+        raise bad(request.where, f"variants.{method.base}.{option}", method.id, mend)
+
+
+def points_of(request: Request, settings: Train, method: Method, task: str, run: TaskRun) -> list[int]:
+    """The points of a method's training at which it is scored too, the task's word before the run's."""
+    said = [(f"tasks.{task}.evaluate_at", run.evaluate_at), ("evaluate_at", request.config.evaluate_at)]
+    field, points = next(((field, its) for field, its in said if its is not None), ("", []))
+    if settings.idle or not points:
+        return []
+    length, unit = (settings.steps, "steps") if settings.epochs is None else (settings.epochs, "epochs")
+    if max(points) > length:
+        mend = f"{method.id} trains for {length} {unit} on {task}; lower it, or give every method one length in `train`"
+        raise bad(request.where, field, max(points), mend)
+    return sorted(points)
+
+
 def preparation_settings(request: Request, method: Method, task: str, run: TaskRun) -> Preparation | None:
     """The method's preparation, with the options that the configuration gives it."""
     preparation = preparation_of(method)
@@ -134,7 +155,7 @@ def _prepare_of(request: Request, method: Method, task: str, run: TaskRun) -> It
     levels: list[tuple[str, Settings]] = [("prepare", request.config), (f"tasks.{task}.prepare", run)]
     known = preparations()
     for field, said in levels:
-        for name in (method.spec.preparation[0], *([] if method.id in known else [method.id])):
+        for name in (method.spec.preparation[0], *([] if method.base in known else [method.base])):
             if name in said.prepare:
                 yield f"{field}.{name}", said.prepare[name]
 

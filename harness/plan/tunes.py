@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.base.errors import bad
+from harness.contracts.budget import told_all
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
 from harness.contracts.plan import SHORT, BackboneJob, Place, PrepareJob, TaskPlan, TuneJob
@@ -76,7 +77,7 @@ class TunePlanner(LaterPlanner):
             "metric": [task, plan.metric, plan.metrics],
         }
         key = computed(content)
-        name = f"{method.id}-k{'-'.join(map(str, budgets))}-{key[:SHORT]}"
+        name = f"{method.id}-k{told_all(budgets, '-')}-{key[:SHORT]}"
         job = TuneJob(
             task=task,
             method=method.id,

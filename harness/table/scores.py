@@ -53,7 +53,10 @@ class TaskScores:
         for cell in plan.cells():
             if cell.task == task:
                 self.planned[cell.method, cell.domain, cell.budget].append(cell.seed)
-        self.methods = sorted({method for method, _, _ in self.planned}, key=list(plan.methods).index)
+        # Variants have values, and stand on a board only where the configuration asks for it.
+        shown = bool(plan.config.get("show_variants"))
+        names = {method for method, _, _ in self.planned if shown or "@" not in method}
+        self.methods = sorted(names, key=list(plan.methods).index)
         # A run may be narrowed to some domains and budgets: what has no cell is no hole.
         self.domains = sorted({domain for _, domain, _ in self.planned}, key=self.run.domains.index)
         self.budgets = sorted({budget for _, _, budget in self.planned})

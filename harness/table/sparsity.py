@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from harness.base.files import write_text
+from harness.contracts.budget import told
 from harness.contracts.plan import Plan
 from harness.table.markdown import line
 from harness.table.model import models_in_words
@@ -56,7 +57,7 @@ def sparsity_rows(plan: Plan, records: pd.DataFrame) -> Iterator[dict[str, objec
                 "method": method,
                 "label": plan.methods[method]["label"],
                 "domain": domain,
-                "budget": budget,
+                "budget": told(budget),
                 "planned": count,
             } | _kept(reported[place], count)
 

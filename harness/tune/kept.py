@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.adapt.failure import Failure
 from harness.base.files import read_json
+from harness.contracts.budget import told
 from harness.contracts.plan import Place, TuneJob
 from harness.score.scale import scaled, unscaled
 
@@ -24,7 +25,7 @@ class Trial:
 
 def trial_file(job: TuneJob, rate: float, place: Place, budget: int) -> Path:
     """Where one cell of a trial is kept."""
-    return Path(job.folder) / f"{job.rate}-{rate:g}" / f"{place.domain}-k{budget}-s{place.seed}.json"
+    return Path(job.folder) / f"{job.rate}-{rate:g}" / f"{place.domain}-k{told(budget)}-s{place.seed}.json"
 
 
 def read_trial(file: Path) -> Trial:

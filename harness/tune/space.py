@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import exp, log
 
+from harness.contracts.budget import WHOLE
+
 COARSE = 5  # rates over the whole range
 ROUNDS = 2  # of the best one's two neighbours
 TRIALS = COARSE + 2 * ROUNDS
@@ -23,8 +25,10 @@ Tried = Mapping[float, float | None]  # a rate's score, higher being better; Non
 def reached(budget: int) -> int:
     """The power of ten that a budget reaches, which stands for its class; trials train on as many examples.
 
-    So a budget that is added to a run leaves what was searched for the others as it was.
+    `all` is a class of its own. So a budget that is added to a run leaves what was searched for the others as it was.
     """
+    if budget == WHOLE:
+        return budget
     power = 10
     while power * 10 <= budget:
         power *= 10

@@ -79,6 +79,7 @@ class Trials:
     def _bench_for(self, place: Place, budget: int) -> Bench:
         """A bench whose domain has the examples of the trial: the budget's, and those that are scored."""
         bench = self._bench = self._bench or make_bench(self.plan, self.block)
+        bench.points = ()  # of a trial only the end is scored
         folder = Path(bench.folders[place.domain])
         axes = bench.task.folder.name, place.domain, place.seed
         learned = few(read_lines(folder / "train.jsonl"), budget, *axes)
