@@ -19,7 +19,7 @@ from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.base.files import write_lines
 from harness.base.seeds import derive
-from harness.contracts.adaptation import Adaptation
+from harness.contracts.adaptation import Adaptation, TokenControl
 from harness.contracts.config import Precision
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.method import Kind
@@ -182,7 +182,7 @@ def state(backbone: Backbone) -> dict[str, Tensor]:
 def run(
     folder: Path,
     case: Case,
-    read: Checkpoint | None,
+    read: Checkpoint,
     splits: Splits,
     seed: int = 0,
     budget: int = BUDGET,
@@ -198,8 +198,10 @@ def run(
     adaptations: Any = adaptations_of(case.folder)
     bench = Bench(task, {domain: str(folder)}, adaptations, train, MAX_LENGTH, TARGET_LENGTH, None)
     bench.match_parameters, bench.precision = match_parameters, precision
-    if read is not None:
-        bench.checkpoints["tiny"] = read
+    tiny = str(folder / "tiny")
+    bench.checkpoints[tiny] = read
+    if isinstance(adaptations[0], TokenControl):
+        read.tokenizer.save_pretrained(tiny)
     ran = Ran([], {})
 
     def watched(backbone: Backbone, *arguments: Any, **options: Any) -> Any:
@@ -216,7 +218,7 @@ def run(
 
     real = vars(cell)["train"]
     with mock.patch.object(cell, "train", watched):
-        ran.predictions, ran.costs = run_cell(bench, domain, budget, seed, "tiny" if read else None)
+        ran.predictions, ran.costs = run_cell(bench, domain, budget, seed, tiny)
     return ran
 
 
