@@ -8,6 +8,8 @@ from random import Random
 from typing import Any, ClassVar, Literal
 
 from harness.base.errors import bad
+from harness.base.fingerprint import hash_files
+from harness.base.paths import own_files
 from harness.contracts.discover import TaskFolder, load_module
 from harness.contracts.method import Kind
 from harness.contracts.model import one_of
@@ -35,7 +37,7 @@ class Task:
     """
 
     kind: ClassVar[Kind]
-    generation: ClassVar[Generation | None] = None  # how a model's answers are generated, where they are texts
+    generation: Generation | None = None  # how a model's answers are generated, where they are texts
     fields: ClassVar[tuple[str, ...]]  # of a labelled example, its `id` apart
     inputs: ClassVar[tuple[str, ...]]  # of an unlabeled one
     optional: ClassVar[tuple[str, ...]] = ()  # which either may have too
@@ -54,6 +56,10 @@ class Task:
 
         Raises UserError where the task does not know the domain; the task itself where all domains have one head.
         """
+        return self
+
+    def read_by(self, model: Kind) -> Task:
+        """The task as a model made for tasks of kind `model` reads it; itself where all models read the same."""
         return self
 
     def metric_of(self, domain: str) -> str:
@@ -85,6 +91,15 @@ class Task:
             )
         splits = {split: numbered(domain, split, read_rows(self, reader, split, domain, folder)) for split in SPLITS}
         return splits if splits["unlabeled"] else splits | {"unlabeled": splits["train"]}
+
+    def local_content(self, domain: str, folder: Path) -> Any:
+        """What `read_local` reads of a domain, in a form that a fingerprint takes: the files in its folder."""
+        return hash_files(own_files(folder / domain, deep=True), folder / domain)
+
+    def found(self, folder: Path) -> list[str]:
+        """The domains that there are in `folder`, where task.yaml says `domains: found`."""
+        where, mend = self.folder / "task.yaml", "the task cannot find them; name them, or define `found` in task.py"
+        raise bad(where, "sources.local.domains", "found", mend)
 
     def read_hub(self, domain: str, hub: HubSet) -> Splits:
         """The domain's splits, read from the hub; unlabeled text is the train split's."""

@@ -49,6 +49,7 @@ class TaskPlanner:
             target_length=run.target_length or spec.target_length,
             test_examples=run.test_examples,
             overlap_allowed=data.overlap == "allow",
+            generates=run.generates or spec.generates,
             domains_are=spec.domains_are,
             # Searches of rates score meta_dev domains too.
             own_metrics={name: its.metric_of(name) for name in data.roles if its.metric_of(name) != spec.metric},
