@@ -60,6 +60,7 @@ class MethodSpec(Strict):
     paper: str | None = None
     control: bool = Field(False, description="a control bounds the leaderboard; it is not a contender")
     kinds: list[Kind] | None = Field(None, description="the kinds of task it is for; all where absent")
+    texts_alone: bool = Field(False, description="it gives no likelihoods: it takes part where texts are asked for")
     adapt: dict[str, dict[str, Any]]
     prepare: dict[str, dict[str, Any]] = {"none": {}}
     train: Train = Train()

@@ -68,7 +68,7 @@ class Talk(Strict):
 
 
 def read_grammar(path: Path) -> dict[str, Any]:
-    """A grammar file with what it takes from its `base`, and the speaker's own entries; raises UserError as YAML does."""
+    """A grammar file with what it takes from its `base`, and the speaker's own entries."""
     content = read_yaml(path)
     if "base" in content:
         base = path.parent / str(content.pop("base"))

@@ -44,6 +44,7 @@ class Task:
     lists: ClassVar[tuple[str, ...]] = ()  # the fields that are lists
     scores: ClassVar[dict[str, Literal["max", "min"]]]  # the metrics that can rank, and which way is better
     options: ClassVar[tuple[str, ...]] = ()  # the metrics that have options
+    generates: ClassVar[bool] = False  # whether texts are generated where task.yaml asks for them, and only there
     types: tuple[str, ...] = ()  # the entity types, in kinds that have them
     sample: ClassVar[Example]  # an example to try a tokenizer and a model with, before there are data
 
@@ -123,6 +124,8 @@ class Task:
             raise bad(where, "kind", spec.kind, "`types` are for token-classification; mend one of the two")
         if (spec.labels or spec.labels_by_domain) and "label" not in self.fields:
             raise bad(where, "kind", spec.kind, "`labels` are for sequence-classification; mend one of the two")
+        if spec.generates and not self.generates:
+            raise bad(where, "generates", True, f"{spec.kind} has no replies that could be left out; remove it")
         one_of(spec.metric, self.scores, where, "metric")
         if spec.direction != (better := self.scores[spec.metric]):
             raise bad(where, "direction", spec.direction, f"a better {spec.metric} is {better}; write {better}")

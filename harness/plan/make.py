@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.contracts.discover import Method
 from harness.contracts.model import one_of
 from harness.contracts.plan import Block, Plan, TaskPlan
 from harness.plan.backbones import BackbonePlanner
@@ -33,7 +34,7 @@ def plan_run(request: Request) -> Plan:
         tasks[task] = plan = of_tasks.plan(task, run)
         names = request.chosen_methods(run.methods, f"tasks.{task}.methods") if run.methods else chosen
         for method in (request.methods[name] for name in request.kept("method", names)):
-            if request.kept("task", [task]) and (not method.spec.kinds or plan.kind in method.spec.kinds):
+            if request.kept("task", [task]) and _takes_part(method, plan):
                 blocks.append(of_blocks.plan(method, task, plan, run))
     used = {block.backbone for block in blocks}
     return Plan(
@@ -53,6 +54,12 @@ def plan_run(request: Request) -> Plan:
         config=config.model_dump(),
         papers=planned_papers(),
     )
+
+
+def _takes_part(method: Method, plan: TaskPlan) -> bool:
+    """Whether a method is for a task, and gives what the task is scored by."""
+    spec = method.spec
+    return (spec.kinds is None or plan.kind in spec.kinds) and (plan.generates or not spec.texts_alone)
 
 
 def check_names(request: Request) -> None:

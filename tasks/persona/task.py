@@ -27,7 +27,7 @@ _KNOWN: dict[tuple[Any, ...], dict[str, list[Example]]] = {}  # of the newest fi
 
 
 class PersonaChat(Dialogue):
-    """A persona is a group of dialogues that are joined, one to the next, by at least two sentences of their personas."""
+    """A persona is a group of dialogues, each joined to another by at least two sentences of their personas."""
 
     def found(self, folder: Path) -> list[str]:
         """The personas of the file, numbered as they first appear."""

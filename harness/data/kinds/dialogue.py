@@ -36,6 +36,7 @@ class Dialogue(Task):
     fields: ClassVar[tuple[str, ...]] = ("turns",)
     inputs: ClassVar[tuple[str, ...]] = ("turns",)
     optional: ClassVar[tuple[str, ...]] = ("persona",)
+    generates: ClassVar[bool] = True
     scores: ClassVar[dict[str, Literal["max", "min"]]] = {"perplexity": "min", **GENERATED}
     sample: ClassVar[Example] = {
         "persona": ["I live in Rome ."], "turns": [["Hello , where do you live ?", "I live in Rome ."]],
@@ -70,7 +71,7 @@ class Dialogue(Task):
         return ({"persona": persona} if persona else {}) | {"turns": turns}
 
     def from_row(self, row: dict[str, Any], tagging: Tagging) -> dict[str, Any]:
-        """Turns are a list of pairs, or of texts by turns, or a text of a line each; a persona is sentences or lines."""
+        """Turns are pairs, or texts by turns, or the lines of a text; a persona is sentences, or the lines of one."""
         example: dict[str, Any] = {}
         if "persona" in row:
             example["persona"] = [_one_line("persona", its, at) for at, its in _listed("persona", row["persona"])]
@@ -91,8 +92,8 @@ class Dialogue(Task):
     ) -> list[list[Features]]:
         """A window for each reply; of too long a history the oldest tokens are cut, never the persona or the reply.
 
-        A decoder reads the start sign, persona, history and reply in one text, which is at most `max_length` tokens long,
-        and learns the reply and its end sign. Of an encoder and a decoder the former reads persona and history.
+        A decoder reads the start sign, persona, history and reply in one text of at most `max_length` tokens, and
+        learns the reply and its end sign. Of an encoder and a decoder the former reads persona and history.
         `scored` says which labels a perplexity counts: those of the reply and its end, no sign before it.
         """
         return [
@@ -111,33 +112,18 @@ class Dialogue(Task):
     ) -> Features:
         """One reply with what it is predicted from."""
         history, reply = [*_said(turns[:-1]), f"{PARTNER} {turns[-1][0]}"], turns[-1][1]
-        if self.model == "summarization":
-            answer = tokenizer(text_target=reply, verbose=False)["input_ids"]
-            plain = tokenizer(text_target=reply, add_special_tokens=False, verbose=False)["input_ids"]
-            self._check_length("target_length", target_length, len(answer), reply)
-            signs = answer.index(plain[0]) if plain else 0
-            read = self._fitted(about, history, [], 0, tokenizer, max_length, reply)
-            return {"input_ids": read, "labels": answer, "scored": [at >= signs for at in range(len(answer))]}
-        answer = [*_ids(reply, tokenizer), tokenizer.eos_token_id]
+        alone = self.model != "summarization"
+        answer, signs = _answer(reply, tokenizer, alone)
         self._check_length("target_length", target_length, len(answer), reply)
-        read = self._fitted(about, history, _ids(OWN, tokenizer), len(answer), tokenizer, max_length, reply)
+        before, after = _around(tokenizer, alone)
+        first, said = [*before, *_ids(" ".join(about), tokenizer)], _ids(" ".join(history), tokenizer)
+        room = max_length - len(first) - len(after) - (len(answer) if alone else 0)
+        self._check_length("max_length", max_length, max_length - room + 1, reply)
+        read = [*first, *said[max(0, len(said) - room) :], *after]
+        if not alone:
+            return {"input_ids": read, "labels": answer, "scored": [place >= signs for place in range(len(answer))]}
         labels = [*[IGNORED] * len(read), *answer]
         return {"input_ids": [*read, *answer], "labels": labels, "scored": [label != IGNORED for label in labels]}
-
-    def _fitted(
-        self, about: list[str], history: list[str], lead: list[int], after: int, tokenizer: Any, longest: int, reply: str
-    ) -> list[int]:
-        """What is read before a reply of which `after` tokens follow: signs, persona, the newest of the history, lead."""
-        before, end = _signs(tokenizer)
-        if self.model != "summarization":
-            start = tokenizer.bos_token_id
-            before, end = [tokenizer.eos_token_id if start is None else start], []
-        first = [*before, *_ids(" ".join(about), tokenizer)]
-        last = [*lead, *end]
-        said = _ids(" ".join(history), tokenizer)
-        room = longest - len(first) - len(last) - after
-        self._check_length("max_length", longest, longest - room + 1, reply)
-        return [*first, *said[max(0, len(said) - room) :], *last]
 
     def _check_length(self, field: str, longest: int, needed: int, reply: str) -> None:
         if needed > longest:
@@ -156,8 +142,20 @@ def _ids(text: str, tokenizer: Any) -> list[int]:
     return found
 
 
-def _signs(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """The special tokens before and after a text that an encoder reads."""
+def _answer(reply: str, tokenizer: Any, alone: bool) -> tuple[list[int], int]:
+    """The tokens of a reply with its end sign, and how many signs come before it where an encoder has read the rest."""
+    plain = _ids(reply, tokenizer)
+    if alone:
+        return [*plain, tokenizer.eos_token_id], 0
+    whole: list[int] = tokenizer(text_target=reply, verbose=False)["input_ids"]
+    return whole, whole.index(plain[0]) if plain else 0
+
+
+def _around(tokenizer: Any, alone: bool) -> tuple[list[int], list[int]]:
+    """What stands before and after persona and history: a decoder is told that it is its turn."""
+    if alone:
+        start = tokenizer.bos_token_id
+        return [tokenizer.eos_token_id if start is None else start], _ids(OWN, tokenizer)
     plain, whole = _ids("a", tokenizer), tokenizer("a")["input_ids"]
     place = whole.index(plain[0])
     return whole[:place], whole[place + len(plain) :]

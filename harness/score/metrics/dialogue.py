@@ -1,11 +1,11 @@
 """Replies of dialogues: their perplexity, and where texts were generated BLEU, distinct-n and what is copied.
 
-- `perplexity`: exp(sum of negative log-likelihoods / number of tokens) of the true replies, in tokens of the model's own
-  tokenizer, the end sign of each reply included and no sign before it. Values compare only on the same backbone.
-- `bleu`: corpus BLEU-4 of the generated replies as Moses' multi-bleu counts it with `-lc` (Madotto et al., 2019): in small
-  letters, words parted by spaces as they stand, without smoothing, so it is 0 where no four words agree.
-- `distinct1`, `distinct2`: the different words, and pairs of words, of all generated replies, in percent of all of them
-  (Li et al., 2016, section 5.2): low where one answer serves all questions.
+- `perplexity`: exp(sum of negative log-likelihoods / number of tokens) of the true replies, in tokens of the model's
+  own tokenizer, the end sign of each reply included and no sign before it. It compares only on the same backbone.
+- `bleu`: corpus BLEU-4 of the generated replies as Moses' multi-bleu counts it with `-lc` (Madotto et al., 2019): in
+  small letters, words parted by spaces as they stand, without smoothing, so it is 0 where no four words agree.
+- `distinct1`, `distinct2`: the different words, and pairs of words, of all generated replies, in percent of all of
+  them (Li et al., 2016, section 5.2): low where one answer serves all questions.
 - `copied`: the words of the generated replies that stand in the partner's last turn too, in percent of all of them.
 """
 
