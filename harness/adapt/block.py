@@ -134,7 +134,7 @@ def dropped_for(plan: Plan, block: Block, cell: Cell) -> dict[str, dict[str, int
 
 def _compute(bench: Bench, cell: Cell) -> tuple[list[Any], dict[str, Any]]:
     if isinstance(bench.adaptations[0], Control):
-        return run_control(bench, cell.domain, cell.budget, cell.seed)
+        return run_control(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)
     from harness.adapt.cell import run_cell  # seconds to import, which controls do without
 
     return run_cell(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)

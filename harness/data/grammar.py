@@ -129,12 +129,18 @@ class Grammar:
         """One single-sentence frame of `part`, rendered."""
         return self._render(rng.choice(divide(self.frames, part)), rng, part, {})
 
-    def document(self, rng: random.Random, part: Part) -> tuple[list[str], str | None]:
-        """The sentences of one document of `part`, and its summary where its scenario has one."""
+    def document(self, rng: random.Random, part: Part, window: int | None = None) -> tuple[list[str], str | None]:
+        """The sentences of one document of `part`, and its summary where its scenario has one.
+
+        With a `window`, those of so many places in a row, which begin anywhere in the document.
+        """
         scenario = rng.choice(self.scenarios)
         bound = self.bound(scenario.get("bind", {}), rng, part)
-        sentences = []
-        for place in scenario["document"]:
+        places, sentences = scenario["document"], []
+        if window:
+            begin = rng.randrange(max(1, len(places) - window + 1))
+            places = places[begin : begin + window]
+        for place in places:
             if isinstance(place, Mapping):
                 if rng.random() >= place["chance"]:
                     continue

@@ -19,7 +19,7 @@ from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.base.files import write_lines
 from harness.base.seeds import derive
-from harness.contracts.adaptation import Adaptation
+from harness.contracts.adaptation import Adaptation, TokenControl
 from harness.contracts.config import Precision
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.method import Kind
@@ -200,7 +200,7 @@ def state(backbone: Backbone) -> dict[str, Tensor]:
 def run(
     folder: Path,
     case: Case,
-    read: Checkpoint | None,
+    read: Checkpoint,
     splits: Splits,
     seed: int = 0,
     budget: int = BUDGET,
@@ -217,8 +217,10 @@ def run(
     lengths = WHOLE_REPLIES if case.kind == "dialogue" else (MAX_LENGTH, TARGET_LENGTH)
     bench = Bench(task, {domain: str(folder)}, adaptations, train, *lengths, None)
     bench.match_parameters, bench.precision = match_parameters, precision
-    if read is not None:
-        bench.checkpoints["tiny"] = read
+    tiny = str(folder / "tiny")
+    bench.checkpoints[tiny] = read
+    if isinstance(adaptations[0], TokenControl):
+        read.tokenizer.save_pretrained(tiny)
     ran = Ran([], {})
 
     def watched(backbone: Backbone, *arguments: Any, **options: Any) -> Any:
@@ -235,7 +237,7 @@ def run(
 
     real = vars(cell)["train"]
     with mock.patch.object(cell, "train", watched):
-        ran.predictions, ran.costs = run_cell(bench, domain, budget, seed, "tiny" if read else None)
+        ran.predictions, ran.costs = run_cell(bench, domain, budget, seed, tiny)
     return ran
 
 
