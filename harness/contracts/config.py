@@ -15,7 +15,7 @@ from harness.base.paths import check_plain, expanded
 from harness.base.yaml_file import read_value, read_yaml
 from harness.contracts.method import Share
 from harness.contracts.model import Strict
-from harness.contracts.task import Budgets, Commit, Overlap, Role, Seeds, SourceName
+from harness.contracts.task import Budgets, Commit, Overlap, Role, Seeds, Shares, SourceName
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -95,6 +95,11 @@ class TaskRun(Settings):
     backbone: str | None = None
     budgets: Budgets | None = None
     domains: dict[str, Role] | None = Field(None, description="replaces the source's own domains and roles")
+    roles: Shares | None = Field(None, description="replaces the source's own shares, by which roles are drawn")
+    scored_domains: int | None = Field(
+        None, ge=1, description="of domains that roles are drawn for, score so many of meta_test; all if absent"
+    )
+    generates: bool = Field(False, description="replies of dialogues are generated too, and scored by their texts")
     methods: Methods | None = Field(None, description="the methods for this task; the run's where absent")
     overlap_allowed: bool = Field(False, description="meta_train and meta_test may share examples; tables are marked")
     overlap: Literal["refuse", "drop"] | None = Field(

@@ -184,6 +184,7 @@ class TaskPlan:
     target_length: int
     test_examples: int | None
     overlap_allowed: bool
+    generates: bool = False  # whether replies of dialogues are generated too
     domains_are: str = "fixed"  # or a sample of many, of which intervals then speak
     metrics: dict[str, Any] = field(default_factory=dict)  # options of the metrics that have any
     own_metrics: dict[str, str] = field(default_factory=dict)  # of domains that are ranked by another metric

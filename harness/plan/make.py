@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.contracts.discover import Method
 from harness.contracts.model import one_of
 from harness.contracts.plan import Block, Plan, TaskPlan, ordered
 from harness.plan.backbones import BackbonePlanner
@@ -33,7 +34,7 @@ def plan_run(request: Request) -> Plan:
         field = f"tasks.{task}.methods" if run.methods else "methods"
         names = request.chosen_methods(run.methods or config.methods, field, task)
         for method in (request.methods[name] for name in request.kept("method", names)):
-            if request.kept("task", [task]) and (not method.spec.kinds or plan.kind in method.spec.kinds):
+            if request.kept("task", [task]) and _takes_part(method, plan):
                 blocks.append(of_blocks.plan(method, task, plan, run))
     used = {block.backbone for block in blocks}
     whole = Plan(
@@ -54,6 +55,12 @@ def plan_run(request: Request) -> Plan:
         papers=planned_papers(request.papers),
     )
     return ordered(whole)
+
+
+def _takes_part(method: Method, plan: TaskPlan) -> bool:
+    """Whether a method is for a task, and gives what the task is scored by."""
+    spec = method.spec
+    return (spec.kinds is None or plan.kind in spec.kinds) and (plan.generates or not spec.texts_alone)
 
 
 def check_names(request: Request) -> None:
