@@ -39,6 +39,7 @@ def run_cell(
     assert checkpoint is not None
     task = bench.task.at(domain)
     read = bench.checkpoint(checkpoint, task)
+    task = task.read_by(read.kind)
     with measured() as whole:
         predictions, costs = _run(bench, task, read, Path(checkpoint), examples, test, axes)
     return predictions, costs | {"peak_rss_mib": whole.peak_rss_mib, "peak_device_mib": whole.peak_device_mib}
