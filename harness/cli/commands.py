@@ -12,7 +12,7 @@ from harness.tune.space import SEEDS
 Command = Callable[[str, str, str], argparse.ArgumentParser]
 
 
-def parser(about: str | None) -> argparse.ArgumentParser:
+def parser(about: str | None = None) -> argparse.ArgumentParser:
     """The command line; `does` names every command's function, which is imported where the command is given."""
     top = argparse.ArgumentParser(prog="headstart", description=about)
     commands = top.add_subparsers(required=True, metavar="COMMAND")

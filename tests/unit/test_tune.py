@@ -11,7 +11,8 @@ import yaml
 
 from harness.base.files import write_json
 from harness.cli import tune
-from harness.cli.main import main, parser
+from harness.cli.commands import parser
+from harness.cli.main import main
 from harness.cli.told import jobs_of
 from harness.contracts.discover import methods
 from harness.contracts.plan import Plan, TuneJob
