@@ -59,6 +59,9 @@ class HubBackbone(Strict):
     source: Literal["hub"]
     id: str
     revision: Commit
+    parameters: float | None = Field(
+        None, gt=0, description="of its layers, as 85e6: for `headstart plan` alone, until the checkpoint is here"
+    )
 
 
 BackboneSpec = Annotated[Pretrained | LocalBackbone | HubBackbone, Field(discriminator="source")]

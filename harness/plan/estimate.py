@@ -27,7 +27,7 @@ TRAINED, READ = 6, 2
 RATE = 5e10  # operations a second of one core; what no cell says yet hangs on it
 BESIDE = 3e5  # parameters whose products take as long as all that a step does beside them
 GENERATED: dict[Kind, float] = {"summarization": 8.0}  # a text that is generated costs so many that are read
-UNKNOWN = 1e8  # parameters of a backbone that is not here yet
+UNKNOWN = 1e8  # parameters of a backbone that is not here yet, where its entry does not say
 LETTERS = 4  # a token, about
 TESTS = 300  # examples of a test split that does not stand yet
 CONTROL, IMPORTS = 0.05, 5.0  # seconds of a control's cell, and of importing torch for a job
@@ -185,7 +185,7 @@ def _parameters_of(job: BackboneJob) -> tuple[float, float]:
     try:
         files = weight_files(Path(job.checkpoint))
     except UserError:  # it is fetched by the run
-        return UNKNOWN, 0.0
+        return float(job.spec.get("parameters") or UNKNOWN), 0.0
     shapes = {name: shape for file in files for name, shape in _shapes(file)}
     tables = [math.prod(shape) for name, shape in shapes.items() if EMBEDDINGS.search(name)]
     return sum(map(math.prod, shapes.values())) - sum(tables), float(max(tables, default=0))

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from harness.cli.main import main
 from harness.contracts.plan import Plan
 from harness.record.folder import read_table
+from harness.record.read import read_records
 from harness.record.schema import SCHEMA
 from harness.record.trim import LIMIT, make_reference
 from harness.score.scale import scaled
@@ -89,7 +89,7 @@ def test_a_difference_is_that_of_the_pivot(first: Path, tmp_path: Path) -> None:
     found = compared(first, other)
     plan = made_plan("any", seeds=SEEDS)
     scores = [
-        {task: TaskScores(plan, pd.read_parquet(where / "records.parquet"), task) for task in plan.tasks}
+        {task: TaskScores(plan, read_records(where / "records.parquet"), task) for task in plan.tasks}
         for where in (first, other)
     ]
     p_values = {}
@@ -116,9 +116,9 @@ def test_other_examples_are_independent(first: Path, tmp_path: Path) -> None:
     assert its.how == "independent"
     assert not compared(first, other).differing
     plan = made_plan("any", seeds=SEEDS)
-    one = TaskScores(plan, pd.read_parquet(first / "records.parquet"), "lm").sample("beta", [8])
+    one = TaskScores(plan, read_records(first / "records.parquet"), "lm").sample("beta", [8])
     later = replace(plan, **vars(made_plan("any", seeds=[5, 6, 7, 8, 9])))
-    two = TaskScores(later, pd.read_parquet(other / "records.parquet"), "lm").sample("beta", [8])
+    two = TaskScores(later, read_records(other / "records.parquet"), "lm").sample("beta", [8])
     assert one is not None
     assert two is not None
     a, b = pivot(one), pivot(two)
