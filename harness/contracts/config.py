@@ -82,8 +82,9 @@ class Settings(Strict):
     )
     rates: Rates | None = Field(
         None,
-        description="search: rates that were not tuned on the backbone are searched first; given: they are taken as "
-        "they stand. search if absent, but for backbones that the run pretrains on embedded text",
+        description="search: rates that were not tuned on the backbone, those of preparations among them, are searched "
+        "first; given: they are taken as they stand. search if absent, but for backbones that the run pretrains on "
+        "embedded text",
     )
 
 

@@ -32,9 +32,12 @@ def plan_run(request: Request) -> Plan:
     for task, run in config.tasks.items():
         tasks[task] = plan = of_tasks.plan(task, run)
         names = request.chosen_methods(run.methods, f"tasks.{task}.methods") if run.methods else chosen
-        for method in (request.methods[name] for name in request.kept("method", names)):
-            if request.kept("task", [task]) and (not method.spec.kinds or plan.kind in method.spec.kinds):
-                blocks.append(of_blocks.plan(method, task, plan, run))
+        chosen_here = [request.methods[name] for name in request.kept("method", names) if request.kept("task", [task])]
+        fitting = [its for its in chosen_here if not its.spec.kinds or plan.kind in its.spec.kinds]
+        # Unprepared methods first: the search of such a one serves the preparations before the same adaptation.
+        unprepared_first = sorted(fitting, key=lambda its: its.spec.preparation[0] != "none")
+        planned = {its.id: of_blocks.plan(its, task, plan, run) for its in unprepared_first}
+        blocks += [planned[its.id] for its in fitting]
     used = {block.backbone for block in blocks}
     return Plan(
         output=str(request.output),
@@ -49,7 +52,7 @@ def plan_run(request: Request) -> Plan:
         prepares=list(of_blocks.prepares.jobs.values()),
         blocks=blocks,
         scoring=scoring_code(),
-        tunes=of_blocks.tunes.jobs,
+        tunes=list(of_blocks.tunes.jobs.values()),
         config=config.model_dump(),
         papers=planned_papers(),
     )

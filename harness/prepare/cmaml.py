@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import torch
 from pydantic import Field, field_validator
 
 from harness.base.seeds import generator
 from harness.contracts.method import Kind
-from harness.contracts.preparation import Preparation
+from harness.contracts.preparation import Preparation, Range
 from harness.contracts.task import Role
 from harness.learn.batches import in_order
 from harness.meta.episodes import Episode, tokens_in
@@ -44,6 +44,13 @@ class Cmaml(Preparation):
     @property
     def uses_adaptation(self) -> bool:
         return True
+
+    @property
+    def rates(self) -> dict[str, Range]:
+        return {f"meta.{name}": its for name, its in self.meta.rates.items()}
+
+    def shortened(self, share: float) -> Self:
+        return self.model_copy(update={"meta": self.meta.shortened(share)})
 
     def reads_targets(self, kind: Kind) -> bool:
         return self.meta.reads_targets(kind)

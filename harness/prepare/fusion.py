@@ -15,7 +15,7 @@ from harness.backbone.load import Checkpoint
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
 from harness.contracts.adaptation import Adaptation, Control
-from harness.contracts.preparation import Preparation
+from harness.contracts.preparation import OF_ADDED, Preparation, Range
 from harness.contracts.task import Role
 from harness.learn.batches import collate, shuffled
 from harness.learn.flops import Flops
@@ -44,6 +44,10 @@ class Fusion(Preparation):
     @property
     def uses_adaptation(self) -> bool:
         return True
+
+    @property
+    def rates(self) -> dict[str, Range]:
+        return {"lr": OF_ADDED}
 
     def refuses(self, adaptations: Sequence[Adaptation | Control]) -> str | None:
         # The penalty of AdapterFusion is about the fusion, which is not trained here.

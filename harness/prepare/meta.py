@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from pydantic import Field
@@ -13,7 +13,7 @@ from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
 from harness.contracts.method import Train
 from harness.contracts.model import Strict
-from harness.contracts.preparation import DomainPreparation
+from harness.contracts.preparation import OF_ADDED, OF_BODY, DomainPreparation, Range, fewer
 from harness.contracts.task import Role
 from harness.data.task import Features
 from harness.learn.flops import Flops
@@ -84,6 +84,16 @@ class Meta(DomainPreparation):
     def uses_adaptation(self) -> bool:
         return True
 
+    @property
+    def rates(self) -> dict[str, Range]:
+        """The outer rate first: where it is wrong nothing is learned, whatever the inner one is."""
+        found = {"outer.lr": _range(self.outer.updates), "inner.lr": _range(self.inner.updates)}
+        return found if self.outer.controller_lr is None else found | {"outer.controller_lr": OF_ADDED}
+
+    def shortened(self, share: float) -> Self:
+        iterations = fewer(self.outer.iterations, share)
+        return self.model_copy(update={"outer": self.outer.model_copy(update={"iterations": iterations})})
+
     def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
         learned = self.learned(roles, target)
         return [domain for domain, role in roles.items() if domain in learned or role == "meta_dev"]  # for `patience`
@@ -112,6 +122,10 @@ class Meta(DomainPreparation):
         course.run()
         workshop.save(backbone.model, tokenizer, course.tokens, course.flops.of(course.tokens), learner.head_to_drop())
         workshop.save_adaptation(backbone)
+
+
+def _range(updates: Literal["everything", "adaptation"]) -> Range:
+    return OF_BODY if updates == "everything" else OF_ADDED
 
 
 class Course:

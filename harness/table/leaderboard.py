@@ -173,11 +173,16 @@ def _preparation(cells: pd.DataFrame, planned: Sequence[Cell]) -> Row:
 
 
 def _rates(scores: TaskScores, cells: pd.DataFrame, planned: Sequence[Cell], method: str) -> Row:
-    """Where the rates come from, and what searching them cost: each search once, not known where one did not say."""
+    """Where the rates come from, and what searching them cost: each search once, not known where one did not say.
+
+    All cells of a method on a task begin with one preparation, whose rates one search found.
+    """
     files = {(cell.domain, cell.budget, cell.seed): cell.rates_from for cell in planned if cell.rates_from}
     places = zip(cells.domain, cells.budget, cells.seed, strict=True)
     owners = pd.Series([files.get((str(d), int(b), int(s))) for d, b, s in places], index=cells.index, dtype=object)
     seconds = float(pd.to_numeric(cells.tuning_seconds, errors="coerce").groupby(owners).first().sum(skipna=False))
+    if scores.rates[method]["preparation_rates"] == "searched":
+        seconds += float(pd.to_numeric(cells.preparation_tuning_seconds, errors="coerce").max(skipna=False))
     return {**scores.rates[method], "tuning_seconds": None if math.isnan(seconds) else seconds}
 
 
