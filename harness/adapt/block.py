@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,9 @@ def make_bench(plan: Plan, block: Block | TuneJob) -> Bench:
     if [method.code, method.spec.adapt, found.code] != block.planned_from:
         where = f"{method.folder} or {found.folder}"
         raise UserError(f"{where}: the folder changed while the run was at work; start the run again")
+    asked = replace(found, spec=found.spec.model_copy(update={"generates": task.generates}))
     return Bench(
-        task=load_task(found),
+        task=load_task(asked),
         folders=plan.data_of(block.task).folders,
         adaptations=adaptations_of(method),  # type: ignore[arg-type]
         train=Train(**block.train),
@@ -133,7 +134,7 @@ def dropped_for(plan: Plan, block: Block, cell: Cell) -> dict[str, dict[str, int
 
 def _compute(bench: Bench, cell: Cell) -> tuple[list[Any], dict[str, Any]]:
     if isinstance(bench.adaptations[0], Control):
-        return run_control(bench, cell.domain, cell.budget, cell.seed)
+        return run_control(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)
     from harness.adapt.cell import run_cell  # seconds to import, which controls do without
 
     return run_cell(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)

@@ -32,13 +32,14 @@ def run_cell(
 ) -> tuple[list[Any], dict[str, Any]]:
     """The cell's predictions for the domain's test examples, and what it cost."""
     if isinstance(bench.adaptations[0], Control):
-        return run_control(bench, domain, budget, seed)
+        return run_control(bench, domain, budget, seed, checkpoint)
     axes = bench.task.folder.name, domain, budget, seed
     examples = few(bench.split(domain, "train"), budget, *axes[:2], seed)
     test = bench.split(domain, "test")
     assert checkpoint is not None
     task = bench.task.at(domain)
     read = bench.checkpoint(checkpoint, task)
+    task = task.read_by(read.kind)
     with measured() as whole:
         predictions, costs = _run(bench, task, read, Path(checkpoint), examples, test, axes)
     return predictions, costs | {"peak_rss_mib": whole.peak_rss_mib, "peak_device_mib": whole.peak_device_mib}

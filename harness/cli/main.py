@@ -1,4 +1,4 @@
-"""`headstart`: list, check, new, plan, run, status, retry, tune, compare, open, claim, power, predictions."""
+"""`headstart`: list, check, new, plan, run, status, retry, tune, pretrain, compare, compare-runs, open and more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
 from harness.base.paths import settle_home
 from harness.base.threads import THREADS, threads
-from harness.cli import check, claims, compare, look, make, new, run, tune
+from harness.cli import check, claims, compare, compare_runs, look, make, new, pretrain, run, tune
 from harness.plan.entry import DEFAULT
 from harness.tune.space import SEEDS
 
@@ -65,10 +65,25 @@ def parser() -> argparse.ArgumentParser:
     tuning.add_argument("--seeds", type=int, default=len(SEEDS))
     tuning.add_argument("--show", action="store_true", help="print the trials of the run's searches; compute nothing")
 
+    training = command("pretrain", pretrain.pretrain, "train a pinned backbone by its recipe under backbones/")
+    training.add_argument("name", help="the folder's name")
+
     comparing = command("compare", compare.compare, "one method against every other: paired differences, tests, costs")
     _config(comparing)
     comparing.add_argument("--task", required=True)
     comparing.add_argument("--method", required=True)
+
+    both = command(
+        "compare-runs",
+        compare_runs.compare_runs,
+        "what differs between two folders of results; ends with 0 where no mean differs beyond its interval, else 1",
+    )
+    both.add_argument("a", metavar="A", help="a folder with records.parquet, as results/reference")
+    both.add_argument("b", metavar="B", help="another, as results")
+
+    keeping = command("reference", compare_runs.reference, "make the small folder that others compare their runs with")
+    keeping.add_argument("results", help="the folder of a run that has ended")
+    keeping.add_argument("--to", required=True, help="the folder to make")
 
     opening = command("open", look.open_report, "show the report of a run in a browser")
     _config(opening)

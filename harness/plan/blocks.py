@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.base.fingerprint import fingerprint
+from harness.contracts.adaptation import TokenControl
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
 from harness.contracts.plan import SHORT, BackboneJob, Block, Cell, PrepareJob, TaskPlan, TuneJob
@@ -37,7 +38,8 @@ class BlockPlanner(LaterPlanner):
             if prepare and preparing:
                 makers = [prepare, *self.prepares.beside(prepare, preparing, self.tunes.places(task, plan))]
             tunes = self.tunes.plan(setup, task, plan, makers)
-        cells = self._cells(method, task, plan, None if setup.is_control else prepare or base, setup.depends, tunes)
+        from_base = not setup.is_control or isinstance(setup.adaptations[0], TokenControl)
+        cells = self._cells(method, task, plan, prepare or (base if from_base else None), setup.depends, tunes)
         key = fingerprint([[cell.fingerprint for cell in cells], self.data[task].done])[:SHORT]
         return Block(
             task=task,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from harness.contracts.model import one_of
-from harness.contracts.plan import Block, Plan, TaskPlan
+from harness.contracts.plan import Block, Plan, TaskPlan, ordered
 from harness.plan.backbones import BackbonePlanner
 from harness.plan.blocks import BlockPlanner
 from harness.plan.data import DataPlanner
 from harness.plan.papers import planned_papers
 from harness.plan.request import Ground, Request
 from harness.plan.settings import check_settings
+from harness.plan.setups import takes_part
 from harness.plan.tasks import TaskPlanner
 from harness.score.version import scoring_code
 
@@ -19,7 +20,6 @@ from harness.score.version import scoring_code
 def plan_run(request: Request) -> Plan:
     """Every job of the run; raises UserError at the first mistake."""
     config = request.config
-    chosen = request.chosen_methods(config.methods, "methods")
     check_names(request)
     of_data = DataPlanner(request)
     data = {task: of_data.plan(task, run) for task, run in config.tasks.items()}
@@ -31,15 +31,16 @@ def plan_run(request: Request) -> Plan:
     blocks: list[Block] = []
     for task, run in config.tasks.items():
         tasks[task] = plan = of_tasks.plan(task, run)
-        names = request.chosen_methods(run.methods, f"tasks.{task}.methods") if run.methods else chosen
-        chosen_here = [request.methods[name] for name in request.kept("method", names) if request.kept("task", [task])]
-        fitting = [its for its in chosen_here if not its.spec.kinds or plan.kind in its.spec.kinds]
+        field = f"tasks.{task}.methods" if run.methods else "methods"
+        names = request.chosen_methods(run.methods or config.methods, field, task)
+        chosen = [request.methods[name] for name in request.kept("method", names) if request.kept("task", [task])]
+        fitting = [method for method in chosen if takes_part(method, plan)]
         # Unprepared methods first: the search of such a one serves the preparations before the same adaptation.
-        unprepared_first = sorted(fitting, key=lambda its: its.spec.preparation[0] != "none")
-        planned = {its.id: of_blocks.plan(its, task, plan, run) for its in unprepared_first}
-        blocks += [planned[its.id] for its in fitting]
+        unprepared_first = sorted(fitting, key=lambda method: method.spec.preparation[0] != "none")
+        planned = {method.id: of_blocks.plan(method, task, plan, run) for method in unprepared_first}
+        blocks += [planned[method.id] for method in fitting]
     used = {block.backbone for block in blocks}
-    return Plan(
+    whole = Plan(
         output=str(request.output),
         seeds=list(config.seeds),
         allow_failures=config.allow_failures,
@@ -54,8 +55,9 @@ def plan_run(request: Request) -> Plan:
         scoring=scoring_code(),
         tunes=list(of_blocks.tunes.jobs.values()),
         config=config.model_dump(),
-        papers=planned_papers(),
+        papers=planned_papers(request.papers),
     )
+    return ordered(whole)
 
 
 def check_names(request: Request) -> None:

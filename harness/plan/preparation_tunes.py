@@ -16,7 +16,7 @@ from harness.contracts.plan import SHORT, Line, Place, Prepared, PrepareJob, Tun
 from harness.contracts.preparation import at_rates, rate_options
 from harness.plan.preparation_setups import PreparationSetup, preparation_setup_of
 from harness.plan.request import Ground, LaterPlanner, computed
-from harness.plan.setups import Setup, setup_of
+from harness.plan.setups import Setup, setup_of, takes_part
 from harness.plan.tunes import TunePlanner, tune_job
 from harness.tune.space import AFTER, SEEDS, SHARE, TRIALS, reached
 
@@ -66,8 +66,7 @@ class PreparationTunePlanner(LaterPlanner):
 
     def _alike(self, method: Method, setup: PreparationSetup) -> bool:
         """Whether a method prepares as the setup says, so that both have one search and one checkpoint."""
-        spec = method.spec
-        if spec.preparation[0] != setup.name or (spec.kinds and setup.plan.kind not in spec.kinds):
+        if method.spec.preparation[0] != setup.name or not takes_part(method, setup.plan):
             return False
         its = preparation_setup_of(self.request, method, setup.task, setup.plan, setup.run, setup.backbone, setup.roles)
         both = [(one.preparation, one.searched, one.depends) for one in (its, setup) if one]

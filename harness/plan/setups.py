@@ -32,8 +32,14 @@ class Setup:
 
     @property
     def is_control(self) -> bool:
-        """Whether it predicts without a backbone."""
+        """Whether it trains nothing of a backbone."""
         return isinstance(self.adaptations[0], Control)
+
+
+def takes_part(method: Method, plan: TaskPlan) -> bool:
+    """Whether a method is for a task, and gives what the task is scored by."""
+    spec = method.spec
+    return (spec.kinds is None or plan.kind in spec.kinds) and (plan.generates or not spec.texts_alone)
 
 
 def setup_of(request: Request, method: Method, task: str, plan: TaskPlan, run: TaskRun, backbone: BackboneJob) -> Setup:
@@ -52,6 +58,8 @@ def setup_of(request: Request, method: Method, task: str, plan: TaskPlan, run: T
         "lengths": [plan.max_length, plan.target_length],
         "test_examples": plan.test_examples,
     }
+    if plan.generates:  # so that what stands without keeps its name
+        depends["generates"] = True
     if sized_by:  # a share that no part can be sized to changes nothing
         depends["match_parameters"] = wanted
     if not control and request.config.precision != "float32":  # so that what stands keeps its name

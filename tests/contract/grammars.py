@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 from harness.data.grammar import SLOT, Grammar
+from harness.data.kinds import dialogue
 
 
 @dataclass
@@ -53,8 +54,19 @@ def watched() -> Iterator[Used]:
         note(f"{text} {pair}" if pair else text)
         return text, pair, label
 
+    def noted_conversation(grammar: Grammar, *arguments: Any) -> Any:
+        persona, turns = converse(grammar, *arguments)
+        said = " ".join(f"{who} {text}" for pair in turns for who, text in zip(("them:", "me:"), pair, strict=True))
+        kept = set(frames), set(entities)
+        note(said)
+        frames.update(kept[0])
+        entities.update(kept[1])
+        note(" ".join(["about me:", *persona, said]))
+        return persona, turns
+
     def noted_render(self: Grammar, frame: str, *arguments: Any) -> Any:
-        if not any(frame in scenario.get("summary", []) for scenario in self.scenarios):
+        own = self.talk.persona if self.talk else []
+        if frame not in own and not any(frame in scenario.get("summary", []) for scenario in self.scenarios):
             frames.add(frame)
         return render(self, frame, *arguments)
 
@@ -66,12 +78,16 @@ def watched() -> Iterator[Used]:
             entities.add((name, forms["base"]))
         return forms
 
-    with mock.patch.multiple(
-        Grammar,
-        sentence=noted_sentence,
-        document=noted_document,
-        labelled=noted_labelled,
-        _render=noted_render,
-        _draw=noted_draw,
+    converse = dialogue.conversation
+    with (
+        mock.patch.object(dialogue, "conversation", noted_conversation),
+        mock.patch.multiple(
+            Grammar,
+            sentence=noted_sentence,
+            document=noted_document,
+            labelled=noted_labelled,
+            _render=noted_render,
+            _draw=noted_draw,
+        ),
     ):
         yield used
