@@ -165,7 +165,9 @@ def pivot(sample: Sample) -> Pivot | None:
         spread = spread + its_between**2 / (examples - 1) + its_within**2 / within_degrees
     other_part = np.maximum(between - within, 0.0)
     degrees = np.divide(other_part**2, spread, out=np.full_like(estimate, np.inf), where=spread > 0)
-    return Pivot(estimate, seed_part, other_part, np.maximum(degrees, seeds - 1), seeds)
+    # A part that is hardly there has hardly any degrees, and no weight either; of few domains there are no more.
+    fewest = min([seeds, *(table.shape[-1] for table in sample.others)]) - 1
+    return Pivot(estimate, seed_part, other_part, np.maximum(degrees, fewest), seeds)
 
 
 def joined(pivots: Sequence[Pivot]) -> Pivot:
