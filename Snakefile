@@ -1,5 +1,7 @@
 """The DAG: data -> backbone -> prepare -> tune -> adapt -> score -> collect -> tables, figures, boards, papers, report.
 
+A preparation whose rates are searched waits for a `tune` of its own.
+
 A file's name holds the fingerprint of what it is made from, so what stands is never stale and what
 changed has a new name. The plan (harness/plan/) knows every name; there is no logic here.
 """

@@ -35,8 +35,8 @@ def show_plan(options: Namespace) -> int:
     for search in plan.tunes:
         total += (seconds := estimates.search(search))
         missing = estimates.tries(search)
-        budgets = ", ".join(map(str, search.reaches))
-        rows.append(_row("tune", search.task, search.method, TRIALS * search.cells, missing, seconds, f"k={budgets}"))
+        budgets = ", ".join(map(str, search.reaches or search.budgets))
+        rows.append(_row("tune", search.task, search.whose, TRIALS * search.cells, missing, seconds, f"k={budgets}"))
     for block in plan.blocks:
         total += (seconds := estimates.block(block))
         missing = estimates.missing(block)

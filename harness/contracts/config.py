@@ -87,8 +87,9 @@ class Settings(Strict):
     )
     rates: Rates | None = Field(
         None,
-        description="search: rates that were not tuned on the backbone are searched first; given: they are taken as "
-        "they stand. search if absent, but for backbones that are pretrained on embedded text",
+        description="search: rates that were not tuned on the backbone, those of preparations among them, are searched "
+        "first; given: they are taken as they stand. search if absent, but for backbones that are pretrained on "
+        "embedded text",
     )
 
 

@@ -36,13 +36,16 @@ def records_file(plan: Plan) -> Path:
 def _table(plan: Plan) -> pa.Table:
     """Every cell of the plan, in its order; a cell without a score has one row with a status."""
     preparation, tuning = _preparation_costs(plan), _tuning_seconds(plan)
+    searched = {part.folder: job.rates_from or "" for job in plan.prepares for part in job.parts}
     blocks = {(block.task, block.method): block for block in plan.blocks}
     rows: list[dict[str, Any]] = []
     more: dict[str, Any]
     for cell in plan.cells():
         block = blocks[cell.task, cell.method]
         more = {"rates": block.rates, "preparation_rates": block.preparation_rates}
-        more |= {"tuning_seconds": tuning.get(cell.rates_from or "", 0.0)}  # shared by all cells that take the rate
+        # Shared by all cells that take the rate, or begin with what was prepared at those that were searched for that.
+        more |= {"tuning_seconds": tuning.get(cell.rates_from or "", 0.0)}
+        more |= {"preparation_tuning_seconds": tuning.get(searched.get(cell.checkpoint or "", ""), 0.0)}
         rows += [row | more for row in _rows(plan, cell, preparation)]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 

@@ -20,8 +20,8 @@ from harness.table.shares import share_columns
 PEAK = "preparation_peak_rss_mib"
 MEANS = ("trained_parameters", "stored_bytes", "adaptation_seconds", "prediction_seconds")
 PEAKS = ("peak_rss_mib", "peak_device_mib")
-TUNING = "tuning_seconds"
-NUMBERS = (*MEANS, *PEAKS, *PREPARATION, TUNING, "trained_share")
+TUNING, PREPARATION_TUNING = "tuning_seconds", "preparation_tuning_seconds"
+NUMBERS = (*MEANS, *PEAKS, *PREPARATION, TUNING, PREPARATION_TUNING, "trained_share")
 PLACE = ["method", "domain", "budget", "seed"]
 Columns = Mapping[str, Floats]
 
@@ -36,6 +36,8 @@ class Spent:
         planned = {(c.method, c.domain, c.budget, c.seed): c for block in self._blocks.values() for c in block.cells}
         found = [planned.get((m, d, int(b), int(s))) for m, d, b, s in each_row(cells, PLACE)]
         self._numbers["checkpoint"] = [cell.checkpoint if cell else None for cell in found]
+        rates_of = {part.folder: job.rates_from for job in plan.prepares for part in job.parts}
+        self._numbers["preparation_search"] = [rates_of.get(cell.checkpoint or "") if cell else None for cell in found]
         self._numbers["search"] = [cell.rates_from if cell else None for cell in found]
         self._columns: Columns = {name: self._numbers[name].to_numpy(dtype=np.float64) for name in NUMBERS}
         self._budgets = cells.budget.to_numpy(dtype=np.int64)
@@ -47,13 +49,16 @@ class Spent:
         chosen = self._numbers[np.isin(self._budgets, budgets)]
         prepared = _once_each(chosen, "checkpoint", list(PREPARATION))
         searched = _once_each(chosen, "search", [TUNING])
+        before = _once_each(chosen, "preparation_search", [PREPARATION_TUNING])
         found: dict[str, Row] = {}
         for method, block in self._blocks.items():
             rows = self._at(method, budgets)
             serves = len({(cell.domain, cell.seed) for cell in block.cells if cell.budget in budgets})
             found[method] = _costs({name: column[rows] for name, column in self._columns.items()})
             found[method] |= share_columns(block, self._columns["trained_share"][rows], self._words["sized"][rows])
-            found[method] |= _preparation(prepared[method], serves) | {TUNING: _sum(searched[method][TUNING])}
+            found[method] |= _preparation(prepared[method], serves)
+            seconds = np.concatenate([searched[method][TUNING], before[method][PREPARATION_TUNING]])
+            found[method] |= {TUNING: _sum(seconds)}
         return found
 
     def statuses(self, method: str, budgets: Sequence[int]) -> Counter[str]:
