@@ -30,6 +30,7 @@ import pyarrow.parquet as pq
 
 from harness.base.fingerprint import fingerprint
 from harness.contracts.discover import Method, methods, tasks
+from harness.contracts.papers import papers
 from harness.contracts.plan import Block, Cell, Plan, TaskPlan, load_plan
 from harness.plan.papers import planned_papers
 from harness.record.collect import records_file
@@ -74,7 +75,7 @@ def made_plan(output: str, share: float) -> Plan:
         prepares=[],
         blocks=blocks,
         scoring="",
-        papers=planned_papers(),
+        papers=planned_papers(papers()),
     )
 
 

@@ -156,9 +156,10 @@ def test_every_score_stands_in_the_page_without_a_script(reader: Reader, materia
 
 
 def test_the_same_records_give_the_same_bytes_and_few(tmp_path: Path, plan: Plan, records: pd.DataFrame) -> None:
+    from harness.contracts.papers import papers
     from harness.plan.papers import planned_papers
 
-    whole = replace(plan, output=str(tmp_path), papers=planned_papers())
+    whole = replace(plan, output=str(tmp_path), papers=planned_papers(papers()))
     written = []
     for order in (records, records.copy()):
         write_report(whole, order)
