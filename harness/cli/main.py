@@ -15,6 +15,7 @@ from harness.base.paths import settle_home
 from harness.base.threads import THREADS, threads
 from harness.cli.new import KIND, kinds
 from harness.contracts.config import DEFAULT
+from harness.contracts.folders import ask_for
 from harness.tune.space import SEEDS
 
 
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     listing = command("list", "listing.show_list", "list methods, tasks or papers")
     listing.add_argument("what", choices=["methods", "tasks", "papers"])
     listing.add_argument("--json", action="store_true", help="for programs")
+    _include(listing)
 
     checking = command("check", "check.check", "check every folder and a configuration; compute nothing")
     _config(checking)
@@ -98,6 +100,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--configfile", default=DEFAULT, help=f"the run's configuration (default {DEFAULT})")
+    _include(parser)
+
+
+def _include(parser: argparse.ArgumentParser) -> None:
+    text = "look into another folder's methods/, tasks/ and papers/ too, as `include` in a configuration does"
+    parser.add_argument("--include", action="append", default=[], metavar="FOLDER", help=text)
 
 
 def _cells(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -126,6 +134,7 @@ def main(words: Sequence[str] | None = None) -> int:
     _show_every_letter()
     try:
         options = parser().parse_args(words)
+        ask_for(getattr(options, "include", []))
         status = int(_function(options.does)(options) or 0)
         sys.stdout.flush()
         return status

@@ -73,9 +73,21 @@ def test_a_methods_own_torch_is_imported_only_where_the_method_is_asked_for(proj
     assert ["torch" in heavy for _, _, heavy in told] == [False, False, True]
 
 
+LEAKY = """from harness.contracts.adaptation import Adaptation
+
+
+class Leaky(Adaptation):
+    @property
+    def leaks(self):
+        return True
+
+    def attach(self, backbone):
+        pass
+"""
+
+
 def test_a_method_that_sees_the_future_is_still_told(project: Path) -> None:
-    leaky = "from harness.contracts.adaptation import Adaptation\n\n\nclass Leaky(Adaptation):\n    @property\n    def leaks(self):\n        return True\n"
-    use.text("methods/leaky/method.py", leaky + "\n    def attach(self, backbone):\n        pass\n")(project)
+    use.text("methods/leaky/method.py", LEAKY)(project)
     use.text("methods/leaky/method.yaml", "label: Leaky\nsummary: Sees.\nadapt: leaky\n")(project)
     done = subprocess.run(
         [sys.executable, "-m", "harness.cli.main", "list", "methods"],
