@@ -13,7 +13,7 @@ from harness.contracts.plan import Plan
 from harness.data.task import load_task
 from harness.parts.build import adaptations_of, preparation_of
 from harness.plan.checkpoints import check_local
-from harness.plan.entry import make_plan, recheck_data
+from harness.plan.entry import include_for, make_plan, recheck_data
 from harness.plan.jobs import build_data
 
 
@@ -21,6 +21,7 @@ def check(options: Namespace) -> int:
     """Check all folders, then the configuration, its data and its budgets; the verdict comes first."""
     from harness.paper.soundness import check_asked  # pandas and scipy, which no other command needs
 
+    include_for(options.configfile)
     found = list(_folders())
     plan = make_plan(options.configfile)
     check_asked(plan, papers(), options.configfile)

@@ -33,6 +33,7 @@ def _of_folders(command: Command) -> None:
     listing = command("list", "listing.show_list", "list methods, tasks or papers")
     listing.add_argument("what", choices=["methods", "tasks", "papers"])
     listing.add_argument("--json", action="store_true", help="for programs")
+    _include(listing)
 
     checking = command("check", "check.check", "check every folder and a configuration; compute nothing")
     _config(checking)
@@ -116,6 +117,12 @@ def _of_results(command: Command) -> None:
 
 def _config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--configfile", default=DEFAULT, help=f"the run's configuration (default {DEFAULT})")
+    _include(parser)
+
+
+def _include(parser: argparse.ArgumentParser) -> None:
+    text = "look into another folder's methods/, tasks/ and papers/ too, as `include` in a configuration does"
+    parser.add_argument("--include", action="append", default=[], metavar="FOLDER", help=text)
 
 
 def _cells(parser: argparse.ArgumentParser, required: bool = True) -> None:

@@ -14,6 +14,7 @@ from harness.base.errors import UserError
 from harness.base.paths import settle_home
 from harness.base.threads import THREADS, threads
 from harness.cli.commands import parser
+from harness.contracts.folders import ask_for
 
 ABOUT = "Measure how language models are prepared for, and adapted to, few examples."
 
@@ -36,6 +37,7 @@ def main(words: Sequence[str] | None = None) -> int:
     _show_every_letter()
     try:
         options = parser(ABOUT).parse_args(words)
+        ask_for(getattr(options, "include", []))
         status = int(_function(options.does)(options) or 0)
         sys.stdout.flush()
         return status

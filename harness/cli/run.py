@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from argparse import Namespace
@@ -97,6 +98,8 @@ def retry(options: Namespace) -> int:
     release_locks()
     sys.stdout.flush()  # Snakemake writes to the same place
     command = [sys.executable, "-m", "snakemake", "--cores", options.cores, "--configfile", options.configfile]
+    if options.include:
+        command += ["--config", f"include={json.dumps(plan.config['include'])}"]
     return subprocess.call(command)
 
 

@@ -13,6 +13,7 @@ from harness.base.errors import bad
 from harness.base.lines import Layers, Where
 from harness.base.paths import check_plain, expanded
 from harness.base.yaml_file import read_value, read_yaml
+from harness.contracts.folders import asked, included
 from harness.contracts.method import Share
 from harness.contracts.model import Strict
 from harness.contracts.task import Budgets, Commit, Overlap, Role, Seeds, Shares, SourceName
@@ -130,6 +131,7 @@ class RunConfig(Settings):
     """What a file under `config/` may say."""
 
     output: str
+    include: list[str] = Field([], description="folders with methods/, tasks/ or papers/ that are looked into too")
     seeds: Seeds
     methods: Methods = Field(
         "all", description="papers: on each task what a table, figure or claim of a paper names there, and the controls"
@@ -154,6 +156,8 @@ def located(config: RunConfig, where: Where) -> RunConfig:
     if not output:
         raise bad(where, "output", output, "name a folder")
     check_plain(output, where, "output")
+    said = [included(folder, where, f"include.{place}", _beside(where)) for place, folder in enumerate(config.include)]
+    include = list(dict.fromkeys([*said, *asked()]))
     for name in config.backbones:
         check_plain(name, where, "backbones")
     backbones = {
@@ -162,7 +166,13 @@ def located(config: RunConfig, where: Where) -> RunConfig:
         else spec
         for name, spec in config.backbones.items()
     }
-    return config.model_copy(update={"output": output, "backbones": backbones})
+    return config.model_copy(update={"output": output, "include": include, "backbones": backbones})
+
+
+def _beside(where: Where) -> Path:
+    """The folder of the configuration that says what is included; the current one where the command line does."""
+    place = Path(where.of("include") if isinstance(where, Layers) else where)
+    return place.parent if place.is_file() else Path()
 
 
 def read_config(files: Sequence[Path], changes: Sequence[str] = ()) -> tuple[dict[str, Any], Layers]:

@@ -22,6 +22,7 @@ from harness.base.progress import say
 from harness.base.run_server import start_server
 from harness.contracts.config import DEFAULT, RunConfig, located, read_config
 from harness.contracts.discover import tasks
+from harness.contracts.folders import include
 from harness.contracts.model import validate
 from harness.contracts.papers import paper_files
 from harness.contracts.plan import Plan, load_plan
@@ -49,13 +50,20 @@ def make_plan(
     return _planned(content | (changes or {}), places, only, tuning)
 
 
+def include_for(where: str) -> RunConfig:
+    """A configuration, whose folders are looked into from now on."""
+    content, places = read_config([Path(where)])
+    config = located(validate(RunConfig, content, places), places)
+    include(config.include)
+    return config
+
+
 def last_plan(where: str) -> Plan | None:
     """The plan that the last run of a configuration file saved; None where it had none, or said something else.
 
     It serves commands that only look at what stands, where the data that it was made from are elsewhere now.
     """
-    content, places = read_config([Path(where)])
-    config = located(validate(RunConfig, content, places), places)
+    config = include_for(where)
     file = Path(config.output) / "plan.json"
     saved = load_plan(file) if file.is_file() else None
     return saved if saved and saved.config == json.loads(config.model_dump_json()) else None
@@ -68,6 +76,7 @@ def _planned(
     tuning: Tuning | None = None,
 ) -> Plan:
     config = located(validate(RunConfig, content, places), places)
+    include(config.include)
     return plan_run(Request(config, places, only or {}, tuning))
 
 

@@ -75,6 +75,7 @@ def test_a_methods_own_torch_is_imported_only_where_the_method_is_asked_for(proj
 
 LEAKY = """from harness.contracts.adaptation import Adaptation
 
+
 class Leaky(Adaptation):
     @property
     def leaks(self):
