@@ -51,8 +51,10 @@ def make_bench(plan: Plan, block: Block) -> Bench:
     if [method.code, method.spec.adapt, found.code] != block.planned_from:
         where = f"{method.folder} or {found.folder}"
         raise UserError(f"{where}: the folder changed while the run was at work; start the run again")
+    its = load_task(found)
+    its.generate_by(task.generation)
     return Bench(
-        task=load_task(found),
+        task=its,
         folders=plan.data_of(block.task).folders,
         adaptations=adaptations_of(method),  # type: ignore[arg-type]
         train=Train(**block.train),

@@ -39,6 +39,7 @@ def run_cell(
     assert checkpoint is not None
     task = bench.task.at(domain)
     read = bench.checkpoint(checkpoint, task)
+    task = task.read_by(read.kind)
     with measured() as whole:
         predictions, costs = _run(bench, task, read, Path(checkpoint), examples, test, axes)
     return predictions, costs | {"peak_rss_mib": whole.peak_rss_mib, "peak_device_mib": whole.peak_device_mib}
@@ -59,7 +60,7 @@ def _run(
     body = body_parameters(backbone)
     adaptations = _matched(bench, read)
     attach(backbone, adaptations, derive("init", *axes))
-    check_room(backbone, max(bench.max_length, bench.target_length))
+    check_room(backbone, task.longest(bench.max_length, bench.target_length))
     load_start(backbone, folder)
     if bench.precision == "bfloat16":
         round_frozen(backbone)

@@ -8,9 +8,12 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from harness.contracts.model import Strict
 
-Kind = Literal["token-classification", "sequence-classification", "causal-lm", "summarization"]
+Kind = Literal["token-classification", "sequence-classification", "causal-lm", "summarization", "data-to-text"]
 LABELLING: tuple[Kind, ...] = ("token-classification", "sequence-classification")  # a head has a row for each label
-CAUSAL: tuple[Kind, ...] = ("causal-lm", "summarization")  # a token that sees later ones has read its answer
+# A token that sees later ones has read its answer.
+CAUSAL: tuple[Kind, ...] = ("causal-lm", "summarization", "data-to-text")
+# An answer in words to an input in words: a decoder alone reads both as one text, before an encoder-decoder they part.
+ANSWERING: tuple[Kind, ...] = ("data-to-text",)
 
 
 def _share(value: Any) -> Any:

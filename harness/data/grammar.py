@@ -16,6 +16,14 @@ A grammar is one YAML file:
         pair: [frame, frame, ...]                  optional: a second text, from another frame where there is one
         changes: [{A: B, B: A}, ...]               optional: in the second text A stands for B's entry and B for A's
         unlabeled: false                           optional: it stands in no unlabeled text, as no real corpus has it
+    records:                                       for tasks made of records and what is said of them
+      - bind: {name: boat, harbour: town}
+        fields: {name: "name : {name}", harbour: "harbour : {harbour}"}   # how each stands in the record
+        between: " | "                             what stands between two fields
+        layouts: [[name, harbour], ...]            the fields of a record in their order; divided
+        sentences:                                 what is said of fields that follow one another; not divided
+          - {of: [name], frames: ["{name} is a boat.", ...]}
+        boxed: true                                optional: unlabeled text shows the record before what is said of it
 
 A frame holds slots: `{LOC}` draws from a list, `{A}` repeats a binding, `{LOC.in}` asks for a form.
 An entry of a list is a string, which may hold slots itself (`FC {LOC}`), or a mapping of forms with
@@ -30,18 +38,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from harness.base.errors import bad
 from harness.base.yaml_file import read_yaml
-from harness.contracts.model import Strict, validate
+from harness.contracts.model import Strict, one_of, validate
 
 Part = Literal["train", "dev", "test", "unlabeled"]
 Forms = dict[str, str]
 SLOT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:\.([A-Za-z_][A-Za-z0-9_]*))?\}")
 SMALLEST_DIVIDED = 4
+REFERENCES = (1, 2, 3)  # how many texts a record has, each number as likely
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,34 @@ class Labelled(Strict):
     unlabeled: bool = True
 
 
+class Told(Strict):
+    """What a sentence says, and how."""
+
+    of: Annotated[list[str], Field(min_length=1)]
+    frames: Annotated[list[str], Field(min_length=1)]
+
+
+class Records(Strict):
+    """One kind of record, and the sentences that tell of it."""
+
+    bind: dict[str, str]
+    fields: dict[str, str]
+    between: str = " | "
+    layouts: list[list[str]]
+    sentences: list[Told]
+    boxed: bool = False
+
+    def tellings(self, fields: Sequence[str]) -> list[list[Told]]:
+        """Every way of telling the fields in their order, each as the sentences that do."""
+        if not fields:
+            return [[]]
+        found = []
+        for told in self.sentences:
+            if list(fields[: len(told.of)]) == told.of:
+                found += [[told, *rest] for rest in self.tellings(fields[len(told.of) :])]
+        return found
+
+
 class GrammarFile(Strict):
     """What a grammar file may say."""
 
@@ -101,6 +138,7 @@ class GrammarFile(Strict):
     frames: list[str] = []
     scenarios: list[Scenario] = []
     labelled: list[Labelled] = []
+    records: list[Records] = []
     note: str | None = None
 
 
@@ -109,7 +147,8 @@ class Grammar:
 
     def __init__(self, content: Mapping[str, Any], where: Path | str) -> None:
         self.where = where
-        self.labels = validate(GrammarFile, content, where).labelled
+        read = validate(GrammarFile, content, where)
+        self.labels, self.records = read.labelled, read.records
         self.words = {name: self._entries(items) for name, items in content.get("words", {}).items()}
         self.entities = {name: self._entries(items) for name, items in content.get("entities", {}).items()}
         self.frames: list[str] = list(content.get("frames", []))
@@ -158,6 +197,31 @@ class Grammar:
         frames = divide(kind.pair, part)
         others = [other for other in frames if other != frame] or frames
         return text, _join(self._render(rng.choice(others), rng, part, changed)), label
+
+    def record(self, rng: random.Random, part: Part) -> tuple[str, list[str]]:
+        """A record of `part` on one line, and one to three different texts that say what stands in it."""
+        _, record, texts = self._told(rng, part)
+        return record, texts
+
+    def prose(self, rng: random.Random) -> str:
+        """Unlabeled text: what is said of a record, in one to three wordings behind one another."""
+        kind, record, texts = self._told(rng, "unlabeled")
+        return " ".join([record, *texts] if kind.boxed else texts)
+
+    def _told(self, rng: random.Random, part: Part) -> tuple[Records, str, list[str]]:
+        kind = rng.choice(self.records)
+        bound = self._bind(kind.bind, rng, part)
+        layout = self._layout(kind, rng, part)
+        record = kind.between.join(_filled(kind.fields[field], bound) for field in layout)
+        ways = kind.tellings(layout)
+        texts: dict[str, None] = {}
+        for _ in range(rng.choice(REFERENCES)):
+            frames = [rng.choice(told.frames) for told in rng.choice(ways)]
+            texts[" ".join(_join(self._render(frame, rng, part, bound)) for frame in frames)] = None
+        return kind, record, list(texts)
+
+    def _layout(self, kind: Records, rng: random.Random, part: Part) -> list[str]:
+        return rng.choice(divide(kind.layouts, part))
 
     def _lists_of(self, part: Part) -> dict[str, list[Forms]]:
         lists = dict(self.words)
@@ -245,6 +309,30 @@ class Grammar:
             self._check_frames(kind.text, lists, kind.bind, divided=True)
             self._check_frames(kind.pair, lists, kind.bind, divided=bool(kind.pair))
 
+        for records in self.records:
+            self._check_records(records, lists)
+
+    def _check_records(self, records: Records, lists: Mapping[str, list[Forms]]) -> None:
+        for list_name in records.bind.values():
+            if list_name not in lists:
+                raise bad(self.where, "bind", list_name, "name a list under words or entities")
+        if len(records.layouts) < SMALLEST_DIVIDED:
+            raise bad(self.where, "layouts", records.layouts, f"give at least {SMALLEST_DIVIDED} alternatives")
+        for field, text in records.fields.items():
+            for name, _ in SLOT.findall(text):
+                if name not in records.bind:
+                    raise bad(self.where, f"fields.{field}", text, f"{name!r} is not bound, so no text would say it")
+            self._check_slots(text, lists, records.bind)
+        for place, layout in enumerate(records.layouts):
+            if layout in records.layouts[:place]:
+                raise bad(self.where, "layouts", layout, "it stands twice; remove one")
+            for field in layout:
+                one_of(field, list(records.fields), self.where, "layouts")
+            if not records.tellings(layout):
+                raise bad(self.where, "layouts", layout, "no sentences tell of these fields in this order; add some")
+        for told in records.sentences:
+            self._check_frames(told.frames, lists, records.bind, divided=False)
+
     def _check_frames(
         self, frames: Sequence[str], lists: Mapping[str, list[Forms]], bound: Mapping[str, str], divided: bool
     ) -> None:
@@ -265,6 +353,11 @@ class Grammar:
                 raise bad(
                     self.where, f"a slot of {text!r}", f"{{{name}.{form}}}", f"add the form {form!r} to {lacking!r}"
                 )
+
+
+def _filled(text: str, bound: Mapping[str, Forms]) -> str:
+    """A field of a record with its values."""
+    return SLOT.sub(lambda m: bound[m[1]][m[2] or "base"], text)
 
 
 def _join(segments: Sequence[Segment]) -> str:

@@ -47,6 +47,8 @@ class BlockPlanner(LaterPlanner):
             "lengths": [plan.max_length, plan.target_length],
             "test_examples": plan.test_examples,
         }
+        if plan.generation:
+            shared["generation"] = plan.generation
         if sized_by:  # a share that no part can be sized to changes nothing
             shared["match_parameters"] = wanted
         if not control and self.request.config.precision != "float32":  # so that what stands keeps its name

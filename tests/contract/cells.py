@@ -32,11 +32,15 @@ from tests.models import ARCHITECTURES
 
 # On whole texts: what trains all, nothing or by PEFT, one of ours, and one that reads the batch itself.
 WHOLE_TEXTS = {"bert": ("finetune", "head", "ia3"), "gpt2": ("lora",), "bart": ("tams",)}
+# Records and their texts are language modelling to a decoder and summaries to an encoder-decoder, in other words.
+OF_RECORDS = {"gpt2": ("finetune", "lora", "prefix", "tams", "tarp_dynamic"), "bart": ("finetune",)}
+SAMPLED = {"sequence-classification": WHOLE_TEXTS, "data-to-text": OF_RECORDS}
 SIZES = Sizes(train=8, dev=1, test=3)
 BUDGET, STEPS, MAX_LENGTH, TARGET_LENGTH = 4, 3, 32, 8
 Read = Callable[..., Checkpoint]
 GOLD: dict[Kind, str] = {
     "token-classification": "tags", "sequence-classification": "label", "summarization": "summary", "causal-lm": "id",
+    "data-to-text": "references",
 }  # fmt: skip
 
 
@@ -60,14 +64,15 @@ def cases(control: bool = False) -> list[Case]:
     """Every discovered adaptation with each architecture and kind that it can serve; controls stand apart.
 
     Methods that differ in their preparation alone have one adaptation, which one of them stands for. What classifies
-    whole texts differs from what tags or writes in its head alone, so there a few stand for all.
+    whole texts differs from what tags or writes in its head alone, and what writes of records from what writes on in
+    what it reads, so there a few stand for all.
     """
     found = []
     for name in dict.fromkeys(stands_for().values()):
         method = methods()[name]
         for architecture in ARCHITECTURES:
             for kind in anatomies()[architecture].kinds:
-                if kind == "sequence-classification" and not control and name not in WHOLE_TEXTS.get(architecture, ()):
+                if not control and kind in SAMPLED and name not in SAMPLED[kind].get(architecture, ()):
                     continue
                 if kind in (method.spec.kinds or [kind]) and uses_model(method) != control:
                     found.append(Case(name, architecture, kind))

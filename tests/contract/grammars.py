@@ -29,7 +29,8 @@ def watched() -> Iterator[Used]:
     """Note what grammars draw inside."""
     used, frames, entities = Used(), set[str](), set[tuple[str, str]]()
     sentence, document, labelled = Grammar.sentence, Grammar.document, Grammar.labelled
-    render, draw = Grammar._render, Grammar._draw
+    record, prose = Grammar.record, Grammar.prose
+    render, draw, layout = Grammar._render, Grammar._draw, Grammar._layout
 
     def note(text: str) -> None:
         # One text may come from several draws; what any of them used counts.
@@ -53,8 +54,26 @@ def watched() -> Iterator[Used]:
         note(f"{text} {pair}" if pair else text)
         return text, pair, label
 
+    def noted_record(self: Grammar, rng: Any, part: Any) -> Any:
+        line, texts = record(self, rng, part)
+        note(line)
+        return line, texts
+
+    def noted_prose(self: Grammar, rng: Any) -> str:
+        text = prose(self, rng)
+        note(text)
+        return text
+
+    def noted_layout(self: Grammar, *arguments: Any) -> Any:
+        fields = layout(self, *arguments)
+        frames.add(" ".join(fields))
+        return fields
+
     def noted_render(self: Grammar, frame: str, *arguments: Any) -> Any:
-        if not any(frame in scenario.get("summary", []) for scenario in self.scenarios):
+        told = (told for kind in self.records for told in kind.sentences)
+        if not any(frame in scenario.get("summary", []) for scenario in self.scenarios) and not any(
+            frame in its.frames for its in told
+        ):
             frames.add(frame)
         return render(self, frame, *arguments)
 
@@ -71,6 +90,9 @@ def watched() -> Iterator[Used]:
         sentence=noted_sentence,
         document=noted_document,
         labelled=noted_labelled,
+        record=noted_record,
+        prose=noted_prose,
+        _layout=noted_layout,
         _render=noted_render,
         _draw=noted_draw,
     ):

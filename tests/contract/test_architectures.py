@@ -51,7 +51,13 @@ PARTS: dict[str, Adaptation] = {
     "last": Adapter(bottleneck=4, placement="last"),
 }
 NO_PREFIX = {"deberta-v2"}
-PAIRS = [(name, kind) for name, anatomy in anatomies().items() for kind in anatomy.kinds]
+# Texts of records are summaries, or language modelling, to a model: three architectures stand for all.
+PAIRS = [
+    (name, kind)
+    for name, anatomy in anatomies().items()
+    for kind in anatomy.kinds
+    if kind != "data-to-text" or name in ("gpt2", "llama", "t5")
+]
 ROUNDING = 2e-5
 DROPOUT = 0.1  # while it trains; all else is asked of it as it predicts
 CLOSE: dict[str, Any] = {"rtol": 1e-3, "atol": 1e-4}
