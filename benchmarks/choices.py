@@ -1,7 +1,7 @@
 """Write docs/choices.md: what the choices that the papers leave open do to the scores.
 
 Each row of choices.yaml is a method beside itself with another choice, on the meta_dev domains of the embedded
-tasks: whoever chooses by this page has not read the domains that are scored. Needs the backbones of a default run.
+tasks: whoever chooses by this page has not read the domains that are scored.
 
     python benchmarks/choices.py
 """
@@ -19,7 +19,6 @@ from typing import Any
 
 import yaml
 
-from harness.base.errors import UserError
 from harness.base.files import write_text
 from harness.base.yaml_file import read_yaml
 from harness.contracts.config import merged
@@ -75,43 +74,19 @@ def make_project(folder: Path, rows: list[dict[str, Any]]) -> None:
         write_variant(folder, row, methods()[row["method"]])
     whole = make_plan(DEFAULT)
     config: dict[str, Any] = whole.config | {"output": "results", "seeds": SEEDS, "methods": "all", "leave_out": []}
-    config["backbones"] = {
-        name: {"source": "local", "path": stands_in(whole, name)} for name in whole.config["backbones"]
-    }
-    config["rates"] = "given"
+    for spec in config["backbones"].values():
+        spec["path"] = str(Path(spec["path"]).absolute())
     for task, run in config["tasks"].items():
         its = [row for row in rows if row["task"] == task]
         run["methods"] = sorted({name for row in its for name in (row["method"], name_of(row))})
-        run |= {
-            "budgets": BUDGETS,
-            "domains": dev_domains(whole, task),
-            "train": run["train"] | rates(whole, task, its),
-        }
+        run |= {"budgets": BUDGETS, "domains": dev_domains(whole, task)}
     write_text(folder / CONFIG, yaml.safe_dump(config, sort_keys=False))
-
-
-def rates(whole: Plan, task: str, rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """What was tuned for the methods of `rows` on the default's backbone, for them and for their variants."""
-    identity, found = whole.backbone(whole.tasks[task].backbone).identity, {}
-    for row in rows:
-        for entry in methods()[row["method"]].tuned.get(task, []):
-            if entry.identity == identity:
-                found |= {row["method"]: entry.train, name_of(row): entry.train}
-    return found
 
 
 def dev_domains(whole: Plan, task: str) -> dict[str, str]:
     """A task's domains by role, with meta_dev scored in meta_test's place."""
     roles = {name: role for name, role in whole.data_of(task).roles.items() if role != "meta_test"}
     return {name: "meta_test" if role == "meta_dev" else role for name, role in roles.items()}
-
-
-def stands_in(whole: Plan, backbone: str) -> str:
-    """The default run's own backbone as a local checkpoint, so that it is not pretrained again."""
-    job = whole.backbone(backbone)
-    if not (Path(job.folder) / "config.json").is_file():
-        raise UserError(f"{DEFAULT}: backbones.{backbone} does not stand; run `snakemake --cores all` first")
-    return str(Path(job.checkpoint).absolute())
 
 
 def measured(rows: list[dict[str, Any]]) -> list[list[str]]:

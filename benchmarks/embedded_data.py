@@ -1,7 +1,6 @@
 """Write docs/embedded-data.md: samples, sizes, and how hard each embedded task is.
 
-Needs the tables of a default run. Runs full fine-tuning on all training data beside it, which takes
-the backbones that the default run made.
+Needs the tables of a default run. Runs full fine-tuning on all training data beside it.
 
     python benchmarks/embedded_data.py
 """
@@ -33,6 +32,7 @@ the test split never occur in train. Unlabeled text uses all frames and names, a
 
 These tasks exist to run the whole machine anywhere. Their numbers say nothing about the papers' data.
 """
+SAMPLED = 3  # domains that are shown of a sample
 
 
 def run_all_data() -> Plan:
@@ -47,8 +47,7 @@ def run_all_data() -> Plan:
         run["train"] = {**run["train"], "steps": 4 * run["train"]["steps"]}
     file = Path(ALL_DATA) / "run.yaml"
     write_text(file, yaml.safe_dump(content))
-    for kept in ("data", "backbones"):
-        shutil.copytree(Path("results") / kept, Path(ALL_DATA) / kept, dirs_exist_ok=True)
+    shutil.copytree("results/data", Path(ALL_DATA) / "data", dirs_exist_ok=True)
     subprocess.run([sys.executable, "-m", "snakemake", "--cores", "all", "--configfile", str(file)], check=True)
     return make_plan(str(file))
 
@@ -79,16 +78,19 @@ def _shown(value: float) -> str:
 
 
 def samples(plan: Plan, task: str, count: int = 2) -> list[str]:
-    """The first test examples of each domain."""
+    """The first test examples of each domain, or of a few where the domains are a sample."""
     lines = []
     job = plan.data_of(task)
-    for domain, folder in job.folders.items():
+    shown = SAMPLED if plan.tasks[task].domains_are == "sample" else None
+    for domain, folder in list(job.folders.items())[:shown]:
         lines += [f"**{domain}** ({job.roles[domain]})", "", "```"]
         for row in read_lines(Path(folder) / "test.jsonl")[:count]:
             if "tags" in row:
                 lines += readable({**row, "predicted": row["tags"]}).splitlines()[:2]
             elif "label" in row:
                 lines += [*(row[field] for field in ("text", "pair") if field in row), f"=> {row['label']}"]
+            elif "turns" in row:
+                lines += [" ".join(row["persona"]), *(f"{said}\n=> {reply}" for said, reply in row["turns"])]
             else:
                 lines += [row.get("text") or f"{row['document']}\n=> {row['summary']}"]
         lines += ["```", ""]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,8 @@ def make_bench(plan: Plan, block: Block) -> Bench:
     if [method.code, method.spec.adapt, found.code] != block.planned_from:
         where = f"{method.folder} or {found.folder}"
         raise UserError(f"{where}: the folder changed while the run was at work; start the run again")
-    its = load_task(found)
+    asked = replace(found, spec=found.spec.model_copy(update={"generates": task.generates}))
+    its = load_task(asked)
     its.generate_by(task.generation)
     return Bench(
         task=its,
@@ -135,7 +136,7 @@ def dropped_for(plan: Plan, block: Block, cell: Cell) -> dict[str, dict[str, int
 
 def _compute(bench: Bench, cell: Cell) -> tuple[list[Any], dict[str, Any]]:
     if isinstance(bench.adaptations[0], Control):
-        return run_control(bench, cell.domain, cell.budget, cell.seed)
+        return run_control(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)
     from harness.adapt.cell import run_cell  # seconds to import, which controls do without
 
     return run_cell(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)

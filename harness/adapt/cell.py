@@ -32,7 +32,7 @@ def run_cell(
 ) -> tuple[list[Any], dict[str, Any]]:
     """The cell's predictions for the domain's test examples, and what it cost."""
     if isinstance(bench.adaptations[0], Control):
-        return run_control(bench, domain, budget, seed)
+        return run_control(bench, domain, budget, seed, checkpoint)
     axes = bench.task.folder.name, domain, budget, seed
     examples = few(bench.split(domain, "train"), budget, *axes[:2], seed)
     test = bench.split(domain, "test")

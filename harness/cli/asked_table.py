@@ -12,6 +12,7 @@ from harness.contracts.paper import PaperTable
 from harness.contracts.papers import papers
 from harness.contracts.plan import Plan
 from harness.plan.entry import make_plan
+from harness.plan.papers import methods_of
 
 
 def plan_table(options: Namespace) -> Plan:
@@ -36,18 +37,6 @@ def plan_table(options: Namespace) -> Plan:
     run = {task: whole.config["tasks"][task] | {"methods": wanted[task]} for task in tasks}
     only: dict[str, list[Any]] = {"task": tasks, "budget": _budgets(whole, table, tasks)}
     return make_plan(options.configfile, changes={"tasks": whole.config["tasks"] | run}, only=only)
-
-
-def methods_of(table: PaperTable) -> dict[str, list[str]]:
-    """The methods that a table needs on each task; of variants those that the run plans by itself."""
-    found: dict[str, list[str]] = {}
-    for row in table.rows.values():
-        tasks = [row.task] if row.task else [column.task or table.task for column in table.columns.values()]
-        for task in filter(None, tasks):
-            names = found.setdefault(task, [])
-            if row.method and row.method not in names:
-                names.append(row.method)
-    return {task: names for task, names in found.items() if names}
 
 
 def _budgets(plan: Plan, table: PaperTable, tasks: list[str]) -> list[int]:

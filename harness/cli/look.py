@@ -129,5 +129,22 @@ def readable(row: dict[str, Any]) -> str:
     if "label" in row:
         texts = [f"  input     {row[field]}" for field in ("text", "pair") if field in row]
         return "\n".join([*texts, f"  gold      {row['label']}", f"  predicted {row['predicted']}"])
+    if "turns" in row:
+        return _dialogue(row)
     nats = row["predicted"]["nll"] / row["predicted"]["tokens"]
     return f"  input     {row['text']}\n  predicted {row['predicted']['tokens']} tokens at {nats:.3f} nats each"
+
+
+def _dialogue(row: dict[str, Any]) -> str:
+    """A dialogue with its replies, those that were generated beside them, and how likely the true ones were."""
+    made, lines = (
+        row["predicted"].get("replies"),
+        [f"  persona   {' '.join(row['persona'])}"] if "persona" in row else [],
+    )
+    for place, (partner, reply) in enumerate(row["turns"]):
+        lines += [f"  input     {partner}", f"  gold      {reply}"]
+        lines += [f"  predicted {made[place]}"] if made else []
+    if row["predicted"].get("nll") is not None:
+        tokens = row["predicted"]["tokens"]
+        lines.append(f"  predicted {tokens} tokens at {row['predicted']['nll'] / tokens:.3f} nats each")
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`headstart`: list, check, new, plan, run, status, retry, tune, compare, open, claim, power, predictions."""
+"""`headstart`: list, check, new, plan, run, status, retry, tune, pretrain, compare, open, claim, power, predictions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
 from harness.base.paths import settle_home
 from harness.base.threads import THREADS, threads
-from harness.cli import check, claims, compare, look, make, new, run, tune
+from harness.cli import check, claims, compare, look, make, new, pretrain, run, tune
 from harness.plan.entry import DEFAULT
 from harness.tune.space import SEEDS
 
@@ -64,6 +64,9 @@ def parser() -> argparse.ArgumentParser:
     tuning.add_argument("--budget", type=int, nargs="+", default=[32], help="the score is the mean over them")
     tuning.add_argument("--seeds", type=int, default=len(SEEDS))
     tuning.add_argument("--show", action="store_true", help="print the trials of the run's searches; compute nothing")
+
+    training = command("pretrain", pretrain.pretrain, "train a pinned backbone by its recipe under backbones/")
+    training.add_argument("name", help="the folder's name")
 
     comparing = command("compare", compare.compare, "one method against every other: paired differences, tests, costs")
     _config(comparing)

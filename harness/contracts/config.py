@@ -15,7 +15,7 @@ from harness.base.paths import check_plain, expanded
 from harness.base.yaml_file import read_value, read_yaml
 from harness.contracts.method import Share
 from harness.contracts.model import Strict
-from harness.contracts.task import Budgets, Commit, GenerationSettings, Overlap, Role, Seeds, SourceName
+from harness.contracts.task import Budgets, Commit, GenerationSettings, Overlap, Role, Seeds, Shares, SourceName
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -64,6 +64,7 @@ BackboneSpec = Annotated[Pretrained | LocalBackbone | HubBackbone, Field(discrim
 
 
 Rates = Literal["search", "given"]
+Methods = Literal["all", "papers"] | list[str]
 
 
 class Settings(Strict):
@@ -83,7 +84,7 @@ class Settings(Strict):
     rates: Rates | None = Field(
         None,
         description="search: rates that were not tuned on the backbone are searched first; given: they are taken as "
-        "they stand. search if absent, but for backbones that the run pretrains on embedded text",
+        "they stand. search if absent, but for backbones that are pretrained on embedded text",
     )
 
 
@@ -94,7 +95,12 @@ class TaskRun(Settings):
     backbone: str | None = None
     budgets: Budgets | None = None
     domains: dict[str, Role] | None = Field(None, description="replaces the source's own domains and roles")
-    methods: list[str] | None = Field(None, description="the methods for this task; the run's where absent")
+    roles: Shares | None = Field(None, description="replaces the source's own shares, by which roles are drawn")
+    scored_domains: int | None = Field(
+        None, ge=1, description="of domains that roles are drawn for, score so many of meta_test; all if absent"
+    )
+    generates: bool = Field(False, description="replies of dialogues are generated too, and scored by their texts")
+    methods: Methods | None = Field(None, description="the methods for this task; the run's where absent")
     overlap_allowed: bool = Field(False, description="meta_train and meta_test may share examples; tables are marked")
     overlap: Literal["refuse", "drop"] | None = Field(
         None, description="drop: meta_train is read without the test examples of meta_test; as task.yaml says if absent"
@@ -121,8 +127,10 @@ class RunConfig(Settings):
 
     output: str
     seeds: Seeds
-    methods: Literal["all"] | list[str] = "all"
-    leave_out: list[str] = Field([], description="of all methods, those that this run does without")
+    methods: Methods = Field(
+        "all", description="papers: on each task what a table, figure or claim of a paper names there, and the controls"
+    )
+    leave_out: list[str] = Field([], description="of `all` or `papers`, the methods that this run does without")
     tasks: dict[str, TaskRun]
     backbones: dict[str, BackboneSpec]
     claims: list[str] = Field([], description="PAPER/NAME that this run is to answer; `check` refuses what it cannot")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -46,7 +46,7 @@ class TaskFolder:
     folder: Path
     spec: TaskSpec
 
-    @property
+    @cached_property  # of many domains each one's fingerprint holds it
     def code(self) -> str:
         """The hash of the folder's Python files and word lists."""
         files = [*own_files(self.folder, ".py"), *own_files(self.folder / "embedded", deep=True)]

@@ -135,7 +135,7 @@ class _Check:
 
     def _domains(self, task: str) -> list[str]:
         """Every domain that a source of the task has."""
-        return sorted({domain for source in self.tasks[task].spec.sources.values() for domain in source.domains})
+        return sorted({domain for source in self.tasks[task].spec.sources.values() for domain in source.named})
 
     def _rows(self, where: Path, field: str, rows: Mapping[str, Row]) -> None:
         for name, row in rows.items():

@@ -6,7 +6,7 @@ Names of files hold fingerprints, so a file that stands is never stale: what cha
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,7 +43,7 @@ class BackboneJob:
     fingerprint: str
     corpora: dict[str, list[str]]  # task to the domain folders whose unlabeled text is read
     identity: str = ""  # the fingerprint of its recipe or its files alone, by which rates are known to be its own
-    own: bool = False  # whether the run pretrains it on embedded text
+    own: bool = False  # whether it is pretrained on embedded text, by the run or by a recipe of the project
 
     @property
     def done(self) -> str:
@@ -184,6 +184,7 @@ class TaskPlan:
     target_length: int
     test_examples: int | None
     overlap_allowed: bool
+    generates: bool = False  # whether replies of dialogues are generated too
     domains_are: str = "fixed"  # or a sample of many, of which intervals then speak
     generation: dict[str, Any] = field(default_factory=dict)  # what the run says in the place of the task
     metrics: dict[str, Any] = field(default_factory=dict)  # options of the metrics that have any
@@ -293,6 +294,32 @@ class Plan:
         content = asdict(self)
         if not self.path.is_file() or read_json(self.path) != content:
             write_json(self.path, content)
+
+
+def ordered(plan: Plan) -> Plan:
+    """The plan with its mappings in the order that its file has, so that a job does the same whoever read it.
+
+    A preparation reads its domains in the order of their roles, and a corpus is read task by task.
+    """
+    jobs = {
+        name: [_ordered_job(job) for job in getattr(plan, name)]
+        for name in ("data", "backbones", "prepares", "blocks", "tunes")
+    }
+    tasks = {name: _ordered_job(task) for name, task in sorted(plan.tasks.items())}
+    return replace(_ordered_job(plan), tasks=tasks, **jobs)
+
+
+def _ordered_job(job: Any) -> Any:
+    """A job with its own mappings in order."""
+    its = {each.name: getattr(job, each.name) for each in fields(job)}
+    return replace(job, **{name: _ordered(value) for name, value in its.items() if isinstance(value, dict)})
+
+
+def _ordered(value: Any) -> Any:
+    """Mappings in the order of their keys, all the way down."""
+    if isinstance(value, dict):
+        return {name: _ordered(its) for name, its in sorted(value.items())}
+    return [_ordered(its) for its in value] if isinstance(value, list) else value
 
 
 def load_plan(path: Path) -> Plan:

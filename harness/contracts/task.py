@@ -56,10 +56,21 @@ class HubSet(Strict):
     splits: dict[Literal["train", "dev", "test"], str] = {"train": "train", "dev": "validation", "test": "test"}
 
 
+class Shares(Strict):
+    """What share of the domains has each role, as parts of their sum: {meta_train: 70, meta_dev: 10, meta_test: 20}."""
+
+    meta_train: float = Field(0, ge=0)
+    meta_dev: float = Field(0, ge=0)
+    meta_test: float = Field(gt=0)
+
+
 class Source(Strict):
     """Where a task's domains come from, and what each is for."""
 
-    domains: dict[str, Role]
+    domains: dict[str, Role] | list[str] | Literal["found"] = Field(
+        description="each with its role; or their names alone, or found in the files, roles being drawn by shares"
+    )
+    roles: Shares | None = Field(None, description="the share of the domains that has each role, drawn by their names")
     sizes: Sizes | None = Field(None, description="embedded only: how much is generated")
     folder: str | None = Field(None, description="local only: the folder below HEADSTART_DATA")
     reader: AnyReader | None = Field(None, description="local only: how its files are read; task.py does if absent")
@@ -69,9 +80,10 @@ class Source(Strict):
     sets: dict[str, HubSet] | None = Field(None, description="hub only: the data set of each domain")
     verified: bool = Field(True, description="false where the source could not be reached when this was written")
 
-    def roles(self, role: Role) -> list[str]:
-        """The domains that have `role`."""
-        return [domain for domain, its in self.domains.items() if its == role]
+    @property
+    def named(self) -> list[str]:
+        """The domains that task.yaml names; none where they are found in the files."""
+        return [] if self.domains == "found" else list(self.domains)
 
     def reader_of(self, domain: str) -> AnyReader | None:
         """How a domain's files are read; None where task.py reads them."""
@@ -137,6 +149,19 @@ class Labels(Strict):
         return self
 
 
+def _check_domains(name: SourceName, source: Source) -> None:
+    """Raise ValueError where it is not clear what the domains are, or what role each has."""
+    given = isinstance(source.domains, dict)
+    if given == (source.roles is not None):
+        why = "each domain has its own" if given else "say which share of the domains has each role"
+        raise ValueError(f"{'remove' if given else 'add'} `roles` in the source {name!r}: {why}")
+    if source.domains == "found" and name != "local":
+        raise ValueError(f"name the domains of the source {name!r}: they are found in local files alone")
+    for place, domain in enumerate(source.named):
+        if domain in source.named[:place]:
+            raise ValueError(f"the domain {domain!r} stands twice in the source {name!r}; remove one")
+
+
 def _types(value: list[str]) -> list[str]:
     """Refuse entity types that stand twice or cannot be told from a tag's prefix."""
     for place, name in enumerate(value):
@@ -170,6 +195,10 @@ class TaskSpec(Strict):
     backbone: str = Field(description="the backbone used where the configuration names none")
     budgets: Budgets = Field(description="the budgets used where the configuration names none")
     overlap_allowed: bool = Field(False, description="meta_train and meta_test may share examples, as the paper did")
+    persona: Literal["read", "hidden"] = Field(
+        "read", description="hidden: a dialogue's persona is not read, and to be learned from the examples"
+    )
+    generates: bool = Field(False, description="replies of dialogues are generated too, and scored by their texts")
     domains_are: Literal["fixed", "sample"] = Field(
         "fixed", description="sample: the domains stand for many (personas), and intervals speak of all of these"
     )
@@ -182,13 +211,14 @@ class TaskSpec(Strict):
             for kind, field in NEEDED.items():
                 if (getattr(source, field) is None) == (kind == name):
                     raise ValueError(f"{'add' if kind == name else 'remove'} {field!r} in the source {name!r}")
+            _check_domains(name, source)
             for field in ("reader", "readers"):
                 if getattr(source, field) and name != "local":
                     raise ValueError(f"remove {field!r} in the source {name!r}: it reads local files")
             for domain in source.readers:
-                if domain not in source.domains:
+                if domain not in source.named:
                     raise ValueError(f"there is no domain {domain!r} in the source {name!r}; remove its reader")
-            lacking = set(source.domains) - set(source.sets or source.domains)
+            lacking = set(source.named) - set(source.sets or source.named)
             if lacking:
                 raise ValueError(f"add the domain {min(lacking)!r} to the `sets` of the source {name!r}")
         return value

@@ -16,14 +16,8 @@ A grammar is one YAML file:
         pair: [frame, frame, ...]                  optional: a second text, from another frame where there is one
         changes: [{A: B, B: A}, ...]               optional: in the second text A stands for B's entry and B for A's
         unlabeled: false                           optional: it stands in no unlabeled text, as no real corpus has it
-    records:                                       for tasks made of records and what is said of them
-      - bind: {name: boat, harbour: town}
-        fields: {name: "name : {name}", harbour: "harbour : {harbour}"}   # how each stands in the record
-        between: " | "                             what stands between two fields
-        layouts: [[name, harbour], ...]            the fields of a record in their order; divided
-        sentences:                                 what is said of fields that follow one another; not divided
-          - {of: [name], frames: ["{name} is a boat.", ...]}
-        boxed: true                                optional: unlabeled text shows the record before what is said of it
+    records: [...]                                 for tasks made of records and texts; see telling.py
+    talk: {...}                                    for tasks made of dialogues; see talk.py
 
 A frame holds slots: `{LOC}` draws from a list, `{A}` repeats a binding, `{LOC.in}` asks for a form.
 An entry of a list is a string, which may hold slots itself (`FC {LOC}`), or a mapping of forms with
@@ -38,19 +32,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from harness.base.errors import bad
-from harness.base.yaml_file import read_yaml
-from harness.contracts.model import Strict, one_of, validate
+from harness.contracts.model import Strict, validate
+from harness.data.talk import Talk, read_grammar
+from harness.data.telling import Records
 
 Part = Literal["train", "dev", "test", "unlabeled"]
 Forms = dict[str, str]
 SLOT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:\.([A-Za-z_][A-Za-z0-9_]*))?\}")
 SMALLEST_DIVIDED = 4
-REFERENCES = (1, 2, 3)  # how many texts a record has, each number as likely
 
 
 @dataclass(frozen=True)
@@ -102,34 +96,6 @@ class Labelled(Strict):
     unlabeled: bool = True
 
 
-class Told(Strict):
-    """What a sentence says, and how."""
-
-    of: Annotated[list[str], Field(min_length=1)]
-    frames: Annotated[list[str], Field(min_length=1)]
-
-
-class Records(Strict):
-    """One kind of record, and the sentences that tell of it."""
-
-    bind: dict[str, str]
-    fields: dict[str, str]
-    between: str = " | "
-    layouts: list[list[str]]
-    sentences: list[Told]
-    boxed: bool = False
-
-    def tellings(self, fields: Sequence[str]) -> list[list[Told]]:
-        """Every way of telling the fields in their order, each as the sentences that do."""
-        if not fields:
-            return [[]]
-        found = []
-        for told in self.sentences:
-            if list(fields[: len(told.of)]) == told.of:
-                found += [[told, *rest] for rest in self.tellings(fields[len(told.of) :])]
-        return found
-
-
 class GrammarFile(Strict):
     """What a grammar file may say."""
 
@@ -139,6 +105,7 @@ class GrammarFile(Strict):
     scenarios: list[Scenario] = []
     labelled: list[Labelled] = []
     records: list[Records] = []
+    talk: Talk | None = None
     note: str | None = None
 
 
@@ -147,8 +114,8 @@ class Grammar:
 
     def __init__(self, content: Mapping[str, Any], where: Path | str) -> None:
         self.where = where
-        read = validate(GrammarFile, content, where)
-        self.labels, self.records = read.labelled, read.records
+        its = validate(GrammarFile, content, where)
+        self.labels, self.talk, self.records = its.labelled, its.talk, its.records
         self.words = {name: self._entries(items) for name, items in content.get("words", {}).items()}
         self.entities = {name: self._entries(items) for name, items in content.get("entities", {}).items()}
         self.frames: list[str] = list(content.get("frames", []))
@@ -159,18 +126,24 @@ class Grammar:
     @classmethod
     def load(cls, path: Path) -> Grammar:
         """Read and check a grammar file; raises UserError naming the file and the frame at fault."""
-        return cls(read_yaml(path), path)
+        return cls(read_grammar(path), path)
 
     def sentence(self, rng: random.Random, part: Part) -> list[Segment]:
         """One single-sentence frame of `part`, rendered."""
         return self._render(rng.choice(divide(self.frames, part)), rng, part, {})
 
-    def document(self, rng: random.Random, part: Part) -> tuple[list[str], str | None]:
-        """The sentences of one document of `part`, and its summary where its scenario has one."""
+    def document(self, rng: random.Random, part: Part, window: int | None = None) -> tuple[list[str], str | None]:
+        """The sentences of one document of `part`, and its summary where its scenario has one.
+
+        With a `window`, those of so many places in a row, which begin anywhere in the document.
+        """
         scenario = rng.choice(self.scenarios)
-        bound = self._bind(scenario.get("bind", {}), rng, part)
-        sentences = []
-        for place in scenario["document"]:
+        bound = self.bound(scenario.get("bind", {}), rng, part)
+        places, sentences = scenario["document"], []
+        if window:
+            begin = rng.randrange(max(1, len(places) - window + 1))
+            places = places[begin : begin + window]
+        for place in places:
             if isinstance(place, Mapping):
                 if rng.random() >= place["chance"]:
                     continue
@@ -187,7 +160,7 @@ class Grammar:
             raise bad(self.where, "labelled", None, "it has no kind of text for this part; add one")
         label = rng.choice(list(dict.fromkeys(kind.label for kind in able)))
         kind = rng.choice([kind for kind in able if kind.label == label])
-        bound = self._bind(kind.bind, rng, part)
+        bound = self.bound(kind.bind, rng, part)
         frame = rng.choice(divide(kind.text, part))
         text = _join(self._render(frame, rng, part, bound))
         if not kind.pair:
@@ -198,30 +171,13 @@ class Grammar:
         others = [other for other in frames if other != frame] or frames
         return text, _join(self._render(rng.choice(others), rng, part, changed)), label
 
-    def record(self, rng: random.Random, part: Part) -> tuple[str, list[str]]:
-        """A record of `part` on one line, and one to three different texts that say what stands in it."""
-        _, record, texts = self._told(rng, part)
-        return record, texts
+    def filled(self, frame: str, rng: random.Random, part: Part, bound: Mapping[str, Forms]) -> str:
+        """A frame as text, its slots drawn but for those that are bound."""
+        return _join(self._render(frame, rng, part, bound))
 
-    def prose(self, rng: random.Random) -> str:
-        """Unlabeled text: what is said of a record, in one to three wordings behind one another."""
-        kind, record, texts = self._told(rng, "unlabeled")
-        return " ".join([record, *texts] if kind.boxed else texts)
-
-    def _told(self, rng: random.Random, part: Part) -> tuple[Records, str, list[str]]:
-        kind = rng.choice(self.records)
-        bound = self._bind(kind.bind, rng, part)
-        layout = self._layout(kind, rng, part)
-        record = kind.between.join(_filled(kind.fields[field], bound) for field in layout)
-        ways = kind.tellings(layout)
-        texts: dict[str, None] = {}
-        for _ in range(rng.choice(REFERENCES)):
-            frames = [rng.choice(told.frames) for told in rng.choice(ways)]
-            texts[" ".join(_join(self._render(frame, rng, part, bound)) for frame in frames)] = None
-        return kind, record, list(texts)
-
-    def _layout(self, kind: Records, rng: random.Random, part: Part) -> list[str]:
-        return rng.choice(divide(kind.layouts, part))
+    def of(self, part: Part, frames: Sequence[Any]) -> list[Any]:
+        """The frames, or layouts, of a divided list that `part` may use."""
+        return divide(frames, part)
 
     def _lists_of(self, part: Part) -> dict[str, list[Forms]]:
         lists = dict(self.words)
@@ -231,7 +187,8 @@ class Grammar:
             lists[name] = patterns + divide(plain, part)
         return lists
 
-    def _bind(self, names: Mapping[str, str], rng: random.Random, part: Part) -> dict[str, Forms]:
+    def bound(self, names: Mapping[str, str], rng: random.Random, part: Part) -> dict[str, Forms]:
+        """An entry of a list for each name, those of one list distinct."""
         bound: dict[str, Forms] = {}
         for name, list_name in names.items():
             taken = {bound[other]["base"] for other, of in names.items() if other in bound and of == list_name}
@@ -308,30 +265,36 @@ class Grammar:
                     raise bad(self.where, "changes", name, f"it is not bound; use one of {', '.join(kind.bind)}")
             self._check_frames(kind.text, lists, kind.bind, divided=True)
             self._check_frames(kind.pair, lists, kind.bind, divided=bool(kind.pair))
-
+        if self.talk:
+            self._check_talk(self.talk, lists)
         for records in self.records:
             self._check_records(records, lists)
+
+    def _check_talk(self, talk: Talk, lists: Mapping[str, list[Forms]]) -> None:
+        self._check_frames(talk.persona, lists, {}, divided=False)
+        for exchange in [*talk.openings, *talk.exchanges]:
+            for list_name in exchange.bind.values():
+                if list_name not in lists:
+                    raise bad(self.where, "bind", list_name, "name a list under words or entities")
+            for name, taken in exchange.other.items():
+                if name not in exchange.bind:
+                    raise bad(self.where, "other", name, f"it is not bound; use one of {', '.join(exchange.bind)}")
+                if taken not in self.words:
+                    raise bad(self.where, f"other.{name}", taken, "name a list under words")
+            for frames in exchange.turns:
+                self._check_frames(frames, lists, exchange.bind, divided=True)
 
     def _check_records(self, records: Records, lists: Mapping[str, list[Forms]]) -> None:
         for list_name in records.bind.values():
             if list_name not in lists:
                 raise bad(self.where, "bind", list_name, "name a list under words or entities")
-        if len(records.layouts) < SMALLEST_DIVIDED:
-            raise bad(self.where, "layouts", records.layouts, f"give at least {SMALLEST_DIVIDED} alternatives")
         for field, text in records.fields.items():
             for name, _ in SLOT.findall(text):
                 if name not in records.bind:
                     raise bad(self.where, f"fields.{field}", text, f"{name!r} is not bound, so no text would say it")
             self._check_slots(text, lists, records.bind)
-        for place, layout in enumerate(records.layouts):
-            if layout in records.layouts[:place]:
-                raise bad(self.where, "layouts", layout, "it stands twice; remove one")
-            for field in layout:
-                one_of(field, list(records.fields), self.where, "layouts")
-            if not records.tellings(layout):
-                raise bad(self.where, "layouts", layout, "no sentences tell of these fields in this order; add some")
-        for told in records.sentences:
-            self._check_frames(told.frames, lists, records.bind, divided=False)
+        records.check_layouts(self.where)
+        self._check_frames(records.frames(), lists, records.bind, divided=False)
 
     def _check_frames(
         self, frames: Sequence[str], lists: Mapping[str, list[Forms]], bound: Mapping[str, str], divided: bool
@@ -353,11 +316,6 @@ class Grammar:
                 raise bad(
                     self.where, f"a slot of {text!r}", f"{{{name}.{form}}}", f"add the form {form!r} to {lacking!r}"
                 )
-
-
-def _filled(text: str, bound: Mapping[str, Forms]) -> str:
-    """A field of a record with its values."""
-    return SLOT.sub(lambda m: bound[m[1]][m[2] or "base"], text)
 
 
 def _join(segments: Sequence[Segment]) -> str:

@@ -9,6 +9,8 @@ from random import Random
 from typing import Any, ClassVar, Literal
 
 from harness.base.errors import bad
+from harness.base.fingerprint import hash_files
+from harness.base.paths import own_files
 from harness.contracts.discover import TaskFolder, load_module
 from harness.contracts.method import Kind
 from harness.contracts.model import one_of
@@ -43,6 +45,7 @@ class Task:
     lists: ClassVar[tuple[str, ...]] = ()  # the fields that are lists
     scores: ClassVar[dict[str, Literal["max", "min"]]]  # the metrics that can rank, and which way is better
     options: ClassVar[tuple[str, ...]] = ()  # the metrics that have options
+    generates: ClassVar[bool] = False  # whether texts are generated where task.yaml asks for them, and only there
     types: tuple[str, ...] = ()  # the entity types, in kinds that have them
     sample: ClassVar[Example]  # an example to try a tokenizer and a model with, before there are data
 
@@ -101,6 +104,15 @@ class Task:
         splits = {split: numbered(domain, split, read_rows(self, reader, split, domain, folder)) for split in SPLITS}
         return splits if splits["unlabeled"] else splits | {"unlabeled": splits["train"]}
 
+    def local_content(self, domain: str, folder: Path) -> Any:
+        """What `read_local` reads of a domain, in a form that a fingerprint takes: the files in its folder."""
+        return hash_files(own_files(folder / domain, deep=True), folder / domain)
+
+    def found(self, folder: Path) -> list[str]:
+        """The domains that there are in `folder`, where task.yaml says `domains: found`."""
+        where, mend = self.folder / "task.yaml", "the task cannot find them; name them, or define `found` in task.py"
+        raise bad(where, "sources.local.domains", "found", mend)
+
     def read_hub(self, domain: str, hub: HubSet) -> Splits:
         """The domain's splits, read from the hub; unlabeled text is the train split's."""
         splits: Splits = {
@@ -130,6 +142,8 @@ class Task:
             raise bad(where, "kind", spec.kind, "`labels` are for sequence-classification; mend one of the two")
         if spec.generation.said() and self.generation is None:
             raise bad(where, "kind", spec.kind, "`generation` is for kinds whose answers are texts; remove it")
+        if spec.generates and not self.generates:
+            raise bad(where, "generates", True, f"{spec.kind} has no replies that could be left out; remove it")
         one_of(spec.metric, self.scores, where, "metric")
         if spec.direction != (better := self.scores[spec.metric]):
             raise bad(where, "direction", spec.direction, f"a better {spec.metric} is {better}; write {better}")

@@ -17,6 +17,7 @@ from harness.data.kinds.token_classification import TokenClassification
 from harness.data.task import Example, Features, Task
 from harness.learn.batches import Batch, by_length, collate
 from harness.learn.generate import generated
+from harness.learn.replies import replies
 
 BATCH = 64
 
@@ -155,4 +156,5 @@ PREDICTORS: dict[Kind, Callable[..., list[Any]]] = {
     "causal-lm": _likelihoods,
     "summarization": _summaries,
     "data-to-text": _texts,
+    "dialogue": replies,
 }

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.backbone.anatomy import added_anatomies, anatomy_of
+from harness.backbone.card import read_card
 from harness.backbone.files import check_folder, read_files
 from harness.base.errors import NotHere, bad
 from harness.base.fingerprint import fingerprint, hash_file
-from harness.contracts.config import LocalBackbone, Pretrained
+from harness.contracts.config import BackboneSpec, LocalBackbone, Pretrained
 from harness.contracts.model import one_of
 from harness.contracts.plan import SHORT, BackboneJob, DataJob
 from harness.data.build import domain_content
@@ -29,6 +30,7 @@ class BackbonePlanner:
         content: dict[str, Any] = {"spec": spec.model_dump(exclude={"path"})}
         recipe: dict[str, Any] = {"spec": spec.model_dump(exclude={"path", "corpora"}, exclude_defaults=True)}
         corpora: dict[str, list[str]] = {}
+        card = None
         described = set(added_anatomies())  # a checkpoint of the hub, not yet here, may be of any
         if isinstance(spec, Pretrained):
             anatomy_of(spec.architecture, self.request.where, f"backbones.{name}.architecture")
@@ -42,7 +44,7 @@ class BackbonePlanner:
                 recipe[f"corpus {task}"] = [job.source, *(self._text(task, job, domain) for domain in domains)]
         if isinstance(spec, LocalBackbone):
             folder, architecture = self._folder(name, spec)
-            described = {architecture}
+            described, card = {architecture}, read_card(folder)
             content["files"] = recipe["files"] = files_print(folder)
         if added := {key: entry.model_dump() for key, entry in added_anatomies().items() if key in described}:
             content["anatomy"] = added  # the harness's own entries stand for its protocol
@@ -54,9 +56,13 @@ class BackbonePlanner:
             folder=made,
             fingerprint=key,
             corpora=corpora,
-            identity=fingerprint(recipe),
-            own=isinstance(spec, Pretrained) and all(self.data[task].source == "embedded" for task in corpora),
+            identity=card.identity if card else fingerprint(recipe),
+            own=card is not None or self._is_own(spec),
         )
+
+    def _is_own(self, spec: BackboneSpec) -> bool:
+        """Whether the run pretrains a backbone, on embedded text."""
+        return isinstance(spec, Pretrained) and all(self.data[task].source == "embedded" for task in spec.corpora)
 
     def _text(self, task: str, job: DataJob, domain: str) -> list[Any]:
         """What a corpus reads of a domain: not the code that reads it, of which an edit makes no other backbone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.base.fingerprint import fingerprint
-from harness.contracts.adaptation import Control, sizes_of
+from harness.contracts.adaptation import Control, TokenControl, sizes_of
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
 from harness.contracts.plan import SHORT, BackboneJob, Block, Cell, PrepareJob, TaskPlan, TuneJob
@@ -49,12 +49,15 @@ class BlockPlanner(LaterPlanner):
         }
         if plan.generation:
             shared["generation"] = plan.generation
+        if plan.generates:  # so that what stands without keeps its name
+            shared["generates"] = True
         if sized_by:  # a share that no part can be sized to changes nothing
             shared["match_parameters"] = wanted
         if not control and self.request.config.precision != "float32":  # so that what stands keeps its name
             shared["precision"] = self.request.config.precision
         tunes = self.tunes.plan(method, task, plan, run, prepare, shared) if origin == "searched" else {}
-        cells = self._cells(method, task, plan, None if control else prepare or base, shared, tunes)
+        maker = base if isinstance(adaptations[0], TokenControl) else None if control else prepare or base
+        cells = self._cells(method, task, plan, maker, shared, tunes)
         key = fingerprint([[cell.fingerprint for cell in cells], self.data[task].done])[:SHORT]
         return Block(
             task=task,

@@ -24,9 +24,10 @@ TEXTS = 20  # of each domain, to see whether a tokenizer knows their words
 def check_local(plan: Plan, tell_unsupported: bool = False) -> list[str]:
     """What to know of the run's local checkpoints, a line each; raises UserError at the first that cannot be used.
 
-    To tell of the methods that they do not support takes a second and more.
+    Those with a card of the project were tried when they were pinned. To tell of the methods that they do not support
+    takes a second and more.
     """
-    local = [job for job in plan.backbones if job.spec["source"] == "local"]
+    local = [job for job in plan.backbones if job.spec["source"] == "local" and not job.own]
     return [line for job in local for line in check_backbone(plan, job, tell_unsupported)]
 
 

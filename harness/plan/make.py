@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.contracts.discover import Method
 from harness.contracts.model import one_of
-from harness.contracts.plan import Block, Plan, TaskPlan
+from harness.contracts.plan import Block, Plan, TaskPlan, ordered
 from harness.plan.backbones import BackbonePlanner
 from harness.plan.blocks import BlockPlanner
 from harness.plan.data import DataPlanner
@@ -19,7 +20,6 @@ from harness.score.version import scoring_code
 def plan_run(request: Request) -> Plan:
     """Every job of the run; raises UserError at the first mistake."""
     config = request.config
-    chosen = request.chosen_methods(config.methods, "methods")
     check_names(request)
     of_data = DataPlanner(request)
     data = {task: of_data.plan(task, run) for task, run in config.tasks.items()}
@@ -31,12 +31,13 @@ def plan_run(request: Request) -> Plan:
     blocks: list[Block] = []
     for task, run in config.tasks.items():
         tasks[task] = plan = of_tasks.plan(task, run)
-        names = request.chosen_methods(run.methods, f"tasks.{task}.methods") if run.methods else chosen
+        field = f"tasks.{task}.methods" if run.methods else "methods"
+        names = request.chosen_methods(run.methods or config.methods, field, task)
         for method in (request.methods[name] for name in request.kept("method", names)):
-            if request.kept("task", [task]) and (not method.spec.kinds or plan.kind in method.spec.kinds):
+            if request.kept("task", [task]) and _takes_part(method, plan):
                 blocks.append(of_blocks.plan(method, task, plan, run))
     used = {block.backbone for block in blocks}
-    return Plan(
+    whole = Plan(
         output=str(request.output),
         seeds=list(config.seeds),
         allow_failures=config.allow_failures,
@@ -51,8 +52,15 @@ def plan_run(request: Request) -> Plan:
         scoring=scoring_code(),
         tunes=of_blocks.tunes.jobs,
         config=config.model_dump(),
-        papers=planned_papers(),
+        papers=planned_papers(request.papers),
     )
+    return ordered(whole)
+
+
+def _takes_part(method: Method, plan: TaskPlan) -> bool:
+    """Whether a method is for a task, and gives what the task is scored by."""
+    spec = method.spec
+    return (spec.kinds is None or plan.kind in spec.kinds) and (plan.generates or not spec.texts_alone)
 
 
 def check_names(request: Request) -> None:

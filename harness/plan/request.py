@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from harness.base.lines import Layers
 from harness.contracts.config import RunConfig
 from harness.contracts.discover import Method, TaskFolder, methods, tasks
 from harness.contracts.model import one_of
+from harness.contracts.paper import PaperSpec
+from harness.contracts.papers import papers
 from harness.contracts.plan import BackboneJob, DataJob
+from harness.plan.papers import named_on
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,22 @@ class Request:
         wanted = self.only.get(axis)
         return [name for name in names if wanted is None or name in wanted]
 
-    def chosen_methods(self, names: Any, field: str) -> list[str]:
-        """The methods that a field of the configuration names; raises UserError where one is none or stands twice."""
-        if names == "all":
+    @cached_property
+    def papers(self) -> dict[str, PaperSpec]:
+        """The papers of the project, by id."""
+        return papers()
+
+    def chosen_methods(self, names: Any, field: str, task: str) -> list[str]:
+        """The methods that a field of the configuration names for a task, or that `all` or `papers` stands for.
+
+        Raises UserError where a name is none or stands twice.
+        """
+        if names in ("all", "papers"):
             for name in self.config.leave_out:
                 one_of(name, list(self.methods), self.where, "leave_out")
-            return [name for name in self.methods if name not in self.config.leave_out]
+            named = named_on(task, self.papers.values()) if names == "papers" else set(self.methods)
+            chosen = (name for name, method in self.methods.items() if name in named or method.spec.control)
+            return [name for name in chosen if name not in self.config.leave_out]
         for place, name in enumerate(names):
             one_of(name, list(self.methods), self.where, field)
             if name in names[:place]:

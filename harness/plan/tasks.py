@@ -40,6 +40,9 @@ class TaskPlanner:
             raise bad(where, f"tasks.{task}.generation", run.generation.said(), mend)
         longest = met.longest(run.max_length or spec.max_length, run.target_length or spec.target_length)
         self._check_length(task, backbone, longest)
+        if run.generates and not its.generates:
+            mend = f"{spec.kind} has no replies that could be left out; remove it"
+            raise bad(where, f"tasks.{task}.generates", True, mend)
         return TaskPlan(
             label=spec.label,
             folder=str(found.folder),
@@ -54,6 +57,7 @@ class TaskPlanner:
             target_length=run.target_length or spec.target_length,
             test_examples=run.test_examples,
             overlap_allowed=data.overlap == "allow",
+            generates=run.generates or spec.generates,
             domains_are=spec.domains_are,
             # Searches of rates score meta_dev domains too.
             own_metrics={name: its.metric_of(name) for name in data.roles if its.metric_of(name) != spec.metric},

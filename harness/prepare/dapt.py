@@ -13,7 +13,10 @@ from harness.prepare.workshop import Workshop
 
 
 class Dapt(Preparation):
-    """Domain-adaptive pretraining (Gururangan et al., 2020): the target domain's unlabeled text."""
+    """Domain-adaptive pretraining (Gururangan et al., 2020): the target domain's unlabeled text.
+
+    Of a dialogue the text holds the answers, so there the tables mark the method.
+    """
 
     split: ClassVar[str] = "unlabeled"
     pretrains: ClassVar[bool] = True
@@ -25,6 +28,9 @@ class Dapt(Preparation):
     @property
     def per_domain(self) -> bool:
         return True
+
+    def reads_targets(self, kind: Kind) -> bool:
+        return kind == "dialogue"
 
     def prepare(self, workshop: Workshop) -> None:
         assert workshop.target is not None
@@ -50,10 +56,10 @@ class Tapt(Dapt):
     """Task-adaptive pretraining (Gururangan et al., 2020): the target's train documents, without their labels.
 
     All of them, at every budget: it is labels that are dear. The documents of a language modelling task are
-    their own labels, so there the tables mark the method.
+    their own labels, so there too the tables mark the method.
     """
 
     split: ClassVar[str] = "train"
 
     def reads_targets(self, kind: Kind) -> bool:
-        return kind == "causal-lm"
+        return kind == "causal-lm" or super().reads_targets(kind)

@@ -22,6 +22,7 @@ from harness.backbone.anatomy import anatomies, architecture_of
 from harness.backbone.backbone import Backbone, best_device
 from harness.backbone.fit import check_anatomy
 from harness.backbone.load import load_model
+from harness.backbone.losses import losses_of
 from harness.backbone.tokenizer import load_tokenizer
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
@@ -30,7 +31,7 @@ from harness.contracts.method import Kind, Train
 from harness.learn.batches import collate
 from harness.learn.flops import Flops
 from harness.learn.loop import Trained, train
-from harness.learn.objectives import READS, SENTINELS, corrupted, windows
+from harness.learn.objectives import OBJECTIVES, READS, SENTINELS, corrupted, windows
 from harness.learn.resume import Resume
 
 CLASSES: dict[Kind, Any] = {
@@ -86,6 +87,23 @@ def load_for_pretraining(checkpoint: Path, seed: int) -> tuple[PreTrainedModel, 
     """
     model, fresh = load_model(_model_class(architecture_of(checkpoint)), checkpoint, seed)
     return model, load_tokenizer(checkpoint), fresh
+
+
+@torch.no_grad()
+def held_out_loss(checkpoint: Path, texts: list[str], max_length: int, size: int = 16) -> float:
+    """The mean loss of a checkpoint's own objective on `texts`, in nats a predicted token; always hides the same."""
+    model, tokenizer, _ = load_for_pretraining(checkpoint, 0)
+    anatomy = anatomies()[model.config.model_type]
+    kind = READS[anatomy.objective]
+    backbone = Backbone(model.to(best_device()), anatomy, kind, frozenset()).eval()
+    rng = Random(0)
+    rows = [OBJECTIVES[anatomy.objective](ids, tokenizer, rng) for ids in windows(texts, tokenizer, max_length)]
+    total, count = 0.0, 0
+    for begin in range(0, len(rows), size):
+        batch = collate(rows[begin : begin + size], tokenizer.pad_token_id, backbone.device)
+        losses, counted = losses_of(kind, backbone(**batch).logits, batch["labels"])
+        total, count = total + losses.sum().item(), count + int(counted.sum())
+    return total / count
 
 
 def train_tokenizer(texts: list[str], spec: Pretrained) -> PreTrainedTokenizerFast:

@@ -23,7 +23,7 @@ PEAK = "preparation_peak_rss_mib"
 PLACE = ("rank", "tie_group", "tied_with", "p_value", "smallest_detectable", "above_control")
 COLUMNS = (
     "rank", "tie_group", "method", "label", "control", "leaks", "reads_targets", "budget",
-    "mean", "low", "high", "coverage", "statuses",
+    "mean", "low", "high", "domains", "spread", "coverage", "statuses",
     "tied_with", "p_value", "smallest_detectable", "above_control", "scale", "resolution", "typical_detectable",
     "trained_parameters", "trained_share", "wanted_share", "sized", "stored_bytes",
     "rates", "preparation_rates", "tuning_seconds",
@@ -113,6 +113,8 @@ def _result(scores: TaskScores, method: str, budgets: Sequence[int]) -> Row:
         "mean": value.mean,
         "low": value.low,
         "high": value.high,
+        "domains": len(scores.domains),
+        "spread": scores.spread(method, budgets),
         "coverage": f"{value.done}/{value.planned}",
         "seeds": value.seeds,
         "metric": scores.run.metric_in_words,

@@ -147,6 +147,29 @@ class TaskScores:
             return Sample(means.mean(axis=0), (means.T,))
         return Sample(means.mean(axis=0), self._moved_by_examples(places) if self.examples_vary else ())
 
+    @property
+    def sampled(self) -> bool:
+        """Whether the domains are a sample of many, of which each alone tells a reader nothing."""
+        return self.run.domains_are == "sample"
+
+    @property
+    def own_columns(self) -> list[str]:
+        """The domains that are shown one by one: all that are fixed, none of a sample."""
+        return [] if self.sampled else self.domains
+
+    @property
+    def mean_in_words(self) -> str:
+        """What the mean over all domains is called, with their number where they are a sample."""
+        return f"mean over {len(self.domains)} domains" if self.sampled else "mean over domains"
+
+    def spread(self, method: str, budgets: Sequence[int]) -> float | None:
+        """The standard deviation of a method's domains, each its mean over seeds and budgets, on the metric's scale.
+
+        None where there is a hole, a single domain, or where the domains are no sample.
+        """
+        found = self.sample(method, budgets) if self.sampled and len(self.domains) > 1 else None
+        return None if found is None else float(found.others[0].mean(axis=0).std(ddof=1))
+
     def _ends(self, found: Pivot | None, domains: Sequence[str]) -> tuple[float | None, float | None]:
         """The ends of a mean's interval as scores that the metrics of its domains can have."""
         if found is None:

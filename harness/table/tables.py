@@ -144,7 +144,9 @@ def _headline(scores: TaskScores) -> Iterator[str]:
     """What a reader must know before the first number."""
     run = scores.run
     better = "higher" if run.direction == "max" else "lower"
-    examples = ", ".join(f"{domain} {scores.examples.get(domain, '–')}" for domain in scores.domains)
+    examples = ", ".join(f"{domain} {scores.examples.get(domain, '–')}" for domain in scores.own_columns)
+    if scores.sampled:
+        examples = f"{sum(scores.examples.values())} in {len(scores.domains)} domains"
     yield "\n".join(
         (
             f"- Metric: {run.metric_in_words}, {better} is better",
@@ -170,7 +172,10 @@ def _meaning(scores: TaskScores) -> str:
         others = "it speaks of these test examples only, since this metric does not say what each of them adds"
     words.append(f"The unit is the seed, since one prepared checkpoint a seed serves all domains; {others}.")
     if scores.run.domains_are == "sample":
+        words = words[:1]  # what a domain's examples add is in what the domains add
+        words.append("The unit is the seed, since one prepared checkpoint a seed serves all domains.")
         words.append("The domains are a sample: the interval of their mean speaks of all that they were drawn from.")
+        words.append("The spread is the standard deviation of the domains' own means.")
     else:
         words.append("The mean over domains takes the domains as fixed.")
     return " ".join([*words, "A single seed has no interval."])
@@ -190,8 +195,13 @@ def _seen(scores: TaskScores, budget: int) -> Iterator[str]:
 
 
 def _pipe_table(scores: TaskScores, budget: int, shares: dict[str, str]) -> str:
-    """Methods by domains at one budget; leaking methods and controls are groups of their own, in this order."""
-    columns = ["method", "id", *scores.domains, "mean over domains", "seeds", *(["trained share"] if shares else [])]
+    """Methods by domains at one budget; leaking methods and controls are groups of their own, in this order.
+
+    Domains that are a sample have their spread in place of columns.
+    """
+    spread = ["spread"] if scores.sampled else []
+    columns = ["method", "id", *scores.own_columns, scores.mean_in_words, *spread, "seeds"]
+    columns += ["trained share"] if shares else []
     lines: list[list[str]] = []
     for group, title in GROUPS.items():
         its = [method for method in scores.methods if scores.group(method) == group]
@@ -202,7 +212,7 @@ def _pipe_table(scores: TaskScores, budget: int, shares: dict[str, str]) -> str:
 
 
 def _method_line(scores: TaskScores, method: str, budget: int, shares: dict[str, str]) -> list[str]:
-    values = [scores.value(method, [domain], [budget]) for domain in scores.domains]
+    values = [scores.value(method, [domain], [budget]) for domain in scores.own_columns]
     mean = scores.value(method, scores.domains, [budget])
     digits = 1 if scores.run.direction == "max" else 2
     shown = [shown_value(value, digits) for value in [*values, mean]]
@@ -210,6 +220,9 @@ def _method_line(scores: TaskScores, method: str, budget: int, shares: dict[str,
     mark += f" {TARGETS_MARK}" if scores.reads_targets(method) else ""
     mark += scores.rates_mark(method)
     its_share = [shares[method]] if shares else []
+    if scores.sampled:
+        spread = scores.spread(method, [budget])
+        shown.append("–" if spread is None else difference(scores.scale, spread))
     return [scores.label(method) + mark, f"`{method}`", *shown, str(mean.seeds), *its_share]
 
 

@@ -191,11 +191,11 @@ def test_gold_of_test_examples_is_not_read(case: Case, checkpoint: Read, tmp_pat
 
 
 @controls
-def test_control_answers_each_example_and_reads_no_gold(case: Case, tmp_path: Path) -> None:
-    check_gold_is_not_read(case, tmp_path, None)
+def test_control_answers_each_example_and_reads_no_gold(case: Case, checkpoint: Read, tmp_path: Path) -> None:
+    check_gold_is_not_read(case, tmp_path, read_for(case, checkpoint))
 
 
-def check_gold_is_not_read(case: Case, folder: Path, read: Checkpoint | None) -> None:
+def check_gold_is_not_read(case: Case, folder: Path, read: Checkpoint) -> None:
     splits = task_of(case.kind)[2]
     base = run(folder, case, read, splits)
     assert len(base.predictions) == len(splits["test"])

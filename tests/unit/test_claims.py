@@ -273,7 +273,7 @@ def test_no_claim_of_the_project_is_contradicted_by_its_paper() -> None:
 
 
 def test_files_are_written_alike_twice_and_told(tmp_path: Path, records: pd.DataFrame, plan: Plan) -> None:
-    whole = replace(plan, output=str(tmp_path), papers=planned_papers())
+    whole = replace(plan, output=str(tmp_path), papers=planned_papers(papers()))
     written = []
     for _ in range(2):
         write_claims(whole, records)

@@ -22,11 +22,11 @@ def test_a_configuration_names_what_exists(file: Path, monkeypatch: pytest.Monke
     config = located(validate(RunConfig, content, places), places)
     request = Request(config, places)
     check_names(request)
-    chosen = request.chosen_methods(config.methods, "methods")
     for name, task in config.tasks.items():
         spec = request.tasks[name].spec
         one_of(task.backbone or spec.backbone, list(config.backbones), places, f"tasks.{name}.backbone")
         assert task.source in spec.sources
-        assert set(task.methods or chosen) <= set(request.methods)
-        kinds = [request.methods[method].spec.kinds for method in task.methods or chosen]
+        chosen = request.chosen_methods(task.methods or config.methods, "methods", name)
+        assert set(chosen) <= set(request.methods)
+        kinds = [request.methods[method].spec.kinds for method in chosen]
         assert any(not its or spec.kind in its for its in kinds)

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from harness.contracts.paper import Column, PaperSpec, PaperTable, Reported, Row, Setting
+from harness.contracts.papers import papers
 from harness.contracts.plan import BackboneJob, DataJob, Plan
 from harness.paper.evidence import Evidence
 from harness.paper.fill import Filler
@@ -222,7 +223,7 @@ def test_latex_compiles(filled: Sheet, tmp_path: Path) -> None:
 
 def test_the_papers_of_the_project_are_written(tmp_path: Path) -> None:
     """All that the plan names is written, twice with the same bytes, by a run that has none of their tasks."""
-    plan = replace(made_plan(str(tmp_path), methods=LABELS), papers=planned_papers())
+    plan = replace(made_plan(str(tmp_path), methods=LABELS), papers=planned_papers(papers()))
     written = []
     for _ in range(2):
         write_papers(plan, made_records(plan, LEVELS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from harness.base.errors import UserError
 from harness.cli.asked import plan_asked
 from harness.cli.main import main
 from harness.contracts.adaptation import sizes_of
-from harness.contracts.discover import methods
+from harness.contracts.discover import methods, tasks
+from harness.contracts.papers import papers
 from harness.contracts.plan import Cell, Plan, load_plan
 from harness.parts.build import adaptations_of
 from harness.plan import request
 from harness.plan.entry import make_plan
+from harness.plan.papers import named_on
 from tests import project as use
 from tests.project import CONFIG
 
@@ -64,6 +67,25 @@ def test_cells_are_methods_by_domains_by_budgets_by_seeds(project: Path) -> None
     assert len({cell.fingerprint for cell in cells().values()}) == len(cells())
 
 
+def test_papers_name_the_methods_of_each_task(project: Path) -> None:
+    configure(methods="papers", leave_out=["tams"])
+    planned = {task: {block.method for block in make_plan(CONFIG).blocks if block.task == task} for task in TASKS}
+    rows = {"finetune", "zero_shot", "dapt", "mltd", "mltd_tarp", "tarp_dynamic", "tarp_tams"}
+    assert planned["adaptsum_lm"] == rows | {"lora"}  # which a claim alone names; tams is left out
+    assert {"primed_adapter", "primed_adapter_maml", "majority"} <= planned["wikiann"]  # a row, a claim's, a control
+    assert not {"mltd", "adapter"} & planned["wikiann"]
+    configure(tasks=TASKS | {"wikiann": TASKS["wikiann"] | {"methods": "papers"}})
+    assert {block.method for block in make_plan(CONFIG).blocks if block.task == "adaptsum_lm"} <= set(METHODS)
+
+
+def test_the_papers_name_every_method_of_the_project() -> None:
+    """So a run of `methods: papers` with all tasks has each somewhere."""
+    known = papers()
+    every = {*tasks(), *(task for paper in known.values() for task in paper.tasks_to_come)}
+    named = {name for task in every for name in named_on(task, known.values())}
+    assert {name for name, method in methods().items() if not method.spec.control} <= named
+
+
 def test_the_same_plan_is_made_twice(project: Path) -> None:
     assert make_plan(CONFIG) == make_plan(CONFIG)
 
@@ -72,6 +94,20 @@ def test_a_saved_plan_is_read_back_as_it_was(project: Path) -> None:
     plan = make_plan(CONFIG)
     plan.save()
     assert load_plan(plan.path) == plan
+
+
+def test_a_plan_has_the_order_of_its_file(project: Path) -> None:
+    """A job that this process does from the plan it made must read text in the order that a job of the DAG does."""
+    domains = {"nl": "meta_train", "fi": "meta_dev", "en": "meta_train", "pt": "meta_test"}
+    corpora = {"wikiann": ["meta_train"], "adaptsum_lm": ["meta_train"]}
+    mixed = use.backbone("gpt2", "wikiann", corpora=corpora, max_length=192)
+    configure(
+        tasks={"wikiann": {"budgets": [4], "domains": domains}, "adaptsum_lm": TASKS["adaptsum_lm"]},
+        backbones=BACKBONES | {"decoder": mixed},
+    )
+    plan = make_plan(CONFIG)
+    plan.save()
+    assert json.dumps(asdict(plan)) == json.dumps(asdict(load_plan(plan.path)))
 
 
 def test_a_plan_that_is_saved_again_keeps_its_time(project: Path) -> None:
@@ -269,7 +305,7 @@ def test_a_configuration_extends_the_file_beside_it(project: Path) -> None:
 
 def test_matched_is_every_unprepared_method_with_a_size_at_one_percent() -> None:
     plan, default = make_plan("config/matched.yaml"), make_plan("config/default.yaml").config
-    changed = {"output", "match_parameters", "leave_out"}
+    changed = {"output", "methods", "match_parameters", "leave_out"}
     assert {key for key in plan.config if plan.config[key] != default[key]} == changed
     assert plan.config["match_parameters"] == 0.01
     kinds = {task.kind for task in plan.tasks.values()}

@@ -15,6 +15,7 @@ from harness.data.kinds import IGNORED, SAMPLE
 from harness.data.records import linearised
 from harness.data.rows import LINE_END, list_of, prose_of, text_of
 from harness.data.task import Example, Features, Task
+from harness.data.telling import prose, record
 
 SCORES = ("bleu", "nist", "meteor", "meteor_stem", "rouge1", "rouge2", "rougeL", "cider")
 
@@ -55,9 +56,9 @@ class DataToText(Task):
         if not grammar.records:
             raise bad(grammar.where, "records", None, "the grammar makes no records; write some")
         if part == "unlabeled":
-            return {"text": grammar.prose(rng)}
-        record, references = grammar.record(rng, part)
-        return {"record": record, "references": references}
+            return {"text": prose(grammar, rng)}
+        line, references = record(grammar, rng, part)
+        return {"record": line, "references": references}
 
     def from_row(self, row: dict[str, Any], tagging: Tagging) -> dict[str, Any]:
         """A record of any form with one reference or a list of them, or a text alone."""

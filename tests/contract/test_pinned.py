@@ -1,0 +1,81 @@
+"""The backbones that stand in the repository are what their recipes make, and have read no test example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from safetensors import safe_open
+
+from harness.backbone.card import CARD, read_card
+from harness.base.files import read_lines
+from harness.cli.main import main
+from harness.contracts.discover import tasks
+from harness.data.task import load_task
+from harness.plan.jobs import build_data
+from harness.plan.recipes import PINNED, recipe_plan, recipes
+from tests.project import ROOT, copy_project
+
+NAMES = sorted(folder.name for folder in (ROOT / PINNED).iterdir() if folder.is_dir())
+LARGEST = 5 * 2**20  # bytes of a checkpoint's weights
+every = pytest.mark.parametrize("name", NAMES)
+
+
+def shapes(folder: Path) -> dict[str, list[int]]:
+    with safe_open(folder / "model.safetensors", "numpy") as weights:
+        return {name: weights.get_slice(name).get_shape() for name in weights.keys()}  # noqa: SIM118 - no mapping
+
+
+def test_every_pinned_backbone_has_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert recipes() == NAMES
+
+
+@every
+def test_it_is_what_its_recipe_says_today(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a change of a recipe or of an embedded task's text: `headstart pretrain` it anew, and tune."""
+    monkeypatch.chdir(ROOT)
+    card = read_card(ROOT / PINNED / name)
+    assert card is not None
+    assert card.identity == recipe_plan(name).backbones[0].identity
+    assert (ROOT / PINNED / name / "model.safetensors").stat().st_size <= LARGEST
+    assert str(ROOT) not in (ROOT / PINNED / name / "config.json").read_text()
+
+
+@every
+def test_a_step_of_the_recipe_makes_the_same_shapes_and_tokenizer(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    pinned, again = ROOT / PINNED / name, Path(PINNED / name)
+    again.mkdir(parents=True)
+    spec = yaml.safe_load((pinned / "recipe.yaml").read_text())
+    (again / "recipe.yaml").write_text(yaml.safe_dump(spec | {"steps": 1}))
+    assert main(["pretrain", name]) == 0
+    for file in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        assert (again / file).read_text() == (pinned / file).read_text(), file
+    assert shapes(again) == shapes(pinned)
+    made, kept = (yaml.safe_load((folder / CARD).read_text()) for folder in (again, pinned))
+    assert made["texts"] == kept["texts"]
+    assert kept["held_out"].keys() == made["held_out"].keys()
+    means = [[loss for task in card["held_out"].values() for loss in task.values()] for card in (kept, made)]
+    assert all(well < badly for well, badly in zip(*means, strict=True))
+
+
+@every
+def test_its_text_holds_no_test_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    plan = recipe_plan(name, str(tmp_path))
+    read, kept = set(), set()
+    for job in plan.data:
+        build_data(plan, job)
+        task = load_task(tasks()[job.task])
+        for folder in job.folders.values():
+            kept |= {task.text(example) for example in read_lines(Path(folder) / "test.jsonl")}
+            if folder in plan.backbones[0].corpora[job.task]:
+                read |= {task.text(example) for example in read_lines(Path(folder) / "unlabeled.jsonl")}
+    assert read
+    assert kept
+    assert not read & kept
