@@ -120,14 +120,16 @@ class Metrics(Strict):
 class GenerationSettings(Strict):
     """How texts are generated, in the names that transformers has; what is not said is the kind's own."""
 
-    num_beams: int = Field(4, ge=1)
-    length_penalty: float = Field(1.0, description="power of the length by which a beam's log-probability is divided")
-    no_repeat_ngram_size: int = Field(0, ge=0, description="no run of so many tokens comes twice; 0: any may")
-    early_stopping: bool = Field(False, description="end as soon as there are as many ended texts as beams")
+    num_beams: int | None = Field(None, ge=1)
+    length_penalty: float | None = Field(
+        None, description="power of the length by which a beam's log-probability is divided"
+    )
+    no_repeat_ngram_size: int | None = Field(None, ge=0, description="no run of so many tokens comes twice; 0: any may")
+    early_stopping: bool | None = Field(None, description="end as soon as there are as many ended texts as beams")
 
     def said(self) -> dict[str, Any]:
         """The settings that were written."""
-        return self.model_dump(exclude_unset=True)
+        return self.model_dump(exclude_none=True)
 
 
 class Labels(Strict):
