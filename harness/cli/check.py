@@ -36,7 +36,7 @@ def check(options: Namespace) -> int:
 
 def _speed() -> str:
     """Which multiplication this machine does faster."""
-    from harness.backbone.precision import bfloat16_speed  # torch, which the folders' modules have imported by now
+    from harness.backbone.precision import bfloat16_speed  # torch, which nothing else here needs
 
     return f"this machine multiplies in bfloat16 {bfloat16_speed():.2g} times as fast as in float32"
 

@@ -17,6 +17,7 @@ from harness.contracts.method import Share
 from harness.contracts.model import Strict
 from harness.contracts.task import Budgets, Commit, GenerationSettings, Overlap, Role, Seeds, Shares, SourceName
 
+DEFAULT = "config/default.yaml"
 Precision = Literal["float32", "bfloat16"]
 
 

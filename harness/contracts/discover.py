@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from harness.base.errors import bad, reason
-from harness.base.fingerprint import hash_files
+from harness.base.fingerprint import fingerprint, hash_files
 from harness.base.paths import check_plain, left_by_tools, own_files, project_root
 from harness.base.yaml_file import read_yaml
 from harness.contracts.adaptation import Adaptation, Control
@@ -91,7 +91,13 @@ def plugs(file: Path, base: type[Plug]) -> dict[str, type[Plug]]:
 @cache
 def load_module(file: Path) -> ModuleType:
     """Import a plug-in's Python file; raises UserError where it does not import."""
-    name = f"headstart_{file.parent.parent.name}_{file.parent.name}_{file.stem}"
+    package = f"headstart_{file.parent.parent.name}_{file.parent.name}_{fingerprint(str(file.parent.resolve()))[:8]}"
+    if package not in sys.modules:  # so that a file may import from another beside it: `from .modules import Mask`
+        sys.modules[package] = ModuleType(package)
+        sys.modules[package].__path__ = [str(file.parent)]
+    name = f"{package}.{file.stem}"
+    if name in sys.modules:  # another file beside it has imported it
+        return sys.modules[name]
     specification = importlib.util.spec_from_file_location(name, file)
     assert specification is not None
     assert specification.loader is not None

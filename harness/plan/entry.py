@@ -20,7 +20,7 @@ from harness.base.lines import Layers
 from harness.base.paths import settle_home
 from harness.base.progress import say
 from harness.base.run_server import start_server
-from harness.contracts.config import RunConfig, located, read_config
+from harness.contracts.config import DEFAULT, RunConfig, located, read_config
 from harness.contracts.discover import tasks
 from harness.contracts.model import validate
 from harness.contracts.papers import paper_files
@@ -30,7 +30,6 @@ from harness.plan.checkpoints import check_local
 from harness.plan.make import plan_run
 from harness.plan.request import Request, Tuning
 
-DEFAULT = "config/default.yaml"
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
 UNLOCKED = "HEADSTART_UNLOCKED"  # the environment variable that is set once this was said, for processes started here
 _locks: list[Any] = []  # held until the process ends; the kernel lets go even after SIGKILL

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from harness.backbone.backbone import Backbone
 from harness.base.errors import bad
 from harness.base.progress import bar, watcher
 from harness.contracts.preparation import DomainPreparation
 from harness.contracts.task import Role
-from harness.learn.batches import collate, shuffled
-from harness.learn.flops import Flops
-from harness.learn.loop import train
-from harness.prepare.workshop import Workshop
+
+if TYPE_CHECKING:
+    from harness.backbone.backbone import Backbone
+    from harness.prepare.workshop import Workshop
 
 
 class Multitask(DomainPreparation):
@@ -35,6 +34,10 @@ class Multitask(DomainPreparation):
         return self.updates != "backbone"
 
     def prepare(self, workshop: Workshop) -> None:
+        from harness.learn.batches import collate, shuffled
+        from harness.learn.flops import Flops
+        from harness.learn.loop import train
+
         backbone, tokenizer = self._backbone(workshop)
         domains = workshop.readable
         features = [it for domain in domains for it in workshop.features(domain, tokenizer, "train")]

@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 from harness.adapt.record import SCORES, read_record
 from harness.base.files import read_json, whole_file
 from harness.contracts.plan import Cell, Plan
+from harness.record.read import in_frame
 from harness.record.schema import COLUMNS, PREPARATION, SCHEMA
 
 
 def collect(plan: Plan) -> pd.DataFrame:
-    """Every cell of the plan, as records.parquet has it."""
-    return _table(plan).to_pandas()
+    """Every cell of the plan, as `read_records` has it."""
+    return in_frame(_table(plan))
 
 
 def write_records(plan: Plan) -> None:

@@ -30,6 +30,7 @@ from harness.data.task import Example, Splits, Task, load_task
 from harness.learn.save import attach
 from harness.parts.build import adaptations_of
 from tests.models import ARCHITECTURES
+from tests.project import ROOT
 
 # On whole texts: what trains all, nothing or by PEFT, one of ours, and one that reads the batch itself.
 WHOLE_TEXTS = {"bert": ("finetune", "head", "ia3"), "gpt2": ("lora",), "bart": ("tams",)}
@@ -64,7 +65,7 @@ class Case:
 
     @property
     def folder(self) -> Method:
-        return methods()[self.method]
+        return known()[self.method]
 
 
 def cases(control: bool = False) -> list[Case]:
@@ -76,7 +77,7 @@ def cases(control: bool = False) -> list[Case]:
     """
     found = []
     for name in dict.fromkeys(stands_for().values()):
-        method = methods()[name]
+        method = known()[name]
         for architecture in ARCHITECTURES:
             for kind in anatomies()[architecture].kinds:
                 if kind in FEW and not control and name not in FEW[kind].get(architecture, ()):
@@ -87,10 +88,16 @@ def cases(control: bool = False) -> list[Case]:
 
 
 @cache
+def known() -> dict[str, Method]:
+    """The project's methods, read once: a thousand cases ask for them, some for every parameter."""
+    return methods(ROOT)
+
+
+@cache
 def stands_for() -> dict[str, str]:
     """For each method the one with the same adaptation that comes first, those without a preparation before others."""
     first: dict[str, str] = {}
-    plain_first = sorted(methods().items(), key=lambda item: item[1].spec.preparation[0] != "none")
+    plain_first = sorted(known().items(), key=lambda item: item[1].spec.preparation[0] != "none")
     return {
         name: first.setdefault(repr([method.spec.adapt, method.spec.kinds, method.code]), name)
         for name, method in plain_first
