@@ -52,8 +52,10 @@ def make_bench(plan: Plan, block: Block | TuneJob) -> Bench:
         where = f"{method.folder} or {found.folder}"
         raise UserError(f"{where}: the folder changed while the run was at work; start the run again")
     asked = replace(found, spec=found.spec.model_copy(update={"generates": task.generates}))
+    its = load_task(asked)
+    its.generate_by(task.generation)
     return Bench(
-        task=load_task(asked),
+        task=its,
         folders=plan.data_of(block.task).folders,
         adaptations=adaptations_of(method),  # type: ignore[arg-type]
         train=Train(**block.train),

@@ -16,7 +16,7 @@ from harness.base.yaml_file import read_value, read_yaml
 from harness.contracts.folders import asked, included
 from harness.contracts.method import Share
 from harness.contracts.model import Strict
-from harness.contracts.task import Budgets, Commit, Overlap, Role, Seeds, Shares, SourceName
+from harness.contracts.task import Budgets, Commit, GenerationSettings, Overlap, Role, Seeds, Shares, SourceName
 
 DEFAULT = "config/default.yaml"
 Precision = Literal["float32", "bfloat16"]
@@ -114,6 +114,7 @@ class TaskRun(Settings):
     test_examples: int | None = Field(None, ge=1, description="score the first so many test examples; all if absent")
     max_length: int | None = Field(None, ge=8)
     target_length: int | None = Field(None, ge=4)
+    generation: GenerationSettings = Field(GenerationSettings(), description="replaces fields of the task's own")
 
     @field_validator("overlap")
     @classmethod

@@ -219,6 +219,7 @@ class TaskPlan:
     overlap_allowed: bool
     generates: bool = False  # whether replies of dialogues are generated too
     domains_are: str = "fixed"  # or a sample of many, of which intervals then speak
+    generation: dict[str, Any] = field(default_factory=dict)  # what the run says in the place of the task
     metrics: dict[str, Any] = field(default_factory=dict)  # options of the metrics that have any
     own_metrics: dict[str, str] = field(default_factory=dict)  # of domains that are ranked by another metric
     own_options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of metrics, where they depend on the domain

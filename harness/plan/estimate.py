@@ -26,7 +26,8 @@ from harness.tune.space import TRIALS
 TRAINED, READ = 6, 2
 RATE = 5e10  # operations a second of one core; what no cell says yet hangs on it
 BESIDE = 3e5  # parameters whose products take as long as all that a step does beside them
-GENERATED: dict[Kind, float] = {"summarization": 8.0}  # a text that is generated costs so many that are read
+# A text that is generated costs so many that are read.
+GENERATED: dict[Kind, float] = {"summarization": 8.0, "data-to-text": 8.0}
 UNKNOWN = 1e8  # parameters of a backbone that is not here yet, where its entry does not say
 LETTERS = 4  # a token, about
 TESTS = 300  # examples of a test split that does not stand yet

@@ -58,6 +58,8 @@ def setup_of(request: Request, method: Method, task: str, plan: TaskPlan, run: T
         "lengths": [plan.max_length, plan.target_length],
         "test_examples": plan.test_examples,
     }
+    if plan.generation:
+        depends["generation"] = plan.generation
     if plan.generates:  # so that what stands without keeps its name
         depends["generates"] = True
     if sized_by:  # a share that no part can be sized to changes nothing

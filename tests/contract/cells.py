@@ -36,13 +36,18 @@ from tests.project import ROOT
 WHOLE_TEXTS = {"bert": ("finetune", "head", "ia3"), "gpt2": ("lora",), "bart": ("tams",)}
 # A dialogue is language modelling to a decoder, and what a summary is to an encoder-decoder.
 REPLIES = {"gpt2": ("finetune", "zero_shot"), "bart": ("tams",)}
-FEW: dict[Kind, dict[str, tuple[str, ...]]] = {"sequence-classification": WHOLE_TEXTS, "dialogue": REPLIES}
+# So is a text of a record.
+OF_RECORDS = {"gpt2": ("finetune", "lora", "prefix", "tams", "tarp_dynamic"), "bart": ("finetune",)}
+FEW: dict[Kind, dict[str, tuple[str, ...]]] = {
+    "sequence-classification": WHOLE_TEXTS, "dialogue": REPLIES, "data-to-text": OF_RECORDS,
+}  # fmt: skip
 SIZES = Sizes(train=8, dev=1, test=3)
 BUDGET, STEPS, MAX_LENGTH, TARGET_LENGTH = 4, 3, 32, 8
 WHOLE_REPLIES = 60, 40  # a reply is never cut
 Read = Callable[..., Checkpoint]
 GOLD: dict[Kind, str] = {
     "token-classification": "tags", "sequence-classification": "label", "summarization": "summary", "causal-lm": "id",
+    "data-to-text": "references",
     "dialogue": "id",
 }  # fmt: skip
 
@@ -67,8 +72,8 @@ def cases(control: bool = False) -> list[Case]:
     """Every discovered adaptation with each architecture and kind that it can serve; controls stand apart.
 
     Methods that differ in their preparation alone have one adaptation, which one of them stands for. What classifies
-    whole texts, or writes replies, differs from the others in its head or its labels alone, so there a few stand for
-    all.
+    whole texts, or writes replies or of records, differs from the others in its head or its labels alone, so there a
+    few stand for all.
     """
     found = []
     for name in dict.fromkeys(stands_for().values()):

@@ -210,7 +210,7 @@ def without_gold(case: Case, example: dict[str, Any]) -> Any:
         return [labels[(labels.index(tag) + 1) % len(labels)] for tag in example["tags"]]
     if case.kind == "sequence-classification":
         return next(label for label in task_of(case.kind)[0].labels or () if label != example["label"])
-    return "nothing"
+    return ["nothing"] if case.kind == "data-to-text" else "nothing"
 
 
 @causal
