@@ -18,9 +18,10 @@ import yaml
 
 from harness.base.files import read_json, read_lines, write_text
 from harness.cli.look import readable
+from harness.contracts.config import DEFAULT
 from harness.contracts.discover import tasks
 from harness.contracts.plan import Plan
-from harness.plan.entry import DEFAULT, make_plan
+from harness.plan.entry import make_plan
 
 ALL_DATA = "results/all-data"
 HEAD = """# Embedded data
@@ -32,6 +33,7 @@ the test split never occur in train. Unlabeled text uses all frames and names, a
 
 These tasks exist to run the whole machine anywhere. Their numbers say nothing about the papers' data.
 """
+SAMPLED = 3  # domains that are shown of a sample
 
 
 def run_all_data() -> Plan:
@@ -77,16 +79,19 @@ def _shown(value: float) -> str:
 
 
 def samples(plan: Plan, task: str, count: int = 2) -> list[str]:
-    """The first test examples of each domain."""
+    """The first test examples of each domain, or of a few where the domains are a sample."""
     lines = []
     job = plan.data_of(task)
-    for domain, folder in job.folders.items():
+    shown = SAMPLED if plan.tasks[task].domains_are == "sample" else None
+    for domain, folder in list(job.folders.items())[:shown]:
         lines += [f"**{domain}** ({job.roles[domain]})", "", "```"]
         for row in read_lines(Path(folder) / "test.jsonl")[:count]:
             if "tags" in row:
                 lines += readable({**row, "predicted": row["tags"]}).splitlines()[:2]
             elif "label" in row:
                 lines += [*(row[field] for field in ("text", "pair") if field in row), f"=> {row['label']}"]
+            elif "turns" in row:
+                lines += [" ".join(row["persona"]), *(f"{said}\n=> {reply}" for said, reply in row["turns"])]
             else:
                 lines += [row.get("text") or f"{row['document']}\n=> {row['summary']}"]
         lines += ["```", ""]

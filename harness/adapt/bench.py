@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.base.files import read_lines
 from harness.base.measure import measured
-from harness.contracts.adaptation import Adaptation, Control
+from harness.contracts.adaptation import Adaptation, Control, TokenControl
 from harness.contracts.config import Precision
 from harness.contracts.method import Train
 from harness.data.splits import few
@@ -63,13 +63,25 @@ class Bench:
         return task.encode(examples, tokenizer, self.max_length, self.target_length)
 
 
-def run_control(bench: Bench, domain: str, budget: int, seed: int) -> tuple[list[Any], dict[str, Any]]:
-    """A control's predictions for the domain's test examples, and what they cost."""
+def run_control(
+    bench: Bench, domain: str, budget: int, seed: int, checkpoint: str | None
+) -> tuple[list[Any], dict[str, Any]]:
+    """A control's predictions for the domain's test examples, and what they cost; its tokens are the checkpoint's."""
     control = bench.adaptations[0]
     assert isinstance(control, Control)
     examples = few(bench.split(domain, "train"), budget, bench.task.folder.name, domain, seed)
-    with measured() as cost:
-        predictions = control.predict(examples, bench.split(domain, "test"))
+    test = bench.split(domain, "test")
+    if isinstance(control, TokenControl):
+        from harness.backbone.tokenizer import load_tokenizer  # transformers, which other controls do without
+
+        assert checkpoint is not None
+        tokenizer, task = load_tokenizer(Path(checkpoint)), bench.task.at(domain)
+        with measured() as cost:
+            known, asked = (bench.features(task, rows, tokenizer) for rows in (examples, test))
+            predictions = control.predict_tokens(known, asked, len(tokenizer))
+    else:
+        with measured() as cost:
+            predictions = control.predict(examples, test)
     return predictions, {
         "adaptation_seconds": cost.seconds,
         "prediction_seconds": 0.0,

@@ -37,7 +37,7 @@ def run_cell(
     `passed` takes the points of the training at which the block wants them too.
     """
     if isinstance(bench.adaptations[0], Control):
-        return run_control(bench, domain, budget, seed)
+        return run_control(bench, domain, budget, seed, checkpoint)
     axes = bench.task.folder.name, domain, budget, seed
     examples = few(bench.split(domain, "train"), budget, *axes[:2], seed)
     test = bench.split(domain, "test")
@@ -45,6 +45,7 @@ def run_cell(
     task = bench.task.at(domain)
     read = bench.checkpoint(checkpoint, task)
     learned, dev = _dev(bench, examples, axes)
+    task = task.read_by(read.kind)
     with measured() as whole:
         predictions, costs = _run(
             bench, task, read, Path(checkpoint), learned, dev, test, axes, [] if passed is None else passed
@@ -81,7 +82,7 @@ def _run(
     settings = bench.train.over(len(features))
     adaptations = _matched(bench, read, settings.steps)
     attach(backbone, adaptations, derive("init", *axes))
-    check_room(backbone, max(bench.max_length, bench.target_length))
+    check_room(backbone, task.longest(bench.max_length, bench.target_length))
     load_start(backbone, folder)
     if bench.precision == "bfloat16":
         round_frozen(backbone)

@@ -13,7 +13,7 @@ from harness.base.errors import bad, reason
 from harness.base.lines import Where
 from harness.base.paths import project_root
 from harness.base.yaml_file import read_yaml
-from harness.contracts.method import Kind
+from harness.contracts.method import ANSWERING, Kind
 from harness.contracts.model import Strict, one_of, validate
 
 FILE = "anatomy.yaml"  # beside this file, and in the project's own folder where it describes more
@@ -97,6 +97,15 @@ class Anatomy(Strict):
         if not value:
             raise ValueError("name at least one")
         return value
+
+    def model_for(self, kind: Kind) -> Kind:
+        """The kind of task that a model of this architecture is made for when it serves `kind`.
+
+        An answer in words is language modelling to a decoder alone, and to an encoder-decoder what a summary is.
+        """
+        if kind not in ANSWERING:
+            return kind
+        return "causal-lm" if len(self.stacks) == 1 else "summarization"
 
     def room(self, positions: int, pad: int | None) -> int:
         """The longest input in tokens, from the positions that a model has and the id of its padding sign."""

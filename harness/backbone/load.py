@@ -98,19 +98,20 @@ class Checkpoint:
     """A checkpoint directory read once, from which any number of fresh backbones come.
 
     `labels` are the names of the task's labels, where the model needs a head for them. A head that the checkpoint
-    holds is taken over where its labels have the same names, in whatever order; else it is drawn anew.
+    holds is taken over where its labels have the same names, in whatever order; else it is drawn anew. `kind` is the
+    task's, and of the model that serves it here (`Anatomy.model_for`).
     """
 
     def __init__(self, folder: Path, kind: Kind, labels: Sequence[str] | None = None) -> None:
         architecture = architecture_of(folder)
         check_kind(folder, architecture, kind)
-        self.kind, self.labels = kind, None if labels is None else list(labels)
         self.anatomy = anatomies()[architecture]
+        self.kind, self.labels = self.anatomy.model_for(kind), None if labels is None else list(labels)
         # The model first: its config.json is read for the tokenizer too, and would be told as a fault of that.
-        self.model, self.fresh = load_model(CLASSES[kind], folder, 0, labels)
+        self.model, self.fresh = load_model(CLASSES[self.kind], folder, 0, labels)
         self.tokenizer = load_tokenizer(folder)
         # A cache of keys and values serves generation alone; elsewhere it is built for nothing.
-        self.model.config.use_cache = kind == "summarization"
+        self.model.config.use_cache = self.kind == "summarization"
         # A head that a preparation trained is in the checkpoint, yet it is a head all the same.
         self.head = head_of(self.model) | self.fresh if labels is not None else frozenset()
         if kind == "sequence-classification":  # a decoder's answer stands at the last token that is no padding

@@ -14,7 +14,8 @@ from harness.contracts.plan import Plan
 from harness.paper.claims import write_claims
 from harness.paper.figures import write_paper_figures
 from harness.paper.tables import write_papers
-from harness.record.collect import read_records, write_records
+from harness.record.collect import records_file, write_records
+from harness.record.read import read_records
 from harness.report.page import write_report
 from harness.table.along import write_along
 from harness.table.figures import write_figures
@@ -52,7 +53,7 @@ def report(plan: Plan, what: str) -> int:
     if what == "collect":
         write_records(plan)
         return 0
-    records = read_records(plan)
+    records = read_records(records_file(plan))
     if what == "outcome":
         return outcome(plan, records)
     for write in WRITERS[what]:

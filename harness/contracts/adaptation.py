@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from harness.contracts.model import Strict
 
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.backbone.backbone import Backbone
+
+
+Targets = Literal["query_value", "attention", "ffn", "all"]  # the dense layers that an adaptation changes
+Encoded = list[dict[str, list[Any]]]  # of one example: each window that a model reads of it, as its kind encodes it
 
 
 class Adaptation(Strict):
@@ -72,3 +76,18 @@ class Control(Strict):
     def predict(self, train: list[dict[str, Any]], test: list[dict[str, Any]]) -> list[Any]:
         """A prediction for each of `test`, in the form that the task's kind scores, from the k of `train`."""
         raise NotImplementedError(f"{type(self).__name__} must define predict")
+
+
+class TokenControl(Control):
+    """A control that reads texts as the tokens of the task's backbone, whose model it leaves alone."""
+
+    def predict_tokens(self, train: list[Encoded], test: list[Encoded], vocabulary: int) -> list[Any]:
+        """As `predict`, of encoded examples; the tokenizer tells `vocabulary` tokens apart."""
+        raise NotImplementedError(f"{type(self).__name__} must define predict_tokens")
+
+
+def needed(part: type[Adaptation | Control]) -> str:
+    """The function that a plug-in has to define."""
+    if issubclass(part, TokenControl):
+        return "predict_tokens"
+    return "predict" if issubclass(part, Control) else "attach"

@@ -13,10 +13,23 @@ from harness.base.errors import bad
 from harness.base.lines import Layers, Where
 from harness.base.paths import check_plain, expanded
 from harness.base.yaml_file import read_value, read_yaml
+from harness.contracts.folders import asked, included
 from harness.contracts.method import Share
 from harness.contracts.model import Sparing, Strict
-from harness.contracts.task import Budgets, Commit, Overlap, Points, Role, Seeds, SourceName, different
+from harness.contracts.task import (
+    Budgets,
+    Commit,
+    GenerationSettings,
+    Overlap,
+    Points,
+    Role,
+    Seeds,
+    Shares,
+    SourceName,
+    different,
+)
 
+DEFAULT = "config/default.yaml"
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -58,6 +71,9 @@ class HubBackbone(Strict):
     source: Literal["hub"]
     id: str
     revision: Commit
+    parameters: float | None = Field(
+        None, gt=0, description="of its layers, as 85e6: for `headstart plan` alone, until the checkpoint is here"
+    )
 
 
 BackboneSpec = Annotated[Pretrained | LocalBackbone | HubBackbone, Field(discriminator="source")]
@@ -83,8 +99,9 @@ class Settings(Sparing):
     )
     rates: Rates | None = Field(
         None,
-        description="search: rates that were not tuned on the backbone are searched first; given: they are taken as "
-        "they stand. search if absent, but for backbones that are pretrained on embedded text",
+        description="search: rates that were not tuned on the backbone, those of preparations among them, are searched "
+        "first; given: they are taken as they stand. search if absent, but for backbones that are pretrained on "
+        "embedded text",
     )
     evaluate_at: Points | None = Field(
         None, description="steps, or epochs where `train` has epochs, after which the test split is scored too"
@@ -100,6 +117,11 @@ class TaskRun(Settings):
     backbone: str | None = None
     budgets: Budgets | None = None
     domains: dict[str, Role] | None = Field(None, description="replaces the source's own domains and roles")
+    roles: Shares | None = Field(None, description="replaces the source's own shares, by which roles are drawn")
+    scored_domains: int | None = Field(
+        None, ge=1, description="of domains that roles are drawn for, score so many of meta_test; all if absent"
+    )
+    generates: bool = Field(False, description="replies of dialogues are generated too, and scored by their texts")
     methods: Methods | None = Field(None, description="the methods for this task; the run's where absent")
     overlap_allowed: bool = Field(False, description="meta_train and meta_test may share examples; tables are marked")
     overlap: Literal["refuse", "drop"] | None = Field(
@@ -108,6 +130,7 @@ class TaskRun(Settings):
     test_examples: int | None = Field(None, ge=1, description="score the first so many test examples; all if absent")
     max_length: int | None = Field(None, ge=8)
     target_length: int | None = Field(None, ge=4)
+    generation: GenerationSettings = Field(GenerationSettings(), description="replaces fields of the task's own")
 
     @field_validator("overlap")
     @classmethod
@@ -125,6 +148,7 @@ class RunConfig(Settings):
     """What a file under `config/` may say."""
 
     output: str
+    include: list[str] = Field([], description="folders with methods/, tasks/ or papers/ that are looked into too")
     seeds: Seeds
     methods: Methods = Field(
         "all", description="papers: on each task what a table, figure or claim of a paper names there, and the controls"
@@ -153,6 +177,8 @@ def located(config: RunConfig, where: Where) -> RunConfig:
     if not output:
         raise bad(where, "output", output, "name a folder")
     check_plain(output, where, "output")
+    said = [included(folder, where, f"include.{place}", _beside(where)) for place, folder in enumerate(config.include)]
+    include = list(dict.fromkeys([*said, *asked()]))
     for name in config.backbones:
         check_plain(name, where, "backbones")
     backbones = {
@@ -161,7 +187,13 @@ def located(config: RunConfig, where: Where) -> RunConfig:
         else spec
         for name, spec in config.backbones.items()
     }
-    return config.model_copy(update={"output": output, "backbones": backbones})
+    return config.model_copy(update={"output": output, "include": include, "backbones": backbones})
+
+
+def _beside(where: Where) -> Path:
+    """The folder of the configuration that says what is included; the current one where the command line does."""
+    place = Path(where.of("include") if isinstance(where, Layers) else where)
+    return place.parent if place.is_file() else Path()
 
 
 def read_config(files: Sequence[Path], changes: Sequence[str] = ()) -> tuple[dict[str, Any], Layers]:

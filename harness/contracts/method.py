@@ -9,9 +9,14 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from harness.contracts.model import Sparing, Strict
 
-Kind = Literal["token-classification", "sequence-classification", "causal-lm", "summarization"]
+Kind = Literal[
+    "token-classification", "sequence-classification", "causal-lm", "summarization", "dialogue", "data-to-text"
+]
 LABELLING: tuple[Kind, ...] = ("token-classification", "sequence-classification")  # a head has a row for each label
-CAUSAL: tuple[Kind, ...] = ("causal-lm", "summarization")  # a token that sees later ones has read its answer
+# A token that sees later ones has read its answer.
+CAUSAL: tuple[Kind, ...] = ("causal-lm", "summarization", "dialogue", "data-to-text")
+# An answer in words to an input in words: a decoder alone reads both as one text, before an encoder-decoder they part.
+ANSWERING: tuple[Kind, ...] = ("dialogue", "data-to-text")
 
 
 def _share(value: Any) -> Any:
@@ -135,6 +140,7 @@ class MethodSpec(Strict):
     paper: str | None = None
     control: bool = Field(False, description="a control bounds the leaderboard; it is not a contender")
     kinds: list[Kind] | None = Field(None, description="the kinds of task it is for; all where absent")
+    texts_alone: bool = Field(False, description="it gives no likelihoods: it takes part where texts are asked for")
     adapt: dict[str, dict[str, Any]]
     prepare: dict[str, dict[str, Any]] = {"none": {}}
     train: Train = Train()

@@ -58,10 +58,21 @@ class HubSet(Strict):
     splits: dict[Literal["train", "dev", "test"], str] = {"train": "train", "dev": "validation", "test": "test"}
 
 
+class Shares(Strict):
+    """What share of the domains has each role, as parts of their sum: {meta_train: 70, meta_dev: 10, meta_test: 20}."""
+
+    meta_train: float = Field(0, ge=0)
+    meta_dev: float = Field(0, ge=0)
+    meta_test: float = Field(gt=0)
+
+
 class Source(Strict):
     """Where a task's domains come from, and what each is for."""
 
-    domains: dict[str, Role]
+    domains: dict[str, Role] | list[str] | Literal["found"] = Field(
+        description="each with its role; or their names alone, or found in the files, roles being drawn by shares"
+    )
+    roles: Shares | None = Field(None, description="the share of the domains that has each role, drawn by their names")
     sizes: Sizes | None = Field(None, description="embedded only: how much is generated")
     folder: str | None = Field(None, description="local only: the folder below HEADSTART_DATA")
     reader: AnyReader | None = Field(None, description="local only: how its files are read; task.py does if absent")
@@ -71,9 +82,10 @@ class Source(Strict):
     sets: dict[str, HubSet] | None = Field(None, description="hub only: the data set of each domain")
     verified: bool = Field(True, description="false where the source could not be reached when this was written")
 
-    def roles(self, role: Role) -> list[str]:
-        """The domains that have `role`."""
-        return [domain for domain, its in self.domains.items() if its == role]
+    @property
+    def named(self) -> list[str]:
+        """The domains that task.yaml names; none where they are found in the files."""
+        return [] if self.domains == "found" else list(self.domains)
 
     def reader_of(self, domain: str) -> AnyReader | None:
         """How a domain's files are read; None where task.py reads them."""
@@ -91,9 +103,13 @@ class Rouge(Strict):
 
 
 class Bleu(Strict):
-    """The tokenizer of sacrebleu; Chinese and Japanese need `zh` or `char`."""
+    """The tokenizer of sacrebleu; Chinese and Japanese need `zh` or `char`.
+
+    In small letters (`lowercase`), with `13a`, it counts as the script of the E2E challenge does.
+    """
 
     tokenizer: Literal["13a", "intl", "zh", "char", "none"] = "13a"
+    lowercase: bool = False
 
 
 class Metrics(Strict):
@@ -101,6 +117,21 @@ class Metrics(Strict):
 
     rouge: Rouge = Rouge()
     bleu: Bleu = Bleu()
+
+
+class GenerationSettings(Strict):
+    """How texts are generated, in the names that transformers has; what is not said is the kind's own."""
+
+    num_beams: int | None = Field(None, ge=1)
+    length_penalty: float | None = Field(
+        None, description="power of the length by which a beam's log-probability is divided"
+    )
+    no_repeat_ngram_size: int | None = Field(None, ge=0, description="no run of so many tokens comes twice; 0: any may")
+    early_stopping: bool | None = Field(None, description="end as soon as there are as many ended texts as beams")
+
+    def said(self) -> dict[str, Any]:
+        """The settings that were written."""
+        return self.model_dump(exclude_none=True)
 
 
 class Labels(Strict):
@@ -120,6 +151,19 @@ class Labels(Strict):
         if self.numbers and self.numbers[0] >= self.numbers[1]:
             raise ValueError("the range of `numbers` ends where it begins or before; write [lowest, highest]")
         return self
+
+
+def _check_domains(name: SourceName, source: Source) -> None:
+    """Raise ValueError where it is not clear what the domains are, or what role each has."""
+    given = isinstance(source.domains, dict)
+    if given == (source.roles is not None):
+        why = "each domain has its own" if given else "say which share of the domains has each role"
+        raise ValueError(f"{'remove' if given else 'add'} `roles` in the source {name!r}: {why}")
+    if source.domains == "found" and name != "local":
+        raise ValueError(f"name the domains of the source {name!r}: they are found in local files alone")
+    for place, domain in enumerate(source.named):
+        if domain in source.named[:place]:
+            raise ValueError(f"the domain {domain!r} stands twice in the source {name!r}; remove one")
 
 
 def _types(value: list[str]) -> list[str]:
@@ -145,6 +189,7 @@ class TaskSpec(Strict):
     labels_by_domain: dict[str, Labels] = Field({}, description="the same of domains that have labels of their own")
     metric: str
     metrics: Metrics = Field(Metrics(), description="options of metrics")
+    generation: GenerationSettings = Field(GenerationSettings(), description="how texts are generated")
     direction: Literal["max", "min"]
     version: int = Field(ge=1)
     citation: str
@@ -154,6 +199,10 @@ class TaskSpec(Strict):
     backbone: str = Field(description="the backbone used where the configuration names none")
     budgets: Budgets = Field(description="the budgets used where the configuration names none")
     overlap_allowed: bool = Field(False, description="meta_train and meta_test may share examples, as the paper did")
+    persona: Literal["read", "hidden"] = Field(
+        "read", description="hidden: a dialogue's persona is not read, and to be learned from the examples"
+    )
+    generates: bool = Field(False, description="replies of dialogues are generated too, and scored by their texts")
     domains_are: Literal["fixed", "sample"] = Field(
         "fixed", description="sample: the domains stand for many (personas), and intervals speak of all of these"
     )
@@ -166,13 +215,14 @@ class TaskSpec(Strict):
             for kind, field in NEEDED.items():
                 if (getattr(source, field) is None) == (kind == name):
                     raise ValueError(f"{'add' if kind == name else 'remove'} {field!r} in the source {name!r}")
+            _check_domains(name, source)
             for field in ("reader", "readers"):
                 if getattr(source, field) and name != "local":
                     raise ValueError(f"remove {field!r} in the source {name!r}: it reads local files")
             for domain in source.readers:
-                if domain not in source.domains:
+                if domain not in source.named:
                     raise ValueError(f"there is no domain {domain!r} in the source {name!r}; remove its reader")
-            lacking = set(source.domains) - set(source.sets or source.domains)
+            lacking = set(source.named) - set(source.sets or source.named)
             if lacking:
                 raise ValueError(f"add the domain {min(lacking)!r} to the `sets` of the source {name!r}")
         return value

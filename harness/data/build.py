@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.base.errors import NotHere, bad
 from harness.base.files import read_lines, whole_folder, write_json, write_lines
-from harness.base.fingerprint import fingerprint, hash_file, hash_files
+from harness.base.fingerprint import fingerprint, hash_file
 from harness.base.lines import Where
 from harness.base.paths import expanded, own_files
 from harness.contracts.budget import WHOLE
@@ -47,6 +47,14 @@ def pinned(where: Path, source: Source, domain: str) -> HubSet:
     return found
 
 
+def domains_of(task: TaskFolder, name: SourceName) -> list[str]:
+    """The domains of a source, whether task.yaml names them or the task finds them; raises UserError as files do."""
+    source = task.spec.sources[name]
+    if source.domains != "found":
+        return source.named
+    return load_task(task).found(local_folder(task.folder / "task.yaml", source))
+
+
 def check_domain(where: Where, field: str, task: TaskFolder, name: SourceName, domain: str) -> None:
     """Raise UserError where a source of a task has no such domain."""
     source = task.spec.sources[name]
@@ -54,7 +62,9 @@ def check_domain(where: Where, field: str, task: TaskFolder, name: SourceName, d
         one_of(domain, list(source.sets or {}), where, field)
     its = load_task(task).at(domain)
     reader = source.reader_of(domain)
-    if name == "local" and (reader is None or needs_folder(its, reader)):
+    if source.domains == "found":
+        one_of(domain, domains_of(task, name), where, field)
+    elif name == "local" and (reader is None or needs_folder(its, reader)):
         folder = local_folder(task.folder / "task.yaml", source) / ((reader and reader.folder) or domain)
         if not folder.is_dir():
             raise bad(where, field, domain, f"there is no folder {folder}; add it or name another domain")
@@ -72,7 +82,7 @@ def domain_content(task: TaskFolder, name: SourceName, domain: str) -> Any:
         folder = local_folder(where, source)
         if reader := source.reader_of(domain):
             return content_of(load_task(task), reader, domain, folder)
-        return hash_files(own_files(folder / domain, deep=True), folder / domain)
+        return load_task(task).local_content(domain, folder)
     grammar = task.folder / "embedded" / f"{domain}.yaml"
     return hash_file(grammar) if grammar.is_file() else domain
 
@@ -175,7 +185,7 @@ def check_job(task: Task, job: DataJob, read: Read) -> None:
             mend = f"every training example of domain {domain!r} is a test example too; remove the domain"
             raise bad(job.where, f"tasks.{job.task}.overlap", job.overlap, mend)
     if job.overlap == "refuse":
-        check_overlap(job.where, job.task, job.roles, read, shown=task.inputs[0])
+        check_overlap(job.where, job.task, job.roles, read, shown=task.fields[0])
 
 
 def check_ahead(task: TaskFolder, job: DataJob) -> None:

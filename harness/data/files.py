@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import bad, reason
+from harness.base.errors import NotHere, bad, reason
 from harness.contracts.task import HubSet
 from harness.data.rows import RowFault, visible
 
@@ -89,22 +89,27 @@ def side_by_side(files: Mapping[str, Path]) -> list[dict[str, str]]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def hub_rows(hub: HubSet, split: str, read: Callable[[Row], Row]) -> list[Row]:
-    """The examples of a hub data set's split at its pinned revision; HF_HUB_OFFLINE is respected."""
+def hub_table(hub: HubSet, split: str) -> Iterable[Row]:
+    """The rows of a hub data set's split at its pinned revision, under our names; HF_HUB_OFFLINE is respected."""
     from datasets import load_dataset  # two seconds to import, and only hub sources need it
 
     where = f"hub data set {hub.id}"
     try:
         loaded = load_dataset(hub.id, hub.configuration, split=split, revision=hub.revision)
     except Exception as error:  # each kind of file and each kind of outage has an error of its own
-        raise bad(where, "split", split, f"it cannot be loaded ({reason(error)}); mend `sets` or use `local`") from None
+        told = bad(where, "split", split, f"it cannot be loaded ({reason(error)}); mend `sets` or use `local`")
+        raise (NotHere(str(told)) if isinstance(error, ConnectionError) else told) from None
     for theirs in hub.columns.values():
         if theirs not in loaded.column_names:
             raise bad(where, "a column", theirs, f"it is not there; use one of {', '.join(loaded.column_names)}")
+    return ({ours: row[theirs] for ours, theirs in hub.columns.items()} for row in loaded)
+
+
+def hub_rows(hub: HubSet, split: str, read: Callable[[Row], Row]) -> list[Row]:
+    """The examples of a hub data set's split, of which each row is one."""
     rows = []
-    for number, row in enumerate(loaded):
-        its = {ours: row[theirs] for ours, theirs in hub.columns.items()}
-        at = f"{where}: {split} row {number}"
+    for number, its in enumerate(hub_table(hub, split)):
+        at = f"hub data set {hub.id}: {split} row {number}"
         if any(value in (None, "", []) for value in its.values()):
             raise bad(at, "the row", its, "a field is empty; choose another data set")
         try:

@@ -16,6 +16,7 @@ class Generation:
 
     num_beams: int = 4
     length_penalty: float = 1.0  # of the sum of log-probabilities by the number of tokens
+    no_repeat_ngram_size: int = 0  # no run of so many tokens comes twice; 0: any may
     early_stopping: bool = False  # go on while a better beam may come
     forced_end: bool = True  # the last token of the longest text is the end sign, as in BART's pretraining
 

@@ -16,6 +16,8 @@ A grammar is one YAML file:
         pair: [frame, frame, ...]                  optional: a second text, from another frame where there is one
         changes: [{A: B, B: A}, ...]               optional: in the second text A stands for B's entry and B for A's
         unlabeled: false                           optional: it stands in no unlabeled text, as no real corpus has it
+    records: [...]                                 for tasks made of records and texts; see telling.py
+    talk: {...}                                    for tasks made of dialogues; see talk.py
 
 A frame holds slots: `{LOC}` draws from a list, `{A}` repeats a binding, `{LOC.in}` asks for a form.
 An entry of a list is a string, which may hold slots itself (`FC {LOC}`), or a mapping of forms with
@@ -35,8 +37,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.base.errors import bad
-from harness.base.yaml_file import read_yaml
 from harness.contracts.model import Strict, validate
+from harness.data.talk import Talk, read_grammar
+from harness.data.telling import Records
 
 Part = Literal["train", "dev", "test", "unlabeled"]
 Forms = dict[str, str]
@@ -101,6 +104,8 @@ class GrammarFile(Strict):
     frames: list[str] = []
     scenarios: list[Scenario] = []
     labelled: list[Labelled] = []
+    records: list[Records] = []
+    talk: Talk | None = None
     note: str | None = None
 
 
@@ -109,7 +114,8 @@ class Grammar:
 
     def __init__(self, content: Mapping[str, Any], where: Path | str) -> None:
         self.where = where
-        self.labels = validate(GrammarFile, content, where).labelled
+        its = validate(GrammarFile, content, where)
+        self.labels, self.talk, self.records = its.labelled, its.talk, its.records
         self.words = {name: self._entries(items) for name, items in content.get("words", {}).items()}
         self.entities = {name: self._entries(items) for name, items in content.get("entities", {}).items()}
         self.frames: list[str] = list(content.get("frames", []))
@@ -120,18 +126,24 @@ class Grammar:
     @classmethod
     def load(cls, path: Path) -> Grammar:
         """Read and check a grammar file; raises UserError naming the file and the frame at fault."""
-        return cls(read_yaml(path), path)
+        return cls(read_grammar(path), path)
 
     def sentence(self, rng: random.Random, part: Part) -> list[Segment]:
         """One single-sentence frame of `part`, rendered."""
         return self._render(rng.choice(divide(self.frames, part)), rng, part, {})
 
-    def document(self, rng: random.Random, part: Part) -> tuple[list[str], str | None]:
-        """The sentences of one document of `part`, and its summary where its scenario has one."""
+    def document(self, rng: random.Random, part: Part, window: int | None = None) -> tuple[list[str], str | None]:
+        """The sentences of one document of `part`, and its summary where its scenario has one.
+
+        With a `window`, those of so many places in a row, which begin anywhere in the document.
+        """
         scenario = rng.choice(self.scenarios)
-        bound = self._bind(scenario.get("bind", {}), rng, part)
-        sentences = []
-        for place in scenario["document"]:
+        bound = self.bound(scenario.get("bind", {}), rng, part)
+        places, sentences = scenario["document"], []
+        if window:
+            begin = rng.randrange(max(1, len(places) - window + 1))
+            places = places[begin : begin + window]
+        for place in places:
             if isinstance(place, Mapping):
                 if rng.random() >= place["chance"]:
                     continue
@@ -148,7 +160,7 @@ class Grammar:
             raise bad(self.where, "labelled", None, "it has no kind of text for this part; add one")
         label = rng.choice(list(dict.fromkeys(kind.label for kind in able)))
         kind = rng.choice([kind for kind in able if kind.label == label])
-        bound = self._bind(kind.bind, rng, part)
+        bound = self.bound(kind.bind, rng, part)
         frame = rng.choice(divide(kind.text, part))
         text = _join(self._render(frame, rng, part, bound))
         if not kind.pair:
@@ -159,6 +171,14 @@ class Grammar:
         others = [other for other in frames if other != frame] or frames
         return text, _join(self._render(rng.choice(others), rng, part, changed)), label
 
+    def filled(self, frame: str, rng: random.Random, part: Part, bound: Mapping[str, Forms]) -> str:
+        """A frame as text, its slots drawn but for those that are bound."""
+        return _join(self._render(frame, rng, part, bound))
+
+    def of(self, part: Part, frames: Sequence[Any]) -> list[Any]:
+        """The frames, or layouts, of a divided list that `part` may use."""
+        return divide(frames, part)
+
     def _lists_of(self, part: Part) -> dict[str, list[Forms]]:
         lists = dict(self.words)
         for name, entries in self.entities.items():
@@ -167,7 +187,8 @@ class Grammar:
             lists[name] = patterns + divide(plain, part)
         return lists
 
-    def _bind(self, names: Mapping[str, str], rng: random.Random, part: Part) -> dict[str, Forms]:
+    def bound(self, names: Mapping[str, str], rng: random.Random, part: Part) -> dict[str, Forms]:
+        """An entry of a list for each name, those of one list distinct."""
         bound: dict[str, Forms] = {}
         for name, list_name in names.items():
             taken = {bound[other]["base"] for other, of in names.items() if other in bound and of == list_name}
@@ -244,6 +265,36 @@ class Grammar:
                     raise bad(self.where, "changes", name, f"it is not bound; use one of {', '.join(kind.bind)}")
             self._check_frames(kind.text, lists, kind.bind, divided=True)
             self._check_frames(kind.pair, lists, kind.bind, divided=bool(kind.pair))
+        if self.talk:
+            self._check_talk(self.talk, lists)
+        for records in self.records:
+            self._check_records(records, lists)
+
+    def _check_talk(self, talk: Talk, lists: Mapping[str, list[Forms]]) -> None:
+        self._check_frames(talk.persona, lists, {}, divided=False)
+        for exchange in [*talk.openings, *talk.exchanges]:
+            for list_name in exchange.bind.values():
+                if list_name not in lists:
+                    raise bad(self.where, "bind", list_name, "name a list under words or entities")
+            for name, taken in exchange.other.items():
+                if name not in exchange.bind:
+                    raise bad(self.where, "other", name, f"it is not bound; use one of {', '.join(exchange.bind)}")
+                if taken not in self.words:
+                    raise bad(self.where, f"other.{name}", taken, "name a list under words")
+            for frames in exchange.turns:
+                self._check_frames(frames, lists, exchange.bind, divided=True)
+
+    def _check_records(self, records: Records, lists: Mapping[str, list[Forms]]) -> None:
+        for list_name in records.bind.values():
+            if list_name not in lists:
+                raise bad(self.where, "bind", list_name, "name a list under words or entities")
+        for field, text in records.fields.items():
+            for name, _ in SLOT.findall(text):
+                if name not in records.bind:
+                    raise bad(self.where, f"fields.{field}", text, f"{name!r} is not bound, so no text would say it")
+            self._check_slots(text, lists, records.bind)
+        records.check_layouts(self.where)
+        self._check_frames(records.frames(), lists, records.bind, divided=False)
 
     def _check_frames(
         self, frames: Sequence[str], lists: Mapping[str, list[Forms]], bound: Mapping[str, str], divided: bool

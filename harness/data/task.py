@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Literal
 
 from harness.base.errors import bad
+from harness.base.fingerprint import hash_files
+from harness.base.paths import own_files
 from harness.contracts.discover import TaskFolder, load_module
 from harness.contracts.method import Kind
 from harness.contracts.model import one_of
@@ -35,19 +38,21 @@ class Task:
     """
 
     kind: ClassVar[Kind]
-    generation: ClassVar[Generation | None] = None  # how a model's answers are generated, where they are texts
+    generation: Generation | None = None  # how a model's answers are generated, where they are texts
     fields: ClassVar[tuple[str, ...]]  # of a labelled example, its `id` apart
     inputs: ClassVar[tuple[str, ...]]  # of an unlabeled one
     optional: ClassVar[tuple[str, ...]] = ()  # which either may have too
     lists: ClassVar[tuple[str, ...]] = ()  # the fields that are lists
     scores: ClassVar[dict[str, Literal["max", "min"]]]  # the metrics that can rank, and which way is better
     options: ClassVar[tuple[str, ...]] = ()  # the metrics that have options
+    generates: ClassVar[bool] = False  # whether texts are generated where task.yaml asks for them, and only there
     types: tuple[str, ...] = ()  # the entity types, in kinds that have them
     sample: ClassVar[Example]  # an example to try a tokenizer and a model with, before there are data
 
     def __init__(self, spec: TaskSpec, folder: Path) -> None:
         self.spec = spec
         self.folder = folder
+        self.generate_by(spec.generation.said())
 
     def at(self, domain: str, among: Sequence[str] = ()) -> Task:
         """The task as a model meets it in a domain, with a head that serves the domains `among` it as well.
@@ -55,6 +60,19 @@ class Task:
         Raises UserError where the task does not know the domain; the task itself where all domains have one head.
         """
         return self
+
+    def read_by(self, model: Kind) -> Task:
+        """The task as a model made for tasks of kind `model` reads it; itself where all models read the same."""
+        return self
+
+    def longest(self, max_length: int, target_length: int) -> int:
+        """How many tokens a model reads or writes at once, where inputs and outputs have at most so many."""
+        return max(max_length, target_length)
+
+    def generate_by(self, settings: Mapping[str, Any]) -> None:
+        """Replace some of the settings by which texts are generated; there are none where a kind generates none."""
+        if self.generation is not None:
+            self.generation = replace(self.generation, **settings)
 
     def metric_of(self, domain: str) -> str:
         """The metric that ranks methods on a domain."""
@@ -86,10 +104,20 @@ class Task:
         splits = {split: numbered(domain, split, read_rows(self, reader, split, domain, folder)) for split in SPLITS}
         return splits if splits["unlabeled"] else splits | {"unlabeled": splits["train"]}
 
+    def local_content(self, domain: str, folder: Path) -> Any:
+        """What `read_local` reads of a domain, in a form that a fingerprint takes: the files in its folder."""
+        return hash_files(own_files(folder / domain, deep=True), folder / domain)
+
+    def found(self, folder: Path) -> list[str]:
+        """The domains that there are in `folder`, where task.yaml says `domains: found`."""
+        where, mend = self.folder / "task.yaml", "the task cannot find them; name them, or define `found` in task.py"
+        raise bad(where, "sources.local.domains", "found", mend)
+
     def read_hub(self, domain: str, hub: HubSet) -> Splits:
         """The domain's splits, read from the hub; unlabeled text is the train split's."""
         splits: Splits = {
-            split: numbered(domain, split, hub_rows(hub, name, self.from_hub)) for split, name in hub.splits.items()
+            split: numbered(domain, split, self.grouped(hub_rows(hub, name, self.from_hub)))
+            for split, name in hub.splits.items()
         }
         return splits | {"unlabeled": splits["train"]}
 
@@ -101,6 +129,10 @@ class Task:
         """An example, less its id, from what a file holds of `fields` or `inputs`; raises RowFault where it is none."""
         raise NotImplementedError(f"{type(self).__name__} must define from_row")
 
+    def grouped(self, examples: list[Example]) -> list[Example]:
+        """The examples of a split, where several rows may be one."""
+        return examples
+
     def check(self) -> None:
         """Raise UserError where task.yaml asks for what its kind cannot do."""
         where, spec = self.folder / "task.yaml", self.spec
@@ -108,6 +140,10 @@ class Task:
             raise bad(where, "kind", spec.kind, "`types` are for token-classification; mend one of the two")
         if (spec.labels or spec.labels_by_domain) and "label" not in self.fields:
             raise bad(where, "kind", spec.kind, "`labels` are for sequence-classification; mend one of the two")
+        if spec.generation.said() and self.generation is None:
+            raise bad(where, "kind", spec.kind, "`generation` is for kinds whose answers are texts; remove it")
+        if spec.generates and not self.generates:
+            raise bad(where, "generates", True, f"{spec.kind} has no replies that could be left out; remove it")
         one_of(spec.metric, self.scores, where, "metric")
         if spec.direction != (better := self.scores[spec.metric]):
             raise bad(where, "direction", spec.direction, f"a better {spec.metric} is {better}; write {better}")

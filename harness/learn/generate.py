@@ -14,11 +14,15 @@ from harness.learn.batches import Batch
 
 
 def generated(backbone: Backbone, batch: Batch, how: Generation, longest: int, tokenizer: Any = None) -> Tensor:
-    """The best text for each row, [batch, tokens], of at most `longest` tokens and the start sign."""
+    """The best text for each row, [batch, tokens], of at most `longest` tokens.
+
+    An encoder-decoder's begin with the start sign; a decoder's go on behind what the rows hold, which is padded at its
+    begin, and are given without it.
+    """
     # Transformers fills what a call leaves out from the model's own settings, so those are replaced.
     backbone.transformer.generation_config = _settings(backbone, how, longest, tokenizer)
     made: Tensor = backbone.model.generate(**batch)
-    return made
+    return made[:, batch["input_ids"].shape[1] :] if backbone.kind == "causal-lm" else made
 
 
 def _settings(backbone: Backbone, how: Generation, longest: int, tokenizer: Any) -> GenerationConfig:
@@ -28,19 +32,22 @@ def _settings(backbone: Backbone, how: Generation, longest: int, tokenizer: Any)
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         its = getattr(tokenizer, name, None)
         signs[name] = getattr(config, name) if its is None else its
-    start = _start(backbone, signs["eos_token_id"], tokenizer)
-    # A padding sign that the decoder begins with is in no text that it learns, so nothing else keeps it from coming.
-    never = [[start]] if start == signs["pad_token_id"] else None
+    alone = backbone.kind == "causal-lm"
+    start = None if alone else _start(backbone, signs["eos_token_id"], tokenizer)
+    # A padding sign that is in no text that the model learns: nothing else keeps it from coming.
+    odd = signs["pad_token_id"] != signs["eos_token_id"] if alone else start == signs["pad_token_id"]
+    never = [[signs["pad_token_id"]]] if odd else None
     return GenerationConfig(
         num_beams=how.num_beams,
         length_penalty=how.length_penalty,
+        no_repeat_ngram_size=how.no_repeat_ngram_size,
         early_stopping=how.early_stopping,
         do_sample=False,
         max_new_tokens=longest,
         forced_eos_token_id=signs["eos_token_id"] if how.forced_end else None,
         decoder_start_token_id=start,
         bad_words_ids=never,
-        use_cache=config.use_cache,
+        use_cache=backbone.transformer.generation_config.use_cache is not False if alone else config.use_cache,
         **signs,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.base.errors import bad
-from harness.contracts.adaptation import Adaptation, Control
+from harness.contracts.adaptation import Adaptation, Control, needed
 from harness.contracts.discover import Method, plugs
 from harness.contracts.model import one_of, validate
 from harness.contracts.preparation import Preparation
@@ -24,9 +24,9 @@ def adaptations_of(method: Method) -> list[Adaptation | Control]:
     if len(built) > 1 and any(isinstance(part, Control) for part in built):
         raise bad(where, "adapt", list(method.spec.adapt), "a control stands alone; remove the others")
     for part in built:
-        needed = "predict" if isinstance(part, Control) else "attach"
-        if getattr(type(part), needed) is getattr(Control if isinstance(part, Control) else Adaptation, needed):
-            raise bad(code, "the class", type(part).__name__, f"it lacks {needed}; define it")
+        lacking = needed(type(part))
+        if getattr(type(part), lacking).__module__ == Adaptation.__module__:
+            raise bad(code, "the class", type(part).__name__, f"it lacks {lacking}; define it")
     return built
 
 

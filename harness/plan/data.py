@@ -13,8 +13,9 @@ from harness.contracts.config import TaskRun
 from harness.contracts.method import Train
 from harness.contracts.model import one_of
 from harness.contracts.plan import SHORT, Block, DataJob
-from harness.contracts.task import Role
-from harness.data.build import check_domain, check_roles, domain_fingerprints
+from harness.contracts.task import Role, Source
+from harness.data.build import check_domain, check_roles, domain_fingerprints, domains_of
+from harness.data.roles import drawn, limited
 from harness.data.task import load_task
 from harness.plan.request import Request
 
@@ -59,10 +60,30 @@ class DataPlanner:
     def _roles(self, task: str, run: TaskRun) -> dict[str, Role]:
         known, where = self.request.tasks[task].spec.sources, self.request.where
         one_of(run.source, {str(name): its for name, its in known.items()}, where, f"tasks.{task}.source")
-        roles = run.domains or known[run.source].domains
+        source = known[run.source]
+        roles = run.domains or source.domains
+        if isinstance(roles, dict):
+            for field in ("roles", "scored_domains"):
+                if (said := getattr(run, field)) is not None:
+                    mend = "the domains have roles of their own; remove it, or change `domains`"
+                    raise bad(where, f"tasks.{task}.{field}", said, mend)
+        else:
+            roles = self._drawn(task, run, source)
         if "meta_test" not in roles.values():
             raise bad(where, f"tasks.{task}.domains", roles, "give at least one domain the role meta_test")
         return dict(roles)
+
+    def _drawn(self, task: str, run: TaskRun, source: Source) -> dict[str, Role]:
+        """Roles drawn by shares, less the meta_test domains that the run does not score."""
+        found, where = self.request.tasks[task], self.request.where
+        shares = run.roles or source.roles
+        assert shares is not None  # the contract of a task says so
+        roles = drawn(domains_of(found, run.source), shares)
+        tested = sum(role == "meta_test" for role in roles.values())
+        if run.scored_domains is not None and run.scored_domains > tested:
+            mend = f"{tested} of {len(roles)} domains are drawn for meta_test; choose at most that"
+            raise bad(where, f"tasks.{task}.scored_domains", run.scored_domains, mend)
+        return limited(roles, run.scored_domains)
 
 
 def looked_at(job: DataJob, blocks: Sequence[Block]) -> DataJob:

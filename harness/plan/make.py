@@ -7,7 +7,8 @@ from typing import Any
 
 from harness.contracts.config import TaskRun
 from harness.contracts.model import one_of
-from harness.contracts.plan import Block, Plan, TaskPlan, ordered
+from harness.contracts.plan import Block, Plan, TaskPlan
+from harness.contracts.plan_order import ordered
 from harness.parts.variants import variants_of
 from harness.plan.backbones import BackbonePlanner
 from harness.plan.blocks import BlockPlanner
@@ -15,6 +16,7 @@ from harness.plan.data import DataPlanner, looked_at
 from harness.plan.papers import planned_papers
 from harness.plan.request import Ground, Request
 from harness.plan.settings import check_settings
+from harness.plan.setups import takes_part
 from harness.plan.tasks import TaskPlanner
 from harness.score.version import scoring_code
 
@@ -37,9 +39,12 @@ def plan_run(request: Request) -> Plan:
         names = _chosen(request, task, run)
         # A method comes before its variants, which take the rates that are searched for it.
         rows = [its for name in names for its in (name, *(one.id for one in request.variants.get(name, ())))]
-        for method in (request.methods[name] for name in request.kept("method", rows)):
-            if request.kept("task", [task]) and (not method.spec.kinds or plan.kind in method.spec.kinds):
-                blocks.append(of_blocks.plan(method, task, plan, run))
+        chosen = [request.methods[name] for name in request.kept("method", rows) if request.kept("task", [task])]
+        fitting = [method for method in chosen if takes_part(method, plan)]
+        # Unprepared methods first: the search of such a one serves the preparations before the same adaptation.
+        unprepared_first = sorted(fitting, key=lambda method: method.spec.preparation[0] != "none")
+        planned = {method.id: of_blocks.plan(method, task, plan, run) for method in unprepared_first}
+        blocks += [planned[method.id] for method in fitting]
     used = {block.backbone for block in blocks}
     whole = Plan(
         output=str(request.output),
@@ -54,7 +59,7 @@ def plan_run(request: Request) -> Plan:
         prepares=list(of_blocks.prepares.jobs.values()),
         blocks=blocks,
         scoring=scoring_code(),
-        tunes=of_blocks.tunes.jobs,
+        tunes=list(of_blocks.tunes.jobs.values()),
         config=config.model_dump(),
         papers=planned_papers(request.papers),
     )

@@ -16,7 +16,7 @@ from harness.plan.data import DataPlanner
 from harness.plan.request import Request
 
 PINNED, RECIPE = Path("backbones"), "recipe.yaml"
-OUTPUT = "results/pretrain"
+OUTPUT = "results/pretrain"  # a folder a backbone below it
 
 
 def recipes() -> list[str]:
@@ -24,11 +24,11 @@ def recipes() -> list[str]:
     return sorted(file.parent.name for file in PINNED.glob(f"*/{RECIPE}"))
 
 
-def recipe_plan(name: str, output: str = OUTPUT) -> Plan:
+def recipe_plan(name: str, output: str = "") -> Plan:
     """The data and the one backbone that a recipe says; raises UserError where it is none or says what cannot be."""
     if name not in recipes():
         raise UserError(f"{PINNED / name / RECIPE}: there is no such recipe; use one of {', '.join(recipes())}")
-    file = PINNED / name / RECIPE
+    file, output = PINNED / name / RECIPE, output or f"{OUTPUT}/{name}"
     written = read_yaml(file)
     spec = validate(Pretrained, {"source": "pretrain"} | written, file)
     for task in spec.corpora:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from harness.contracts.method import Kind
 from harness.contracts.preparation import Preparation
-from harness.prepare.pretraining import continue_pretraining, load_for_pretraining
-from harness.prepare.workshop import Workshop
+
+if TYPE_CHECKING:
+    from harness.prepare.workshop import Workshop
 
 
 class Dapt(Preparation):
-    """Domain-adaptive pretraining (Gururangan et al., 2020): the target domain's unlabeled text."""
+    """Domain-adaptive pretraining (Gururangan et al., 2020): the target domain's unlabeled text.
+
+    Of a dialogue the text holds the answers, so there the tables mark the method.
+    """
 
     split: ClassVar[str] = "unlabeled"
     pretrains: ClassVar[bool] = True
@@ -26,7 +30,12 @@ class Dapt(Preparation):
     def per_domain(self) -> bool:
         return True
 
+    def reads_targets(self, kind: Kind) -> bool:
+        return kind == "dialogue"
+
     def prepare(self, workshop: Workshop) -> None:
+        from harness.prepare.pretraining import continue_pretraining, load_for_pretraining
+
         assert workshop.target is not None
         texts = [workshop.task.text(example) for example in workshop.examples(workshop.target, self.split)]
         model, tokenizer, workshop.drawn = load_for_pretraining(workshop.backbone, workshop.init())
@@ -50,10 +59,10 @@ class Tapt(Dapt):
     """Task-adaptive pretraining (Gururangan et al., 2020): the target's train documents, without their labels.
 
     All of them, at every budget: it is labels that are dear. The documents of a language modelling task are
-    their own labels, so there the tables mark the method.
+    their own labels, so there too the tables mark the method.
     """
 
     split: ClassVar[str] = "train"
 
     def reads_targets(self, kind: Kind) -> bool:
-        return kind == "causal-lm"
+        return kind == "causal-lm" or super().reads_targets(kind)

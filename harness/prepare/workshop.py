@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import save_file
 
+from harness.backbone.anatomy import anatomies, architecture_of
 from harness.backbone.backbone import Backbone
 from harness.backbone.load import CLASSES, Checkpoint
 from harness.backbone.matching import match
@@ -88,7 +89,7 @@ class Workshop:
         checkpoint = self.checkpoint()
         if random_start:
             torch.manual_seed(self.init())
-            drawn = CLASSES[self.task.kind].from_config(checkpoint.model.config)
+            drawn = CLASSES[checkpoint.kind].from_config(checkpoint.model.config)
             checkpoint.model.load_state_dict(drawn.state_dict())
         return self.attached_to(checkpoint), checkpoint.tokenizer
 
@@ -108,8 +109,9 @@ class Workshop:
         return [window for windows in encoded for window in windows]
 
     def _met_in(self, domain: str) -> Task:
-        """The task as a model meets it in a domain: one head serves all domains that are read."""
-        return self.task.at(domain, among=self.readable)
+        """The task as the model meets it in a domain: one head serves all domains that are read."""
+        model = anatomies()[architecture_of(self.backbone)].model_for(self.task.kind)
+        return self.task.at(domain, among=self.readable).read_by(model)
 
     def resume(self) -> Resume:
         """Where the state of the training is kept until it ends."""

@@ -14,34 +14,13 @@ from harness.adapt.record import SCORES, read_record
 from harness.base.files import read_json, whole_file
 from harness.contracts.budget import WHOLE
 from harness.contracts.plan import Cell, Plan
+from harness.record.read import along_file, in_frame
 from harness.record.schema import ALONG, COLUMNS, PREPARATION, SCHEMA
 
 
 def collect(plan: Plan) -> pd.DataFrame:
-    """Every cell of the plan, as records.parquet has it."""
-    return _on_axes(_table(plan).to_pandas())
-
-
-def read_records(plan: Plan) -> pd.DataFrame:
-    """What records.parquet holds."""
-    return _on_axes(pd.read_parquet(records_file(plan)))
-
-
-def _along_file(plan: Plan) -> Path:
-    return Path(plan.output) / "along.parquet"
-
-
-def read_along(plan: Plan) -> pd.DataFrame:
-    """Scores along the way, with the columns of records and those of `POINTS`; none where none were collected."""
-    file = _along_file(plan)
-    found = file.is_file() and plan.along
-    return _on_axes(pd.read_parquet(file) if found else pa.Table.from_pylist([], schema=ALONG).to_pandas())
-
-
-def _on_axes(records: pd.DataFrame) -> pd.DataFrame:
-    """Records whose budget is the plan's: domains have other numbers of examples, and one budget `all`."""
-    whole = records.whole.astype(bool)
-    return records.assign(budget=records.budget.mask(whole, int(WHOLE)).astype("int64"))
+    """Every cell of the plan, as `read_records` has it."""
+    return in_frame(_table(plan))
 
 
 def write_records(plan: Plan) -> None:
@@ -49,7 +28,7 @@ def write_records(plan: Plan) -> None:
     with whole_file(records_file(plan)) as beside:
         pq.write_table(_table(plan), beside)
     if plan.along:
-        with whole_file(_along_file(plan)) as beside:
+        with whole_file(along_file(plan)) as beside:
             pq.write_table(_along_table(plan), beside)
 
 
@@ -61,13 +40,16 @@ def records_file(plan: Plan) -> Path:
 def _table(plan: Plan) -> pa.Table:
     """Every cell of the plan, in its order; a cell without a score has one row with a status."""
     preparation, tuning = _preparation_costs(plan), _tuning_seconds(plan)
+    searched = {part.folder: job.rates_from or "" for job in plan.prepares for part in job.parts}
     blocks = {(block.task, block.method): block for block in plan.blocks}
     rows: list[dict[str, Any]] = []
     more: dict[str, Any]
     for cell in plan.cells():
         block = blocks[cell.task, cell.method]
         more = {"rates": block.rates, "preparation_rates": block.preparation_rates}
-        more |= {"tuning_seconds": tuning.get(cell.rates_from or "", 0.0)}  # shared by all cells that take the rate
+        # Shared by all cells that take the rate, or begin with what was prepared at those that were searched for that.
+        more |= {"tuning_seconds": tuning.get(cell.rates_from or "", 0.0)}
+        more |= {"preparation_tuning_seconds": tuning.get(searched.get(cell.checkpoint or "", ""), 0.0)}
         rows += [row | more for row in _rows(plan, cell, preparation)]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 

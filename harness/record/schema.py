@@ -20,6 +20,7 @@ TYPES: dict[str, pa.DataType] = {
     "arithmetic_cpu_seconds": NUMBER, "rates": TEXT, "preparation_rates": TEXT, "tuning_seconds": NUMBER,
     "best_step": WHOLE, "best_seconds": NUMBER,  # of early stopping, where it is on
     "whole": TRUTH,  # whether the budget is `all`, and `budget` the number of the domain's examples
+    "preparation_tuning_seconds": NUMBER,
     "leaks": TRUTH, "dropped": TEXT, "options": TEXT, "error": TEXT,
     # An example's statistics are a row of numbers; what else has a shape of its own is JSON.
     "statistics": pa.list_(pa.list_(NUMBER)), "report": TEXT, "train": TEXT, "generation": TEXT, "provenance": TEXT,

@@ -50,8 +50,8 @@ def _task(material: Material, task: str) -> Html:
         if chosen is together:
             parts += [table, tag("p", bounds)] if bounds else [table]
         else:
-            inside = folded(chosen.title, table, *([tag("p", bounds)] if bounds else []))
-            parts.append(Html(inside.text.replace("<details", f'<details id="task-{task}-{chosen.name}"', 1)))
+            inside = [table, tag("p", bounds)] if bounds else [table]
+            parts.append(folded(chosen.title, *inside, id_=f"task-{task}-{chosen.name}"))
     if scores.leaking:
         parts.append(tag("p", LEAKING))
     parts += [tag("p", note) for note in scores.rates_note()]
@@ -107,18 +107,18 @@ def _cost(scores: TaskScores, together: Sequence[Row], marks: dict[str, str]) ->
 
 
 def _curves(scores: TaskScores, marks: dict[str, str]) -> Html:
-    """A drawing a domain, and one of their mean."""
+    """A drawing of the domains' mean, and one of each where they are no sample."""
     ticks = [(float(place), str(told(budget))) for place, budget in enumerate(scores.budgets)]
     drawn: list[Content] = []
     log = scores.scale == "log_ratio"
-    for name in ["mean over domains", *scores.domains]:
-        domains = scores.domains if name not in scores.domains else [name]
+    for name in [scores.mean_in_words, *scores.own_columns]:
+        domains = [name] if name in scores.own_columns else scores.domains
         series = [its for method in scores.methods if (its := _series(scores, method, domains, marks)).points]
-        metric = scores.run.metric_of(name) if name in scores.domains else scores.run.metric_in_words
+        metric = scores.run.metric_of(name) if name in scores.own_columns else scores.run.metric_in_words
         title = f"{scores.run.label}, {name}: {metric} by training examples"
         caption = f"{name}: {metric} by training examples"
         drawn.append(tag("figure", line_chart(title, series, ticks, log=log), tag("figcaption", caption)))
-    return join([drawn[0], folded("Each domain", *drawn[1:])])
+    return join([drawn[0], *([folded("Each domain", *drawn[1:])] if drawn[1:] else [])])
 
 
 def _series(scores: TaskScores, method: str, domains: Sequence[str], marks: dict[str, str]) -> Series:

@@ -9,7 +9,7 @@ from matplotlib import pyplot
 
 from harness.contracts.budget import in_words
 from harness.contracts.plan import Plan
-from harness.record.collect import read_along
+from harness.record.read import read_along
 from harness.table.figures import backbone_in_title, save, styles_of
 from harness.table.scores import TaskScores, Value
 

@@ -24,6 +24,11 @@ MEANING = (
 )
 MARKS = "A control bounds the board. – marks a hole: no mean is taken over missing cells, and what has one has no rank."
 
+SAMPLED = (
+    "The {count} domains are a sample of many: intervals and tests speak of all of them. The spread is the standard "
+    "deviation of the domains' own means."
+)
+
 
 def board_page(scores: TaskScores, rows: Sequence[Row]) -> str:
     """The board as Markdown, all budgets together first."""
@@ -32,10 +37,13 @@ def board_page(scores: TaskScores, rows: Sequence[Row]) -> str:
     better = "higher" if run.direction == "max" else "lower"
     parts.append(f"{run.metric_in_words}, {better} is better. Source: {run.source}. Seeds: {len(scores.seeds)}.")
     parts.append(f"Backbone: {run.backbone} ({scores.model}).")
+    if scores.sampled:
+        parts.append(SAMPLED.format(count=len(scores.domains)))
+    columns = [*COLUMNS, *(["spread"] if scores.sampled else [])]
     *each, together = selections(scores)
     for chosen in (together, *each):
         lines = [_line(scores, row) for row in rows if row["budget"] == chosen.name]
-        parts += [f"## {chosen.title}", *_head(scores, chosen), table(COLUMNS, 4, lines)]
+        parts += [f"## {chosen.title}", *_head(scores, chosen), table(columns, 4, lines)]
     return "\n\n".join([*parts, *([LEAKING] if scores.leaking else []), *scores.rates_note()]) + "\n"
 
 
@@ -80,4 +88,6 @@ def _line(scores: TaskScores, row: Row) -> list[str]:
     its = shown_in(scores, row)
     mark = f" {LEAK_MARK}" if row["leaks"] else " (control)" if row["control"] else ""
     name = f"{row['label']}{mark}{scores.rates_mark(str(row['method']))}"
-    return [its.pop("rank"), its.pop("group"), name, f"`{row['method']}`", *its.values()]
+    spread = value_of(row, "spread")
+    its_spread = ["–" if spread is None else difference(scores.scale, spread)] if scores.sampled else []
+    return [its.pop("rank"), its.pop("group"), name, f"`{row['method']}`", *its.values(), *its_spread]

@@ -48,8 +48,8 @@ def save(figure: Any, plan: Plan, name: str) -> None:
 
 
 def draw(scores: TaskScores) -> Any:
-    """A matplotlib figure: a panel a domain and one for their mean, a line a method."""
-    names = [*scores.domains, "mean over domains"]
+    """A matplotlib figure: a panel a domain and one for their mean, which a sample has alone; a line a method."""
+    names = [*scores.own_columns, scores.mean_in_words]
     columns = math.ceil(math.sqrt(len(names)))
     lines = math.ceil(len(names) / columns)
     legend = math.ceil(len(scores.methods) / (lines * HEIGHT * LEGEND_LINES))
@@ -88,7 +88,7 @@ def backbone_in_title(scores: TaskScores) -> str:
 
 
 def _curves(scores: TaskScores, name: str) -> dict[str, list[Value]]:
-    domains = [name] if name in scores.domains else scores.domains
+    domains = [name] if name in scores.own_columns else scores.domains
     return {m: [scores.value(m, domains, [budget]) for budget in scores.budgets] for m in scores.methods}
 
 

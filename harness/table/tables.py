@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 from harness.base.files import write_text
 from harness.contracts.budget import in_words, told
 from harness.contracts.plan import Plan
+from harness.record.read import each_row
 from harness.score.scale import scaled, unscaled
 from harness.table.markdown import difference, table, with_interval
 from harness.table.pivot import POWER
@@ -92,16 +94,19 @@ def _rows(scores: TaskScores) -> Iterator[dict[str, object]]:
 
 def _metric_rows(scores: TaskScores, records: pd.DataFrame) -> Iterator[dict[str, object]]:
     """The metrics beside the task's own: their means over seeds, empty where a seed lacks one."""
-    mine = records[(records.task == scores.task) & (records.status == "done") & ~records.primary.astype(bool)]
-    groups = mine.groupby(["method", "domain", "budget", "metric"], sort=True).score
-    found = {tuple(key): group.dropna().astype(float) for key, group in groups}
-    metrics = sorted({str(key[3]) for key in found})
+    wanted = (records.task == scores.task) & (records.status == "done") & ~records.primary.astype(bool)
+    found: dict[tuple[str, str, int, str], list[float]] = defaultdict(list)
+    names = ["method", "domain", "budget", "metric", "score"]
+    mine = records.loc[wanted, names]
+    for method, domain, budget, metric, score in each_row(mine.dropna(subset="score"), names):
+        found[method, domain, int(budget), metric].append(float(score))
+    metrics = sorted(set(mine.metric))
     for method in scores.methods:
         for domain in scores.domains:
             for budget in scores.budgets:
                 planned = len(scores.planned.get((method, domain, budget), []))
                 for metric in metrics:
-                    values = found.get((method, domain, budget, metric), pd.Series(dtype=float))
+                    values = found.get((method, domain, budget, metric), [])
                     yield {
                         "task": scores.task,
                         "source": scores.run.source,
@@ -119,7 +124,7 @@ def _metric_rows(scores: TaskScores, records: pd.DataFrame) -> Iterator[dict[str
                     } | scores.rates[method]
 
 
-def _mean(metric: str, values: pd.Series[float]) -> float:
+def _mean(metric: str, values: Sequence[float]) -> float:
     """The mean over seeds, taken on the metric's scale."""
     return unscaled(metric, float(scaled(metric, values).mean()))
 
@@ -145,7 +150,9 @@ def _headline(scores: TaskScores) -> Iterator[str]:
     """What a reader must know before the first number."""
     run = scores.run
     better = "higher" if run.direction == "max" else "lower"
-    examples = ", ".join(f"{domain} {scores.examples.get(domain, '–')}" for domain in scores.domains)
+    examples = ", ".join(f"{domain} {scores.examples.get(domain, '–')}" for domain in scores.own_columns)
+    if scores.sampled:
+        examples = f"{sum(scores.examples.values())} in {len(scores.domains)} domains"
     yield "\n".join(
         (
             f"- Metric: {run.metric_in_words}, {better} is better",
@@ -171,7 +178,10 @@ def _meaning(scores: TaskScores) -> str:
         others = "it speaks of these test examples only, since this metric does not say what each of them adds"
     words.append(f"The unit is the seed, since one prepared checkpoint a seed serves all domains; {others}.")
     if scores.run.domains_are == "sample":
+        words = words[:1]  # what a domain's examples add is in what the domains add
+        words.append("The unit is the seed, since one prepared checkpoint a seed serves all domains.")
         words.append("The domains are a sample: the interval of their mean speaks of all that they were drawn from.")
+        words.append("The spread is the standard deviation of the domains' own means.")
     else:
         words.append("The mean over domains takes the domains as fixed.")
     return " ".join([*words, "A single seed has no interval."])
@@ -191,8 +201,13 @@ def _seen(scores: TaskScores, budget: int) -> Iterator[str]:
 
 
 def _pipe_table(scores: TaskScores, budget: int, shares: dict[str, str]) -> str:
-    """Methods by domains at one budget; leaking methods and controls are groups of their own, in this order."""
-    columns = ["method", "id", *scores.domains, "mean over domains", "seeds", *(["trained share"] if shares else [])]
+    """Methods by domains at one budget; leaking methods and controls are groups of their own, in this order.
+
+    Domains that are a sample have their spread in place of columns.
+    """
+    spread = ["spread"] if scores.sampled else []
+    columns = ["method", "id", *scores.own_columns, scores.mean_in_words, *spread, "seeds"]
+    columns += ["trained share"] if shares else []
     lines: list[list[str]] = []
     for group, title in GROUPS.items():
         its = [method for method in scores.methods if scores.group(method) == group]
@@ -203,7 +218,7 @@ def _pipe_table(scores: TaskScores, budget: int, shares: dict[str, str]) -> str:
 
 
 def _method_line(scores: TaskScores, method: str, budget: int, shares: dict[str, str]) -> list[str]:
-    values = [scores.value(method, [domain], [budget]) for domain in scores.domains]
+    values = [scores.value(method, [domain], [budget]) for domain in scores.own_columns]
     mean = scores.value(method, scores.domains, [budget])
     digits = 1 if scores.run.direction == "max" else 2
     shown = [shown_value(value, digits) for value in [*values, mean]]
@@ -211,6 +226,9 @@ def _method_line(scores: TaskScores, method: str, budget: int, shares: dict[str,
     mark += f" {TARGETS_MARK}" if scores.reads_targets(method) else ""
     mark += scores.rates_mark(method)
     its_share = [shares[method]] if shares else []
+    if scores.sampled:
+        spread = scores.spread(method, [budget])
+        shown.append("–" if spread is None else difference(scores.scale, spread))
     return [scores.label(method) + mark, f"`{method}`", *shown, str(mean.seeds), *its_share]
 
 

@@ -19,24 +19,36 @@ from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.base.files import write_lines
 from harness.base.seeds import derive
-from harness.contracts.adaptation import Adaptation
+from harness.contracts.adaptation import Adaptation, TokenControl
 from harness.contracts.config import Precision
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.method import Kind
-from harness.contracts.task import Sizes
+from harness.contracts.task import Role, Shares, Sizes, Source
+from harness.data.roles import drawn
 from harness.data.splits import few
 from harness.data.task import Example, Splits, Task, load_task
 from harness.learn.save import attach
 from harness.parts.build import adaptations_of
 from tests.models import ARCHITECTURES
+from tests.project import ROOT
 
 # On whole texts: what trains all, nothing or by PEFT, one of ours, and one that reads the batch itself.
 WHOLE_TEXTS = {"bert": ("finetune", "head", "ia3"), "gpt2": ("lora",), "bart": ("tams",)}
+# A dialogue is language modelling to a decoder, and what a summary is to an encoder-decoder.
+REPLIES = {"gpt2": ("finetune", "zero_shot"), "bart": ("tams",)}
+# So is a text of a record.
+OF_RECORDS = {"gpt2": ("finetune", "lora", "prefix", "tams", "tarp_dynamic"), "bart": ("finetune",)}
+FEW: dict[Kind, dict[str, tuple[str, ...]]] = {
+    "sequence-classification": WHOLE_TEXTS, "dialogue": REPLIES, "data-to-text": OF_RECORDS,
+}  # fmt: skip
 SIZES = Sizes(train=8, dev=1, test=3)
 BUDGET, STEPS, MAX_LENGTH, TARGET_LENGTH = 4, 3, 32, 8
+WHOLE_REPLIES = 60, 40  # a reply is never cut
 Read = Callable[..., Checkpoint]
 GOLD: dict[Kind, str] = {
     "token-classification": "tags", "sequence-classification": "label", "summarization": "summary", "causal-lm": "id",
+    "data-to-text": "references",
+    "dialogue": "id",
 }  # fmt: skip
 
 
@@ -53,21 +65,22 @@ class Case:
 
     @property
     def folder(self) -> Method:
-        return methods()[self.method]
+        return known()[self.method]
 
 
 def cases(control: bool = False) -> list[Case]:
     """Every discovered adaptation with each architecture and kind that it can serve; controls stand apart.
 
     Methods that differ in their preparation alone have one adaptation, which one of them stands for. What classifies
-    whole texts differs from what tags or writes in its head alone, so there a few stand for all.
+    whole texts, or writes replies or of records, differs from the others in its head or its labels alone, so there a
+    few stand for all.
     """
     found = []
     for name in dict.fromkeys(stands_for().values()):
-        method = methods()[name]
+        method = known()[name]
         for architecture in ARCHITECTURES:
             for kind in anatomies()[architecture].kinds:
-                if kind == "sequence-classification" and not control and name not in WHOLE_TEXTS.get(architecture, ()):
+                if kind in FEW and not control and name not in FEW[kind].get(architecture, ()):
                     continue
                 if kind in (method.spec.kinds or [kind]) and uses_model(method) != control:
                     found.append(Case(name, architecture, kind))
@@ -75,10 +88,16 @@ def cases(control: bool = False) -> list[Case]:
 
 
 @cache
+def known() -> dict[str, Method]:
+    """The project's methods, read once: a thousand cases ask for them, some for every parameter."""
+    return methods(ROOT)
+
+
+@cache
 def stands_for() -> dict[str, str]:
     """For each method the one with the same adaptation that comes first, those without a preparation before others."""
     first: dict[str, str] = {}
-    plain_first = sorted(methods().items(), key=lambda item: item[1].spec.preparation[0] != "none")
+    plain_first = sorted(known().items(), key=lambda item: item[1].spec.preparation[0] != "none")
     return {
         name: first.setdefault(repr([method.spec.adapt, method.spec.kinds, method.code]), name)
         for name, method in plain_first
@@ -122,13 +141,24 @@ def steps_of(case: Case) -> int:
     return min(own, STEPS)
 
 
+def roles_in(source: Source) -> dict[str, Role]:
+    """The role of each domain that a source names, drawn where it gives shares."""
+    return dict(source.domains) if isinstance(source.domains, dict) else drawn(source.named, shares_of(source))
+
+
+def shares_of(source: Source) -> Shares:
+    """The shares by which a source's roles are drawn."""
+    assert source.roles is not None
+    return source.roles
+
+
 @cache
 def task_of(kind: Kind) -> tuple[Task, str, Splits]:
     """The first discovered task of a kind, one of its domains and a few embedded examples."""
     for folder in tasks().values():
         source = folder.spec.sources.get("embedded")
         if folder.spec.kind == kind and source:
-            domain = source.roles("meta_test")[0]
+            domain = next(name for name, role in roles_in(source).items() if role == "meta_test")
             task = load_task(folder).at(domain)
             return task, domain, task.read_embedded(domain, SIZES)
     raise LookupError(f"no task of kind {kind} has an embedded source")
@@ -182,7 +212,7 @@ def state(backbone: Backbone) -> dict[str, Tensor]:
 def run(
     folder: Path,
     case: Case,
-    read: Checkpoint | None,
+    read: Checkpoint,
     splits: Splits,
     seed: int = 0,
     budget: int = BUDGET,
@@ -200,10 +230,13 @@ def run(
     settings = case.folder.spec.train
     train = settings.model_copy(update={"steps": steps_of(case), "batch_size": 2, **(options or {})})
     adaptations: Any = adaptations_of(case.folder)
-    bench = Bench(task, {domain: str(folder)}, adaptations, train, MAX_LENGTH, TARGET_LENGTH, None)
+    lengths = WHOLE_REPLIES if case.kind == "dialogue" else (MAX_LENGTH, TARGET_LENGTH)
+    bench = Bench(task, {domain: str(folder)}, adaptations, train, *lengths, None)
     bench.match_parameters, bench.precision = match_parameters, precision
-    if read is not None:
-        bench.checkpoints["tiny"] = read
+    tiny = str(folder / "tiny")
+    bench.checkpoints[tiny] = read
+    if isinstance(adaptations[0], TokenControl):
+        read.tokenizer.save_pretrained(tiny)
     ran = Ran([], {})
 
     def watched(backbone: Backbone, *arguments: Any, **options: Any) -> Any:
@@ -220,7 +253,7 @@ def run(
 
     real = vars(cell)["train"]
     with mock.patch.object(cell, "train", watched):
-        ran.predictions, ran.costs = run_cell(bench, domain, budget, seed, "tiny" if read else None)
+        ran.predictions, ran.costs = run_cell(bench, domain, budget, seed, tiny)
     return ran
 
 

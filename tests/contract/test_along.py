@@ -18,7 +18,8 @@ from harness.contracts.plan import Plan
 from harness.data.build import build_domains
 from harness.paper.evidence import Evidence
 from harness.plan.entry import make_plan
-from harness.record.collect import collect, read_along, write_records
+from harness.record.collect import collect, write_records
+from harness.record.read import read_along
 from harness.score.score import score_task
 from harness.table.along import write_along
 from tests import project as use

@@ -21,16 +21,18 @@ RUNS = {
     "token-classification": ("encoder", "bert", "f1"),
     "sequence-classification": ("encoder", "bert", "accuracy"),
     "summarization": ("encoder_decoder", "bart", "rouge1"),
+    "data-to-text": ("decoder", "gpt2", "bleu"),
+    "dialogue": ("decoder", "gpt2", "perplexity"),
 }
 
 
-def configure(folder: Path, name: str, architecture: str) -> None:
+def configure(folder: Path, name: str, architecture: str, **lengths: int) -> None:
     """A run of the method `mine` on the task `notes`."""
     config: dict[str, Any] = {
         "output": "results",
         "seeds": [0],
         "methods": ["mine"],
-        "tasks": {"notes": {"train": {"steps": 2}, "budgets": [4], "test_examples": 4, "target_length": 4}},
+        "tasks": {"notes": {"train": {"steps": 2}, "budgets": [4], "test_examples": 4, **lengths}},
         "backbones": {name: backbone(architecture, "notes")},
     }
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
@@ -49,7 +51,9 @@ def test_a_new_task_and_a_new_method_run_together(
     assert main(["new", "task", "notes", "--kind", kind]) == 0
     assert main(["new", "method", "mine"]) == 0
     name, architecture, metric = RUNS[kind]
-    configure(tmp_path, name, architecture)
+    configure(
+        tmp_path, name, architecture, **({} if kind == "dialogue" else {"target_length": 4})
+    )  # a reply is never cut
     assert main(["check", "--configfile", "run.yaml"]) == 0
     assert "all is well" in capsys.readouterr().out
     assert main(["run", "--configfile", "run.yaml", "--task", "notes", "--method", "mine"]) == 0
@@ -72,7 +76,7 @@ def test_a_new_task_without_a_kind_is_of_language_modelling(tmp_path: Path, monk
         (["task", "notes", "--kind", "sumarization"], "--kind is 'sumarization'; did you mean 'summarization'?"),
         (
             ["task", "notes", "--kind", "x"],
-            "use one of causal-lm, sequence-classification, summarization, token-classification",
+            "use one of causal-lm, data-to-text, dialogue, sequence-classification, summarization, token-",
         ),
         (["method", "other", "--kind", "causal-lm"], "a method has no kind"),
     ],

@@ -12,18 +12,19 @@ from harness.data.task import Example, Splits, Task
 
 METRICS = {
     "token-classification": "f1", "causal-lm": "perplexity", "summarization": "rouge1",
-    "sequence-classification": "accuracy",
+    "sequence-classification": "accuracy", "dialogue": "perplexity",
+    "data-to-text": "bleu",
 }  # fmt: skip
 FILES = {"train": "train", "dev": "dev", "test": "test"}
-NER, LM, SUMMARIES, LABELS = METRICS
+NER, LM, SUMMARIES, LABELS, DIALOGUE, RECORDS = METRICS
 
 
 def local_task(folder: Path, kind: str, reader: dict[str, Any], **changes: Any) -> Task:
     """A task of `kind` that reads `folder`/<domain>; its own folder is `folder`/task."""
     content = {
         "label": "a", "summary": "a", "kind": kind, "metric": METRICS[kind],
-        "direction": "min" if kind == LM else "max", "version": 1, "citation": "a", "licence": "a", "max_length": 16,
-        "backbone": "b", "budgets": [1], "types": ["PER", "LOC"] if kind == NER else None,
+        "direction": "min" if kind in (LM, DIALOGUE) else "max", "version": 1, "citation": "a", "licence": "a",
+        "max_length": 16, "backbone": "b", "budgets": [1], "types": ["PER", "LOC"] if kind == NER else None,
         "sources": {"local": {"folder": "a", "domains": {"d": "meta_test"}, "reader": {"files": FILES} | reader}},
     } | changes  # fmt: skip
     task = KINDS[kind](validate(TaskSpec, content, "task.yaml"), folder / "task")  # type: ignore[index]

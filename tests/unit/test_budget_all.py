@@ -17,7 +17,8 @@ from harness.data.build import check_budgets
 from harness.data.splits import few
 from harness.plan.entry import make_plan
 from harness.plan.estimate import Estimates
-from harness.record.collect import collect, read_records, write_records
+from harness.record.collect import collect, records_file, write_records
+from harness.record.read import read_records
 from harness.table.figures import write_figures
 from harness.table.leaderboard import write_leaderboards
 from harness.table.scores import TaskScores
@@ -89,8 +90,8 @@ def test_records_hold_each_domains_own_number(tmp_path: Path) -> None:
     found = pd.read_parquet(tmp_path / "records.parquet").set_index(["domain", "whole"]).budget
     assert (found["nl", True], found["nl", False], found["fi", False]) == (30, 8, 8)
     assert pd.isna(found["fi", True])  # its data do not stand yet
-    pd.testing.assert_frame_equal(read_records(plan), collect(plan))
-    assert set(read_records(plan).budget) == {8, WHOLE}
+    pd.testing.assert_frame_equal(read_records(records_file(plan)), collect(plan))
+    assert set(read_records(records_file(plan)).budget) == {8, WHOLE}
 
 
 def test_tables_boards_and_figures_show_it_last(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ CONFIGS = [
     Bad("truth for a role", use.edit(CONFIG, "nl: meta_test", "no: on"), f"{CONFIG}: line 14", "domains.no", "'on'",
         "'meta_test'"),
     Bad("one method", use.config(methods="lora"), f"{CONFIG}: line 4", "methods", "'lora'",
-        "it should be 'all' or it should be a valid list: write [lora]"),
+        "it should be 'all' or 'papers' or it should be a valid list: write [lora]"),
     Bad("one role", pretrained(corpora={"wikiann": "meta_train"}), CONFIG, "corpora.wikiann", "'meta_train'",
         "write [meta_train]"),
     Bad("nothing for a text", use.config(output=None), f"{CONFIG}: line 1", "output", "None", "put it in quotes"),

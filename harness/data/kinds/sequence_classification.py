@@ -44,7 +44,7 @@ class SequenceClassification(Task):
     def check(self) -> None:
         """Raise UserError where labels are missing, of a domain that there is not, or not what a metric scores."""
         where, spec = self.folder / "task.yaml", self.spec
-        domains = {domain: source for source, its in spec.sources.items() for domain in its.domains}
+        domains = {domain: source for source, its in spec.sources.items() for domain in its.named}
         if spec.labels is None and not spec.labels_by_domain:
             raise bad(where, "labels", None, "say what is predicted: {classes: [no, yes]}, or {numbers: [0, 5]}")
         for domain in spec.labels_by_domain:

@@ -22,7 +22,7 @@ class Summarization(Task):
     """Examples are {id, document, summary}; unlabeled ones {id, document}."""
 
     kind: ClassVar[Kind] = "summarization"
-    generation: ClassVar[Generation] = Generation()
+    generation: Generation | None = Generation()
     fields: ClassVar[tuple[str, ...]] = ("document", "summary")
     inputs: ClassVar[tuple[str, ...]] = ("document",)
     scores: ClassVar[dict[str, Literal["max", "min"]]] = dict.fromkeys(("rouge1", "rouge2", "rougeL", "bleu"), "max")

@@ -29,5 +29,10 @@ class Perplexity(evaluate.Metric):
     def _compute(self, predictions: list[dict[str, Any]], references: list[str]) -> dict[str, Any]:
         """The perplexity of all documents together, and what each document adds to both sums."""
         rows = [[float(row["nll"]), float(row["tokens"])] for row in predictions]
-        nll, tokens = sum(row[0] for row in rows), sum(row[1] for row in rows)
-        return {"scores": {"perplexity": math.exp(min(nll / tokens, 700.0))}, "statistics": {"perplexity": rows}}
+        return {"scores": {"perplexity": perplexity_of(rows)}, "statistics": {"perplexity": rows}}
+
+
+def perplexity_of(rows: list[list[float]]) -> float:
+    """The perplexity a token of all rows together, each [nll, tokens]."""
+    nll, tokens = sum(row[0] for row in rows), sum(row[1] for row in rows)
+    return math.exp(min(nll / tokens, 700.0))
