@@ -47,7 +47,7 @@ def _row(its: Difference) -> tuple[str, ...]:
     means = ["–", "–"] if its.means is None else [number(unscaled(its.metric, mean), digits) for mean in its.means]
     less = "–" if its.estimate is None else difference(its.scale, its.estimate, *(its.interval or (None, None)))
     verdict = f"{its.verdict}: {its.why}" if its.why else its.verdict
-    return task, str(budget), method, *means, less, probability(its.p_holm), its.how or "–", verdict
+    return task, str(told(budget)), method, *means, less, probability(its.p_holm), its.how or "–", verdict
 
 
 def _listed(keys: Sequence[Key]) -> str:
