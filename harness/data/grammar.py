@@ -276,8 +276,8 @@ class Grammar:
                     raise bad(self.where, "other", name, f"it is not bound; use one of {', '.join(exchange.bind)}")
                 if taken not in self.words:
                     raise bad(self.where, f"other.{name}", taken, "name a list under words")
-            for frames in exchange.turns:
-                self._check_frames(frames, lists, exchange.bind, divided=True)
+            for place, frames in enumerate(exchange.turns):
+                self._check_frames(frames, lists, exchange.bind, divided=place % 2 == 0)
 
     def _check_frames(
         self, frames: Sequence[str], lists: Mapping[str, list[Forms]], bound: Mapping[str, str], divided: bool
