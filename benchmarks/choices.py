@@ -21,10 +21,10 @@ import yaml
 
 from harness.base.files import write_text
 from harness.base.yaml_file import read_yaml
-from harness.contracts.config import merged
+from harness.contracts.config import DEFAULT, merged
 from harness.contracts.discover import Method, methods
 from harness.contracts.plan import Plan
-from harness.plan.entry import DEFAULT, make_plan
+from harness.plan.entry import make_plan
 from harness.record.collect import collect
 from harness.score.scale import Scale
 from harness.table.comparison import compare

@@ -18,9 +18,10 @@ import yaml
 
 from harness.base.files import read_json, read_lines, write_text
 from harness.cli.look import readable
+from harness.contracts.config import DEFAULT
 from harness.contracts.discover import tasks
 from harness.contracts.plan import Plan
-from harness.plan.entry import DEFAULT, make_plan
+from harness.plan.entry import make_plan
 
 ALL_DATA = "results/all-data"
 HEAD = """# Embedded data

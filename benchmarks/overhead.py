@@ -20,8 +20,8 @@ import pandas as pd
 import yaml
 
 from harness.base.files import read_json
+from harness.contracts.config import DEFAULT
 from harness.contracts.plan import Plan, load_plan
-from harness.plan.entry import DEFAULT
 
 
 def arithmetic_seconds(plan: Plan) -> dict[str, float]:

@@ -60,7 +60,7 @@ def _run(
     body = body_parameters(backbone)
     adaptations = _matched(bench, read)
     attach(backbone, adaptations, derive("init", *axes))
-    check_room(backbone, max(bench.max_length, bench.target_length))
+    check_room(backbone, task.longest(bench.max_length, bench.target_length))
     load_start(backbone, folder)
     if bench.precision == "bfloat16":
         round_frozen(backbone)

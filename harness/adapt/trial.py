@@ -43,7 +43,8 @@ class Use:
 def try_checkpoint(folder: Path, use: Use) -> list[str]:
     """What to know of a checkpoint, a line each; raises UserError at the first fault that a cell would meet."""
     architecture = check_folder(folder)
-    longest, room = max(use.max_length, use.target_length), positions_of(folder)
+    task = use.task.read_by(anatomies()[architecture].model_for(use.task.kind))
+    longest, room = task.longest(use.max_length, use.target_length), positions_of(folder)
     if room is not None and longest > room:
         mend = f"{longest} are asked for; lower max_length of the task {use.task.folder.name}"
         raise bad(folder, "the number of tokens that it reads", room, mend)
@@ -51,7 +52,7 @@ def try_checkpoint(folder: Path, use: Use) -> list[str]:
     _check_finite(folder, read.model)
     check_fit(folder, read.tokenizer, read.model, read.kind)
     check_known(folder, read.tokenizer, use.texts, use.task.folder.name)
-    encoded = use.task.read_by(read.kind).encode([use.task.sample], read.tokenizer, use.max_length, use.target_length)
+    encoded = task.encode([use.task.sample], read.tokenizer, use.max_length, use.target_length)
     whole = Backbone(read.model, read.anatomy, read.kind, read.head)
     _check_runs(folder, whole, encoded[0], read.tokenizer.pad_token_id)
     shown = " ".join(read.tokenizer.convert_ids_to_tokens(encoded[0][0]["input_ids"]))
@@ -65,10 +66,11 @@ def try_checkpoint(folder: Path, use: Use) -> list[str]:
 def _unsupported(read: Checkpoint, use: Use) -> list[str]:
     """The methods whose cells will be `unsupported` on this checkpoint, a line each with the reason."""
     lines = []
+    task = use.task.read_by(read.kind)
     for name, adaptations in use.methods.items():
         try:
             backbone = attach_outline(adaptations, read.outline())
-            check_room(backbone, max(use.max_length, use.target_length))
+            check_room(backbone, task.longest(use.max_length, use.target_length))
         except Unsupported as error:
             lines.append(f"unsupported: {name} on {use.task.folder.name}, as {error}")
     return lines

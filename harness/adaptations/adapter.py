@@ -1,51 +1,17 @@
 """Adapters: a small bottleneck network after sublayers, beside them, or after the last layer."""
 
-import math
-from typing import ClassVar, Literal
+from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING, ClassVar, Literal
+
 from pydantic import Field
-from torch import Tensor, nn
-from torch.nn import functional
 
-from harness.backbone.backbone import Backbone
 from harness.contracts.adaptation import Adaptation
 
+if TYPE_CHECKING:
+    from harness.backbone.backbone import Backbone
+
 Placement = Literal["houlsby", "pfeiffer", "parallel", "last"]
-
-
-class Bottleneck(nn.Module):
-    """x -> scale * up(gelu(down(x))), plus x where it stands in the way; `up` is zero at the start."""
-
-    def __init__(self, width: int, bottleneck: int, scale: float = 1.0, residual: bool = True) -> None:
-        super().__init__()
-        self.down = nn.Parameter(torch.randn(bottleneck, width) * 0.02)
-        self.down_bias = nn.Parameter(torch.zeros(bottleneck))
-        self.up = nn.Parameter(torch.zeros(width, bottleneck))
-        self.up_bias = nn.Parameter(torch.zeros(width))
-        self.scale = scale
-        self.residual = residual
-
-    def activation(self, inner: Tensor) -> Tensor:
-        return functional.gelu(inner)
-
-    def forward(self, x: Tensor) -> Tensor:
-        inner = self.activation(functional.linear(x, self.down, self.down_bias))
-        y = functional.linear(inner, self.up, self.up_bias)
-        if self.scale != 1.0:
-            y = self.scale * y
-        return x + y if self.residual else y
-
-
-class Parallel(Bottleneck):
-    """x -> scale * up(relu(down(x))) (He et al., 2022, table 1), which starts at zero as LoRA does."""
-
-    def __init__(self, width: int, bottleneck: int, scale: float) -> None:
-        super().__init__(width, bottleneck, scale, residual=False)
-        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
-
-    def activation(self, inner: Tensor) -> Tensor:
-        return functional.relu(inner)
 
 
 class Adapter(Adaptation):
@@ -66,6 +32,8 @@ class Adapter(Adaptation):
     scale: float = Field(1.0, gt=0)
 
     def attach(self, backbone: Backbone) -> None:
+        from harness.adaptations.bottleneck import Bottleneck, Parallel
+
         size, scale = self.bottleneck, self.scale
         if self.placement == "last":
             final = backbone.final()

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
-from harness.adaptations.adapter import Adapter, Bottleneck
-from harness.backbone.backbone import Backbone
+from harness.adaptations.adapter import Adapter
 from harness.contracts.adaptation import Adaptation
 
-SPREAD = 0.02  # of new weights, as BERT's
+if TYPE_CHECKING:
+    from torch import Tensor
 
-
-class FusedAdapters(nn.Module):
-    """h -> h + V sum_n s_n a_n(h), s = softmax_n((Q h) . (K a_n(h))), over frozen adapters a_n, each without residual.
-
-    The fusion layer of section 3.2. At the start Q is zero and V the identity: h plus the mean of the adapters.
-    """
-
-    def __init__(self, width: int, bottleneck: int, sources: int) -> None:
-        super().__init__()
-        adapters = [Bottleneck(width, bottleneck, residual=False) for _ in range(sources)]
-        for adapter in adapters:
-            nn.init.normal_(adapter.up, std=SPREAD)  # zeros would leave nothing to choose from
-        self.adapters = nn.ModuleList(adapters).requires_grad_(False)
-        self.query = nn.Parameter(torch.zeros(width, width))
-        self.key = nn.Parameter(torch.randn(width, width) * SPREAD)
-        self.value = nn.Parameter(torch.eye(width))
-
-    def forward(self, h: Tensor) -> Tensor:
-        outputs = torch.stack([adapter(h) for adapter in self.adapters], dim=-2)  # [..., sources, width]
-        # (Q h) . (K a) = (K' Q h) . a: the product with K once, not once a source.
-        asked = (h @ self.query.T) @ self.key
-        weights = (outputs @ asked.unsqueeze(-1)).softmax(-2)
-        return h + (weights * outputs).sum(-2) @ self.value.T
+    from harness.backbone.backbone import Backbone
 
 
 class AdapterFusion(Adaptation):
@@ -52,6 +28,8 @@ class AdapterFusion(Adaptation):
     regularization: float = Field(0.01, ge=0, description="weight of the squared distance of V from the identity")
 
     def attach(self, backbone: Backbone) -> None:
+        from harness.adaptations.fused_adapters import FusedAdapters
+
         sources = len(adapter_sources(backbone)) or self.sources
         for sublayer in backbone.sublayers("ffn" if self.placement == "pfeiffer" else "all"):
             sublayer.after(FusedAdapters(sublayer.width, self.bottleneck, sources))
@@ -61,6 +39,10 @@ class AdapterFusion(Adaptation):
         return Adapter(bottleneck=self.bottleneck, placement=self.placement)
 
     def penalty(self, backbone: Backbone) -> Tensor | None:
+        import torch
+
+        from harness.adaptations.fused_adapters import FusedAdapters
+
         if not self.regularization:
             return None
         distances = [

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from harness.backbone.backbone import Backbone
+from typing import TYPE_CHECKING
+
 from harness.contracts.adaptation import Adaptation
+
+if TYPE_CHECKING:
+    from harness.backbone.backbone import Backbone
 
 
 class Finetune(Adaptation):

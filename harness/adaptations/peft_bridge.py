@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationInfo, field_validator
 
-from harness.adaptations.peft_forward import put_in
 from harness.adaptations.peft_steps import fitted
-from harness.backbone.backbone import Backbone
+from harness.adaptations.peft_tuners import defaults_of, tuners
 from harness.contracts.adaptation import Adaptation
+
+if TYPE_CHECKING:
+    from harness.backbone.backbone import Backbone
 
 TASK_TYPES = {
     "token-classification": "TOKEN_CLS",
@@ -36,11 +37,8 @@ class Peft(Adaptation):
     @field_validator("type")
     @classmethod
     def _known(cls, value: str) -> str:
-        from peft import PeftType  # more than a second to import, and only these methods need it
-
-        known = sorted(str(kind.value) for kind in PeftType)
-        if value not in known:
-            raise ValueError(f"there is no such tuner in PEFT; use one of {', '.join(known)}")
+        if value not in tuners():
+            raise ValueError(f"there is no such tuner in PEFT; use one of {', '.join(tuners())}")
         return value
 
     @field_validator("options")
@@ -49,7 +47,7 @@ class Peft(Adaptation):
         if "type" not in others.data:
             return value
         kind = others.data["type"]
-        known = [name for name in _defaults(kind) if name not in OURS]
+        known = [name for name in defaults_of(kind) if name not in OURS]
         for name in value:
             if name in OURS:
                 raise ValueError(f"the harness sets {name!r}; remove it")
@@ -63,11 +61,12 @@ class Peft(Adaptation):
         return value
 
     def trained_for(self, steps: int) -> Self:
-        return self.model_copy(update={"options": fitted(self.options, _defaults(self.type), steps)})
+        return self.model_copy(update={"options": fitted(self.options, defaults_of(self.type), steps)})
 
     def attach(self, backbone: Backbone) -> None:
-        options = {**self.options, "task_type": TASK_TYPES[backbone.kind]}
-        put_in(backbone, self.type, _config_class(self.type), options)
+        from harness.adaptations.peft_forward import put_in
+
+        put_in(backbone, self.type, {**self.options, "task_type": TASK_TYPES[backbone.kind]})
 
     def after_step(self, backbone: Backbone, step: int, steps: int) -> None:
         """Tell a tuner that allots its ranks anew on the way of the step, counted from 0 as in PEFT's own loops."""
@@ -79,18 +78,3 @@ class Peft(Adaptation):
         """What a tuner froze on the way was trained all the same: it counts as such, and is stored."""
         model: Any = backbone.model
         model.set_adapter(model.active_adapter)
-
-
-def _config_class(kind: str) -> Any:
-    from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PeftType
-
-    return PEFT_TYPE_TO_CONFIG_MAPPING[PeftType(kind)]
-
-
-def _defaults(kind: str) -> dict[str, Any]:
-    """Every option of a tuner with its default, None where it has no plain one."""
-    return {
-        field.name: None if field.default is MISSING else field.default
-        for field in fields(_config_class(kind))
-        if field.init
-    }

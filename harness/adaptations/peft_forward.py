@@ -19,18 +19,19 @@ MIXING = ("LILY",)  # tuners that route a token by the mean over all texts of it
 TOKENS = 3  # of the text that a tuner is tried on
 
 
-def put_in(backbone: Backbone, kind: str, config_class: Any, options: dict[str, Any]) -> None:
+def put_in(backbone: Backbone, kind: str, options: dict[str, Any]) -> None:
     """Let PEFT take the backbone's model into one with the tuner `kind`.
 
     Raises Unsupported where PEFT refuses, where nothing but the head would train, or where tokens alone do not give
     a loss and one row of logits a token.
     """
-    from peft import get_peft_model
+    from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PeftType, get_peft_model
 
     from harness.adaptations.peft_targets import scaled_inputs_of, targets_of
 
     if kind in MIXING:
         raise Unsupported(f"PEFT's {kind} mixes the texts of a batch: a prediction would depend on its neighbours")
+    config_class = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType(kind)]
     try:
         own = targets_of(backbone, kind, options)
         if own and "feedforward_modules" in config_class.__dataclass_fields__:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from harness.adaptations.tarp_dynamic import DynamicHadamard, DynamicProduct, DynamicShift
-from harness.adaptations.tarp_static import Bilinear, Kronecker, StaticScale
-from harness.backbone.backbone import Backbone, Targets
-from harness.backbone.places import Dense
-from harness.base.errors import Unsupported
-from harness.contracts.adaptation import Adaptation
+from harness.contracts.adaptation import Adaptation, Targets
 
-SCALE_SPREAD = math.sqrt(3)  # a variance of one
+if TYPE_CHECKING:
+    from harness.backbone.backbone import Backbone
 
 
 class Tarp(Adaptation):
@@ -83,46 +78,6 @@ class Tarp(Adaptation):
         return super().model_dump(**{"exclude": {name for name, left_out in without.items() if left_out}, **options})
 
     def attach(self, backbone: Backbone) -> None:
-        layers = backbone.dense_layers(self.targets or ("all" if "decoder" in backbone.anatomy.stacks else "attention"))
-        if self.decomposition == "kronecker":
-            self._check_widths(layers)
-        for dense in layers:
-            if self.decomposition in ("bilinear", "kronecker"):
-                self._attach_static(dense)
-            else:
-                self._attach_dynamic(dense)
+        from harness.adaptations.tarp_attach import reparameterise
 
-    def _attach_static(self, dense: Dense) -> None:
-        shift = self._factor(dense, 1 / math.sqrt(dense.in_features))
-        if self.multiplicative == "none":
-            # It reads x: r (C_in + C_out) multiplications a token, and no gradient of a whole W.
-            dense.add(shift)
-        else:
-            # The scale takes a whole W and its gradient anyway, so the shift costs nothing a token there.
-            dense.weigh(StaticScale(self._factor(dense, SCALE_SPREAD), shift))
-
-    def _attach_dynamic(self, dense: Dense) -> None:
-        sizes = dense.in_features, dense.out_features, self.rank
-        if self.decomposition == "matmul":
-            dense.add(DynamicProduct(*sizes, self.sigma), reads_weight=True)
-        elif self.multiplicative == "dynamic":
-            dense.add(DynamicHadamard(*sizes, self.sigma, self.recompute), reads_weight=True)
-        else:
-            if self.multiplicative == "static":
-                dense.weigh(StaticScale(Bilinear(*sizes, SCALE_SPREAD), softplus=True))
-            dense.add(DynamicShift(*sizes, self.sigma))
-
-    def _factor(self, dense: Dense, spread: float) -> Bilinear | Kronecker:
-        sizes = dense.in_features, dense.out_features, self.rank
-        if self.decomposition == "kronecker":
-            return Kronecker(*sizes, spread, self.kronecker_factors)
-        return Bilinear(*sizes, spread)
-
-    def _check_widths(self, layers: list[Dense]) -> None:
-        n = self.kronecker_factors
-        for dense in layers:
-            if dense.in_features % n or dense.out_features % n:
-                widths = f"{dense.in_features} -> {dense.out_features}"
-                raise Unsupported(
-                    f"kronecker_factors is {n}, which does not divide the widths of {dense.name}, {widths}"
-                )
+        reparameterise(self, backbone)

@@ -17,10 +17,10 @@ from harness.backbone.places import Attention, Dense, Final, Sublayer, features_
 from harness.backbone.prefix_attention import check_takes_prefix
 from harness.backbone.several import Several, call_for_each, layers_for_each
 from harness.base.errors import Unsupported
+from harness.contracts.adaptation import Targets as Targets
 from harness.contracts.method import Kind
 from harness.data.kinds import IGNORED
 
-Targets = Literal["query_value", "attention", "ffn", "all"]
 ROLES: dict[str, tuple[DenseRole, ...]] = {
     "query_value": ("query", "value"),
     "attention": ("query", "key", "value", "output"),

@@ -1,8 +1,7 @@
-"""Commands that only look: list, status, open, predictions."""
+"""Commands that only look at a run: status, open, predictions."""
 
 from __future__ import annotations
 
-import json
 import webbrowser
 from argparse import Namespace
 from collections import Counter
@@ -14,34 +13,8 @@ from harness.base.errors import UserError
 from harness.base.files import read_lines
 from harness.cli.asked import cells_to_look_at, plan_to_look_at
 from harness.cli.columns import aligned
-from harness.contracts.discover import methods, tasks
-from harness.contracts.papers import papers
 from harness.contracts.plan import Cell, Plan
-from harness.parts.build import leaks
 from harness.plan.entry import at_work
-
-
-def show_list(options: Namespace) -> int:
-    """Print what was discovered, a line each or as JSON."""
-    rows: dict[str, dict[str, Any]]
-    if options.what == "methods":
-        rows = {name: method.spec.model_dump() | {"leaks": leaks(method)} for name, method in methods().items()}
-        lines = [(name, row["label"], row["summary"] + _mark(row["leaks"])) for name, row in rows.items()]
-    elif options.what == "tasks":
-        rows = {name: task.spec.model_dump() for name, task in tasks().items()}
-        lines = [(name, row["label"], row["summary"]) for name, row in rows.items()]
-    else:
-        rows = {name: paper.model_dump() for name, paper in papers().items()}
-        lines = [
-            (name, row["title"], f"{len(row['tables'])} tables, {len(row['claims'])} claims")
-            for name, row in rows.items()
-        ]
-    print(json.dumps(rows, indent=2) if options.json else "\n".join(aligned(lines)))
-    return 0
-
-
-def _mark(leaks: bool) -> str:
-    return " (sees the future: no rank in causal tasks)" if leaks else ""
 
 
 def show_status(options: Namespace) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
 from harness.base.progress import say
+from harness.contracts.folders import include
 from harness.contracts.plan import load_plan
 from harness.plan.entry import note_refusal
 from harness.plan.jobs import JOBS, score
@@ -15,6 +16,7 @@ from harness.plan.jobs import JOBS, score
 def work(rule: str, plan_file: str, target: str = "") -> int:
     """Do a rule's job for a target; a user's mistake is one sentence and exit code 2."""
     plan = load_plan(Path(plan_file))
+    include(plan.config["include"])
     try:
         if rule == "score":
             score(plan, target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from harness.contracts.model import Strict
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.backbone.backbone import Backbone
 
 
+Targets = Literal["query_value", "attention", "ffn", "all"]  # the dense layers that an adaptation changes
 Encoded = list[dict[str, list[Any]]]  # of one example: each window that a model reads of it, as its kind encodes it
 
 

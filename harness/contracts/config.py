@@ -13,10 +13,12 @@ from harness.base.errors import bad
 from harness.base.lines import Layers, Where
 from harness.base.paths import check_plain, expanded
 from harness.base.yaml_file import read_value, read_yaml
+from harness.contracts.folders import asked, included
 from harness.contracts.method import Share
 from harness.contracts.model import Strict
-from harness.contracts.task import Budgets, Commit, Overlap, Role, Seeds, Shares, SourceName
+from harness.contracts.task import Budgets, Commit, GenerationSettings, Overlap, Role, Seeds, Shares, SourceName
 
+DEFAULT = "config/default.yaml"
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -58,6 +60,9 @@ class HubBackbone(Strict):
     source: Literal["hub"]
     id: str
     revision: Commit
+    parameters: float | None = Field(
+        None, gt=0, description="of its layers, as 85e6: for `headstart plan` alone, until the checkpoint is here"
+    )
 
 
 BackboneSpec = Annotated[Pretrained | LocalBackbone | HubBackbone, Field(discriminator="source")]
@@ -83,8 +88,9 @@ class Settings(Strict):
     )
     rates: Rates | None = Field(
         None,
-        description="search: rates that were not tuned on the backbone are searched first; given: they are taken as "
-        "they stand. search if absent, but for backbones that are pretrained on embedded text",
+        description="search: rates that were not tuned on the backbone, those of preparations among them, are searched "
+        "first; given: they are taken as they stand. search if absent, but for backbones that are pretrained on "
+        "embedded text",
     )
 
 
@@ -108,6 +114,7 @@ class TaskRun(Settings):
     test_examples: int | None = Field(None, ge=1, description="score the first so many test examples; all if absent")
     max_length: int | None = Field(None, ge=8)
     target_length: int | None = Field(None, ge=4)
+    generation: GenerationSettings = Field(GenerationSettings(), description="replaces fields of the task's own")
 
     @field_validator("overlap")
     @classmethod
@@ -125,6 +132,7 @@ class RunConfig(Settings):
     """What a file under `config/` may say."""
 
     output: str
+    include: list[str] = Field([], description="folders with methods/, tasks/ or papers/ that are looked into too")
     seeds: Seeds
     methods: Methods = Field(
         "all", description="papers: on each task what a table, figure or claim of a paper names there, and the controls"
@@ -149,6 +157,8 @@ def located(config: RunConfig, where: Where) -> RunConfig:
     if not output:
         raise bad(where, "output", output, "name a folder")
     check_plain(output, where, "output")
+    said = [included(folder, where, f"include.{place}", _beside(where)) for place, folder in enumerate(config.include)]
+    include = list(dict.fromkeys([*said, *asked()]))
     for name in config.backbones:
         check_plain(name, where, "backbones")
     backbones = {
@@ -157,7 +167,13 @@ def located(config: RunConfig, where: Where) -> RunConfig:
         else spec
         for name, spec in config.backbones.items()
     }
-    return config.model_copy(update={"output": output, "backbones": backbones})
+    return config.model_copy(update={"output": output, "include": include, "backbones": backbones})
+
+
+def _beside(where: Where) -> Path:
+    """The folder of the configuration that says what is included; the current one where the command line does."""
+    place = Path(where.of("include") if isinstance(where, Layers) else where)
+    return place.parent if place.is_file() else Path()
 
 
 def read_config(files: Sequence[Path], changes: Sequence[str] = ()) -> tuple[dict[str, Any], Layers]:

@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import TypeVar
 
 from harness.base.errors import bad, reason
-from harness.base.fingerprint import hash_files
-from harness.base.paths import check_plain, left_by_tools, own_files, project_root
+from harness.base.fingerprint import fingerprint, hash_files
+from harness.base.paths import own_files
 from harness.base.yaml_file import read_yaml
 from harness.contracts.adaptation import Adaptation, Control
+from harness.contracts.folders import found_in
 from harness.contracts.method import MethodSpec, Train, Tuned
 from harness.contracts.model import validate
 from harness.contracts.preparation import Preparation
@@ -54,9 +55,9 @@ class TaskFolder:
 
 
 def methods(root: Path | None = None) -> dict[str, Method]:
-    """Every folder under `methods/`, by id."""
+    """Every folder under `methods/`, the included ones among them, by id."""
     found = {}
-    for folder in plug_folders((root or project_root()) / "methods", "method.yaml"):
+    for folder in found_in("methods", "method.yaml", root):
         spec = validate(MethodSpec, read_yaml(folder / "method.yaml"), folder / "method.yaml")
         found[folder.name] = Method(folder.name, folder, spec, _tuned(folder / "tuned.yaml"))
     return found
@@ -75,9 +76,9 @@ def _tuned(file: Path) -> dict[str, list[Tuned]]:
 
 
 def tasks(root: Path | None = None) -> dict[str, TaskFolder]:
-    """Every folder under `tasks/`, by id."""
+    """Every folder under `tasks/`, the included ones among them, by id."""
     found = {}
-    for folder in plug_folders((root or project_root()) / "tasks", "task.yaml"):
+    for folder in found_in("tasks", "task.yaml", root):
         spec = validate(TaskSpec, read_yaml(folder / "task.yaml"), folder / "task.yaml")
         found[folder.name] = TaskFolder(folder.name, folder, spec)
     return found
@@ -91,7 +92,13 @@ def plugs(file: Path, base: type[Plug]) -> dict[str, type[Plug]]:
 @cache
 def load_module(file: Path) -> ModuleType:
     """Import a plug-in's Python file; raises UserError where it does not import."""
-    name = f"headstart_{file.parent.parent.name}_{file.parent.name}_{file.stem}"
+    package = f"headstart_{file.parent.parent.name}_{file.parent.name}_{fingerprint(str(file.parent.resolve()))[:8]}"
+    if package not in sys.modules:  # so that a file may import from another beside it: `from .modules import Mask`
+        sys.modules[package] = ModuleType(package)
+        sys.modules[package].__path__ = [str(file.parent)]
+    name = f"{package}.{file.stem}"
+    if name in sys.modules:  # another file beside it has imported it
+        return sys.modules[name]
     specification = importlib.util.spec_from_file_location(name, file)
     assert specification is not None
     assert specification.loader is not None
@@ -118,19 +125,3 @@ def _snake(name: str) -> str:
     if sum(letter.isupper() for letter in name) > len(name) / 2 or name == "LoRA":
         return name.lower()
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
-
-
-def plug_folders(parent: Path, must_hold: str) -> list[Path]:
-    """The folders in `parent` that hold a file; raises UserError where one holds others but not that."""
-    if not parent.is_dir():
-        raise bad(parent, "the folder", parent.name, "it does not exist; run in the project's own folder")
-    folders = [path for path in _own(parent) if path.is_dir() and not path.name.startswith("_")]
-    for folder in folders:
-        check_plain(folder.name, folder, "the folder's name")
-        if not (folder / must_hold).is_file() and _own(folder):
-            raise bad(folder, "the folder", folder.name, f"{must_hold} is missing in it; write it or remove the folder")
-    return [folder for folder in folders if (folder / must_hold).is_file()]
-
-
-def _own(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not left_by_tools(path.name))

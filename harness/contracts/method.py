@@ -8,12 +8,14 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from harness.contracts.model import Strict
 
-Kind = Literal["token-classification", "sequence-classification", "causal-lm", "summarization", "dialogue"]
+Kind = Literal[
+    "token-classification", "sequence-classification", "causal-lm", "summarization", "dialogue", "data-to-text"
+]
 LABELLING: tuple[Kind, ...] = ("token-classification", "sequence-classification")  # a head has a row for each label
 # A token that sees later ones has read its answer.
-CAUSAL: tuple[Kind, ...] = ("causal-lm", "summarization", "dialogue")
+CAUSAL: tuple[Kind, ...] = ("causal-lm", "summarization", "dialogue", "data-to-text")
 # An answer in words to an input in words: a decoder alone reads both as one text, before an encoder-decoder they part.
-ANSWERING: tuple[Kind, ...] = ("dialogue",)
+ANSWERING: tuple[Kind, ...] = ("dialogue", "data-to-text")
 
 
 def _share(value: Any) -> Any:

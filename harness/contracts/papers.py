@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.errors import bad
-from harness.base.paths import project_root
 from harness.contracts.claim import Claim, base_of
-from harness.contracts.discover import TaskFolder, methods, plug_folders, tasks
+from harness.contracts.discover import TaskFolder, methods, tasks
+from harness.contracts.folders import found_in
 from harness.contracts.model import one_of
 from harness.contracts.paper import COSTS, FILES, REPORTED, Figure, PaperSpec, PaperTable, Row, read_paper
 
@@ -22,15 +22,17 @@ def papers(root: Path | None = None) -> dict[str, PaperSpec]:
 
     A project need not have any.
     """
-    root, found = root or project_root(), {}
-    folder = root / "papers"
-    if not folder.is_dir():
-        return {}
-    known_methods, known_tasks = list(methods(root)), tasks(root)
-    for folder in plug_folders(root / "papers", "paper.yaml"):
+    folders, found = found_in("papers", "paper.yaml", root), {}
+    known_methods, known_tasks = (list(methods(root)), tasks(root)) if folders else ([], {})
+    for folder in folders:
         found[folder.name] = paper = read_paper(folder)
         _Check(folder, paper, known_methods, known_tasks).everything()
     return found
+
+
+def paper_folder(name: str, root: Path | None = None) -> Path:
+    """The folder of a paper that there is."""
+    return next(folder for folder in found_in("papers", "paper.yaml", root) if folder.name == name)
 
 
 def paper_files(name: str, root: Path | None = None) -> list[str]:
@@ -38,7 +40,7 @@ def paper_files(name: str, root: Path | None = None) -> list[str]:
 
     That may hold signs that Snakemake reads as wildcards.
     """
-    folder = (root or project_root()) / "papers" / name
+    folder = paper_folder(name, root)
     if folder.is_relative_to(Path.cwd()):
         folder = folder.relative_to(Path.cwd())
     return [str(file) for file in (folder / each for each in (*FILES, REPORTED)) if file.is_file()]

@@ -11,6 +11,7 @@ from harness.contracts.model import Strict
 
 Scheme = Literal["iob2", "iob1", "bioes", "bilou", "io"]
 DOMAIN = "{domain}"  # stands in a file's name for the domain
+WHOLE = 100  # of which a split's share is a part
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -36,9 +37,28 @@ class Reader(Tagging):
     """What all formats have: the files, whose names each format says, and how tags are written in them."""
 
     folder: Name | None = Field(None, description="the domain's folder, where that is not named as the domain")
+    shares: dict[Literal["train", "dev", "test"], Annotated[int, Field(ge=1)]] = Field(
+        {}, description="how many of a hundred of its file's examples a split takes, drawn by the hash of their input"
+    )
     holds: ClassVar[tuple[str, ...]] = ()  # the fields that the format holds; none: any that are columns
     names_in: ClassVar[str] = "columns"  # the key of the block that says where each field is
     strings_only: ClassVar[bool] = False  # whether a list is a string here, its items parted by spaces
+
+    @field_validator("shares")
+    @classmethod
+    def _fit_in_a_whole(cls, value: dict[str, int]) -> dict[str, int]:
+        if sum(value.values()) > WHOLE:
+            raise ValueError(f"they are {sum(value.values())} of {WHOLE} together; lower one")
+        return value
+
+    def share_of(self, split: str) -> range:
+        """The part of 0 to 99 that is a split's; all of it where the reader divides no file."""
+        begin = 0
+        for name, share in self.shares.items():
+            if name == split:
+                return range(begin, begin + share)
+            begin += share
+        return range(WHOLE)
 
     @property
     def names_all(self) -> bool:
@@ -81,6 +101,13 @@ class Conll(OneFile):
     documents: Name | None = Field(None, description="the token of a line that parts documents, as -DOCSTART-")
     language_prefix: bool = Field(False, description="tokens are written lang:token, as in Rahimi's WikiAnn")
     holds: ClassVar[tuple[str, ...]] = ("tokens", "tags")
+
+
+class Recorded(OneFile):
+    """Layouts of public sets of records: E2E's lines as the papers have them, WebNLG's and DART's own JSON."""
+
+    format: Literal["e2e", "webnlg", "dart"]
+    holds: ClassVar[tuple[str, ...]] = ("record", "references")
 
 
 class ByName(OneFile):
@@ -170,4 +197,4 @@ class Table(OneFile):
         return value
 
 
-AnyReader = Annotated[Conll | Lines | JsonLines | Table | Parquet, Field(discriminator="format")]
+AnyReader = Annotated[Conll | Lines | JsonLines | Table | Parquet | Recorded, Field(discriminator="format")]

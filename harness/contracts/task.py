@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -101,9 +101,13 @@ class Rouge(Strict):
 
 
 class Bleu(Strict):
-    """The tokenizer of sacrebleu; Chinese and Japanese need `zh` or `char`."""
+    """The tokenizer of sacrebleu; Chinese and Japanese need `zh` or `char`.
+
+    In small letters (`lowercase`), with `13a`, it counts as the script of the E2E challenge does.
+    """
 
     tokenizer: Literal["13a", "intl", "zh", "char", "none"] = "13a"
+    lowercase: bool = False
 
 
 class Metrics(Strict):
@@ -111,6 +115,21 @@ class Metrics(Strict):
 
     rouge: Rouge = Rouge()
     bleu: Bleu = Bleu()
+
+
+class GenerationSettings(Strict):
+    """How texts are generated, in the names that transformers has; what is not said is the kind's own."""
+
+    num_beams: int | None = Field(None, ge=1)
+    length_penalty: float | None = Field(
+        None, description="power of the length by which a beam's log-probability is divided"
+    )
+    no_repeat_ngram_size: int | None = Field(None, ge=0, description="no run of so many tokens comes twice; 0: any may")
+    early_stopping: bool | None = Field(None, description="end as soon as there are as many ended texts as beams")
+
+    def said(self) -> dict[str, Any]:
+        """The settings that were written."""
+        return self.model_dump(exclude_none=True)
 
 
 class Labels(Strict):
@@ -168,6 +187,7 @@ class TaskSpec(Strict):
     labels_by_domain: dict[str, Labels] = Field({}, description="the same of domains that have labels of their own")
     metric: str
     metrics: Metrics = Field(Metrics(), description="options of metrics")
+    generation: GenerationSettings = Field(GenerationSettings(), description="how texts are generated")
     direction: Literal["max", "min"]
     version: int = Field(ge=1)
     citation: str

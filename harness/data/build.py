@@ -181,7 +181,7 @@ def check_job(task: Task, job: DataJob, read: Read) -> None:
             mend = f"every training example of domain {domain!r} is a test example too; remove the domain"
             raise bad(job.where, f"tasks.{job.task}.overlap", job.overlap, mend)
     if job.overlap == "refuse":
-        check_overlap(job.where, job.task, job.roles, read, shown=task.inputs[0])
+        check_overlap(job.where, job.task, job.roles, read, shown=task.fields[0])
 
 
 def check_ahead(task: TaskFolder, job: DataJob) -> None:

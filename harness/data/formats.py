@@ -16,9 +16,10 @@ from typing import Any
 
 from harness.base.errors import bad, reason
 from harness.contracts.model import one_of
-from harness.contracts.reader import Conll, JsonLines, Lines, Parquet, Reader, Table
+from harness.contracts.reader import Conll, JsonLines, Lines, Parquet, Reader, Recorded, Table
 from harness.data.conll import sentences
 from harness.data.files import existing, side_by_side, text_lines
+from harness.data.recorded import recorded
 from harness.data.rows import Row
 
 
@@ -134,4 +135,5 @@ FORMATS: dict[type[Reader], Callable[..., Iterator[Row]]] = {
     JsonLines: json_lines,
     Table: table,
     Parquet: parquet,
+    Recorded: recorded,
 }

@@ -16,6 +16,7 @@ A grammar is one YAML file:
         pair: [frame, frame, ...]                  optional: a second text, from another frame where there is one
         changes: [{A: B, B: A}, ...]               optional: in the second text A stands for B's entry and B for A's
         unlabeled: false                           optional: it stands in no unlabeled text, as no real corpus has it
+    records: [...]                                 for tasks made of records and texts; see telling.py
     talk: {...}                                    for tasks made of dialogues; see talk.py
 
 A frame holds slots: `{LOC}` draws from a list, `{A}` repeats a binding, `{LOC.in}` asks for a form.
@@ -38,6 +39,7 @@ from pydantic import Field
 from harness.base.errors import bad
 from harness.contracts.model import Strict, validate
 from harness.data.talk import Talk, read_grammar
+from harness.data.telling import Records
 
 Part = Literal["train", "dev", "test", "unlabeled"]
 Forms = dict[str, str]
@@ -102,6 +104,7 @@ class GrammarFile(Strict):
     frames: list[str] = []
     scenarios: list[Scenario] = []
     labelled: list[Labelled] = []
+    records: list[Records] = []
     talk: Talk | None = None
     note: str | None = None
 
@@ -112,7 +115,7 @@ class Grammar:
     def __init__(self, content: Mapping[str, Any], where: Path | str) -> None:
         self.where = where
         its = validate(GrammarFile, content, where)
-        self.labels, self.talk = its.labelled, its.talk
+        self.labels, self.talk, self.records = its.labelled, its.talk, its.records
         self.words = {name: self._entries(items) for name, items in content.get("words", {}).items()}
         self.entities = {name: self._entries(items) for name, items in content.get("entities", {}).items()}
         self.frames: list[str] = list(content.get("frames", []))
@@ -172,8 +175,8 @@ class Grammar:
         """A frame as text, its slots drawn but for those that are bound."""
         return _join(self._render(frame, rng, part, bound))
 
-    def of(self, part: Part, frames: Sequence[str]) -> list[str]:
-        """The frames of a divided list that `part` may use."""
+    def of(self, part: Part, frames: Sequence[Any]) -> list[Any]:
+        """The frames, or layouts, of a divided list that `part` may use."""
         return divide(frames, part)
 
     def _lists_of(self, part: Part) -> dict[str, list[Forms]]:
@@ -264,6 +267,8 @@ class Grammar:
             self._check_frames(kind.pair, lists, kind.bind, divided=bool(kind.pair))
         if self.talk:
             self._check_talk(self.talk, lists)
+        for records in self.records:
+            self._check_records(records, lists)
 
     def _check_talk(self, talk: Talk, lists: Mapping[str, list[Forms]]) -> None:
         self._check_frames(talk.persona, lists, {}, divided=False)
@@ -278,6 +283,18 @@ class Grammar:
                     raise bad(self.where, f"other.{name}", taken, "name a list under words")
             for place, frames in enumerate(exchange.turns):
                 self._check_frames(frames, lists, exchange.bind, divided=place % 2 == 0)
+
+    def _check_records(self, records: Records, lists: Mapping[str, list[Forms]]) -> None:
+        for list_name in records.bind.values():
+            if list_name not in lists:
+                raise bad(self.where, "bind", list_name, "name a list under words or entities")
+        for field, text in records.fields.items():
+            for name, _ in SLOT.findall(text):
+                if name not in records.bind:
+                    raise bad(self.where, f"fields.{field}", text, f"{name!r} is not bound, so no text would say it")
+            self._check_slots(text, lists, records.bind)
+        records.check_layouts(self.where)
+        self._check_frames(records.frames(), lists, records.bind, divided=False)
 
     def _check_frames(
         self, frames: Sequence[str], lists: Mapping[str, list[Forms]], bound: Mapping[str, str], divided: bool

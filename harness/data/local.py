@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.base.errors import bad
 from harness.base.fingerprint import hash_file
+from harness.base.seeds import derive
 from harness.contracts.model import one_of
-from harness.contracts.reader import DOMAIN, Reader, Tagging
+from harness.contracts.reader import DOMAIN, WHOLE, Reader, Tagging
 from harness.data.files import existing
 from harness.data.formats import FORMATS
 from harness.data.rows import Row, RowFault
@@ -29,7 +30,12 @@ def check_reader(task: Task, reader: Reader, block: str) -> None:
     for split in SPLITS:
         named = reader.named(split)
         for field in named:
-            one_of(field, [*task.fields, *task.optional], where, f"{block}.{reader.names_in}")
+            one_of(
+                field,
+                list(dict.fromkeys((*task.fields, *task.inputs, *task.optional))),
+                where,
+                f"{block}.{reader.names_in}",
+            )
         lacking = [field for field in _fields(task, reader, split) if field not in named]
         if lacking and reader.names_all and (named or split in ("train", "test")):
             mend = f"name what holds {lacking[0]!r}, which {task.kind} needs"
@@ -62,7 +68,8 @@ def read_rows(task: Task, reader: Reader, split: str, domain: str, folder: Path)
             raise row.refusal(fault) from None
     if files and not examples:
         raise bad(files[0], "the number of examples", 0, "the file holds none; fetch it again or name another")
-    return examples
+    share = reader.share_of(split)
+    return [its for its in task.grouped(examples) if derive("share", task.text(its)) % WHOLE in share]
 
 
 def check_examples(task: Task, splits: Mapping[str, list[dict[str, Any]]]) -> None:
@@ -70,7 +77,8 @@ def check_examples(task: Task, splits: Mapping[str, list[dict[str, Any]]]) -> No
     for split, examples in splits.items():
         for number, example in enumerate(examples, 1):
             row = Row(f"{task.folder / 'task.py'}: read_local, {split} example {number}", example)
-            for field in task.inputs if split == "unlabeled" else task.fields:
+            labelled = split != "unlabeled" or set(task.fields) <= set(example)
+            for field in task.fields if labelled else task.inputs:
                 if field not in example:
                     raise bad(row.where, "the example", example, f"it lacks {field!r}; give it one")
             try:
@@ -86,7 +94,8 @@ def content_of(task: Task, reader: Reader, domain: str, folder: Path) -> dict[st
         names = reader.file_names(split, _fields(task, reader, split))
         for name, path in zip(names, _files(task, reader, split, domain, folder), strict=True):
             hashes[name] = hash_file(existing(path))
-    return {"files": hashes, "reader": reader.model_dump()}
+    # Where nothing is divided the block reads as it did before files could be.
+    return {"files": hashes, "reader": reader.model_dump(exclude=None if reader.shares else {"shares"})}
 
 
 def _fields(task: Task, reader: Reader, split: str) -> Sequence[str]:

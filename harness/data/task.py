@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Literal
@@ -51,6 +52,7 @@ class Task:
     def __init__(self, spec: TaskSpec, folder: Path) -> None:
         self.spec = spec
         self.folder = folder
+        self.generate_by(spec.generation.said())
 
     def at(self, domain: str, among: Sequence[str] = ()) -> Task:
         """The task as a model meets it in a domain, with a head that serves the domains `among` it as well.
@@ -62,6 +64,15 @@ class Task:
     def read_by(self, model: Kind) -> Task:
         """The task as a model made for tasks of kind `model` reads it; itself where all models read the same."""
         return self
+
+    def longest(self, max_length: int, target_length: int) -> int:
+        """How many tokens a model reads or writes at once, where inputs and outputs have at most so many."""
+        return max(max_length, target_length)
+
+    def generate_by(self, settings: Mapping[str, Any]) -> None:
+        """Replace some of the settings by which texts are generated; there are none where a kind generates none."""
+        if self.generation is not None:
+            self.generation = replace(self.generation, **settings)
 
     def metric_of(self, domain: str) -> str:
         """The metric that ranks methods on a domain."""
@@ -105,7 +116,8 @@ class Task:
     def read_hub(self, domain: str, hub: HubSet) -> Splits:
         """The domain's splits, read from the hub; unlabeled text is the train split's."""
         splits: Splits = {
-            split: numbered(domain, split, hub_rows(hub, name, self.from_hub)) for split, name in hub.splits.items()
+            split: numbered(domain, split, self.grouped(hub_rows(hub, name, self.from_hub)))
+            for split, name in hub.splits.items()
         }
         return splits | {"unlabeled": splits["train"]}
 
@@ -117,6 +129,10 @@ class Task:
         """An example, less its id, from what a file holds of `fields` or `inputs`; raises RowFault where it is none."""
         raise NotImplementedError(f"{type(self).__name__} must define from_row")
 
+    def grouped(self, examples: list[Example]) -> list[Example]:
+        """The examples of a split, where several rows may be one."""
+        return examples
+
     def check(self) -> None:
         """Raise UserError where task.yaml asks for what its kind cannot do."""
         where, spec = self.folder / "task.yaml", self.spec
@@ -124,6 +140,8 @@ class Task:
             raise bad(where, "kind", spec.kind, "`types` are for token-classification; mend one of the two")
         if (spec.labels or spec.labels_by_domain) and "label" not in self.fields:
             raise bad(where, "kind", spec.kind, "`labels` are for sequence-classification; mend one of the two")
+        if spec.generation.said() and self.generation is None:
+            raise bad(where, "kind", spec.kind, "`generation` is for kinds whose answers are texts; remove it")
         if spec.generates and not self.generates:
             raise bad(where, "generates", True, f"{spec.kind} has no replies that could be left out; remove it")
         one_of(spec.metric, self.scores, where, "metric")

@@ -16,15 +16,16 @@ Batch = dict[str, Tensor]
 POOL = 16  # batches that are sorted by length together
 
 
-def collate(features: Sequence[Features], pad: int, device: torch.device | str = "cpu") -> Batch:
+def collate(features: Sequence[Features], pad: int, device: torch.device | str = "cpu", before: bool = False) -> Batch:
     """`input_ids`, `attention_mask`, `token_type_ids` and `labels`, each [batch, longest]; other columns stay behind.
 
-    A text of which a tokenizer leaves nothing is one token of padding.
+    Padding stands behind a text, or `before` it where a decoder is to go on writing. A text of which a tokenizer leaves
+    nothing is one token of padding.
     """
     longest = max(1, *(len(row["input_ids"]) for row in features))
     batch = {
-        "input_ids": _padded([row["input_ids"] for row in features], pad, longest),
-        "attention_mask": _padded([[1] * len(row["input_ids"]) for row in features], 0, longest),
+        "input_ids": _padded([row["input_ids"] for row in features], pad, longest, before),
+        "attention_mask": _padded([[1] * len(row["input_ids"]) for row in features], 0, longest, before),
     }
     if "token_type_ids" in features[0]:
         batch["token_type_ids"] = _padded([row["token_type_ids"] for row in features], 0, longest)
@@ -34,8 +35,9 @@ def collate(features: Sequence[Features], pad: int, device: torch.device | str =
     return {name: tensor.to(device) for name, tensor in batch.items()}
 
 
-def _padded(rows: Sequence[Sequence[Any]], filler: int, longest: int) -> Tensor:
-    return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows])
+def _padded(rows: Sequence[Sequence[Any]], filler: int, longest: int, before: bool = False) -> Tensor:
+    fillers = [[filler] * (longest - len(row)) for row in rows]
+    return torch.tensor([[*more, *row] if before else [*row, *more] for row, more in zip(rows, fillers, strict=True)])
 
 
 def in_order(features: Sequence[Features], size: int, pad: int, device: torch.device | str = "cpu") -> Iterator[Batch]:

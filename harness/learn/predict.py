@@ -91,16 +91,44 @@ def _summaries(
     target_length: int,
 ) -> list[str]:
     """What the task's settings generate."""
+    return _generated(backbone, task, features, tokenizer, target_length)
+
+
+def _generated(
+    backbone: Backbone, task: Task, features: list[list[Features]], tokenizer: Any, target_length: int
+) -> list[str]:
+    """The text that the task's settings generate for the first window of each example."""
     assert task.generation is not None
+    before = backbone.kind == "causal-lm"
     rows = [windows[0] for windows in features]
     texts = [""] * len(rows)
     for places in by_length(rows, BATCH // 2):
-        batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
-        del batch["labels"]
+        batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device, before)
+        batch.pop("labels", None)
         made = generated(backbone, batch, task.generation, target_length, tokenizer)
         for place, text in zip(places, tokenizer.batch_decode(made, skip_special_tokens=True), strict=True):
             texts[place] = text.strip()
     return texts
+
+
+def _texts(
+    backbone: Backbone,
+    task: Task,
+    examples: list[Example],
+    features: list[list[Features]],
+    tokenizer: Any,
+    target_length: int,
+) -> list[str]:
+    """What is generated for each record: of a decoder's windows only what stands before the text is read."""
+    if backbone.kind == "causal-lm":
+        features = [[prompt(windows[0])] for windows in features]
+    return _generated(backbone, task, features, tokenizer, target_length)
+
+
+def prompt(row: Features) -> Features:
+    """What a decoder reads before the first token that it learns to write."""
+    begin = next((place for place, label in enumerate(row["labels"]) if label != IGNORED), len(row["labels"]))
+    return {"input_ids": row["input_ids"][:begin]}
 
 
 def _classes(
@@ -127,5 +155,6 @@ PREDICTORS: dict[Kind, Callable[..., list[Any]]] = {
     "sequence-classification": _classes,
     "causal-lm": _likelihoods,
     "summarization": _summaries,
+    "data-to-text": _texts,
     "dialogue": replies,
 }

@@ -18,9 +18,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from harness.contracts.method import Train
 from harness.learn.batches import Batch
+from harness.meta.choices import Memory
 from harness.meta.inner import Losses, State, Values, inner_step
-
-Memory = Literal["store", "recompute"]
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,10 @@ from harness.backbone.load import draw_fresh
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.method import Train
 from harness.learn.batches import Batch
-from harness.meta.gradient import Memory, MetaGradient, adapted, meta_gradient
+from harness.meta.choices import HeadHandling, Memory
+from harness.meta.gradient import MetaGradient, adapted, meta_gradient
 from harness.meta.inner import Values
 from harness.meta.tasks import TaskLosses
-
-HeadHandling = Literal["carry", "meta", "fresh"]
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from harness.base.errors import bad
 from harness.base.lines import Where
-from harness.base.paths import project_root
 from harness.contracts.claim import Claim, base_of
 from harness.contracts.discover import Method, TaskFolder
 from harness.contracts.model import one_of
 from harness.contracts.paper import PaperSpec
+from harness.contracts.papers import paper_folder
 from harness.contracts.plan import Plan
 from harness.paper.contrasts import obstacle
 from harness.paper.effects import contradiction
@@ -19,7 +19,7 @@ from harness.score.scale import scale_of
 
 def check_claims(name: str, paper: PaperSpec, methods: dict[str, Method], tasks: dict[str, TaskFolder]) -> None:
     """Refuse claims that no run can answer, and claims that the paper's own cells contradict."""
-    where = project_root() / "papers" / name / "claims.yaml"
+    where = paper_folder(name) / "claims.yaml"
     for title, claim in paper.claims.items():
         field = f"claims.{title}"
         if told := contradiction(paper, claim):

@@ -20,8 +20,9 @@ from harness.base.lines import Layers
 from harness.base.paths import settle_home
 from harness.base.progress import say
 from harness.base.run_server import start_server
-from harness.contracts.config import RunConfig, located, read_config
+from harness.contracts.config import DEFAULT, RunConfig, located, read_config
 from harness.contracts.discover import tasks
+from harness.contracts.folders import include
 from harness.contracts.model import validate
 from harness.contracts.papers import paper_files
 from harness.contracts.plan import Plan, load_plan
@@ -30,7 +31,6 @@ from harness.plan.checkpoints import check_local
 from harness.plan.make import plan_run
 from harness.plan.request import Request, Tuning
 
-DEFAULT = "config/default.yaml"
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
 UNLOCKED = "HEADSTART_UNLOCKED"  # the environment variable that is set once this was said, for processes started here
 _locks: list[Any] = []  # held until the process ends; the kernel lets go even after SIGKILL
@@ -50,13 +50,20 @@ def make_plan(
     return _planned(content | (changes or {}), places, only, tuning)
 
 
+def include_for(where: str) -> RunConfig:
+    """A configuration, whose folders are looked into from now on."""
+    content, places = read_config([Path(where)])
+    config = located(validate(RunConfig, content, places), places)
+    include(config.include)
+    return config
+
+
 def last_plan(where: str) -> Plan | None:
     """The plan that the last run of a configuration file saved; None where it had none, or said something else.
 
     It serves commands that only look at what stands, where the data that it was made from are elsewhere now.
     """
-    content, places = read_config([Path(where)])
-    config = located(validate(RunConfig, content, places), places)
+    config = include_for(where)
     file = Path(config.output) / "plan.json"
     saved = load_plan(file) if file.is_file() else None
     return saved if saved and saved.config == json.loads(config.model_dump_json()) else None
@@ -69,6 +76,7 @@ def _planned(
     tuning: Tuning | None = None,
 ) -> Plan:
     config = located(validate(RunConfig, content, places), places)
+    include(config.include)
     return plan_run(Request(config, places, only or {}, tuning))
 
 
@@ -200,9 +208,9 @@ class Inputs:
         self.backbones = {job.name: job.done for job in plan.backbones}
 
     def prepare(self, wildcards: Any) -> list[str]:
-        """The backbone of a preparation."""
-        done = f"{self.plan.output}/prepared/{wildcards.task}/{wildcards.name}-{wildcards.key}.json"
-        return [self.backbones[self.plan.with_done(done).backbone]]
+        """The backbone of a preparation, and the rates that are searched for it."""
+        job = self.plan.with_done(f"{self.plan.output}/prepared/{wildcards.task}/{wildcards.name}-{wildcards.key}.json")
+        return [self.backbones[job.backbone], *([job.rates_from] if job.rates_from else [])]
 
     def tune(self, wildcards: Any) -> list[str]:
         """What the trials of a search begin with."""

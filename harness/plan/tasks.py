@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.backbone.anatomy import architecture_of, check_kind, positions_of
+from harness.backbone.anatomy import anatomies, architecture_of, check_kind, positions_of
 from harness.base.errors import bad
 from harness.contracts.config import LocalBackbone, Pretrained, TaskRun
 from harness.contracts.model import one_of
@@ -27,14 +27,19 @@ class TaskPlanner:
         backbone = run.backbone or spec.backbone
         one_of(backbone, list(backbones), where, f"tasks.{task}.backbone")
         described = backbones[backbone]
+        its = met = load_task(found)
         if isinstance(described, Pretrained):
             check_kind(where, described.architecture, spec.kind)
+            met = its.read_by(anatomies()[described.architecture].model_for(spec.kind))
         elif isinstance(described, LocalBackbone):
             folder = Path(described.path)
             check_kind(folder / "config.json", architecture_of(folder), spec.kind)
-        longest = max(run.max_length or spec.max_length, run.target_length or spec.target_length)
+            met = its.read_by(anatomies()[architecture_of(folder)].model_for(spec.kind))
+        if run.generation.said() and its.generation is None:
+            mend = f"tasks of kind {spec.kind} generate no texts; remove it"
+            raise bad(where, f"tasks.{task}.generation", run.generation.said(), mend)
+        longest = met.longest(run.max_length or spec.max_length, run.target_length or spec.target_length)
         self._check_length(task, backbone, longest)
-        its = load_task(found)
         if run.generates and not its.generates:
             mend = f"{spec.kind} has no replies that could be left out; remove it"
             raise bad(where, f"tasks.{task}.generates", True, mend)
@@ -57,6 +62,7 @@ class TaskPlanner:
             # Searches of rates score meta_dev domains too.
             own_metrics={name: its.metric_of(name) for name in data.roles if its.metric_of(name) != spec.metric},
             own_options={name: options for name in data.roles if (options := its.metric_options(name))},
+            generation=run.generation.said(),
             metrics=spec.metrics.model_dump(include=set(its.options)),
         )
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from harness.contracts.method import Kind
 from harness.contracts.preparation import Preparation
-from harness.prepare.pretraining import continue_pretraining, load_for_pretraining
-from harness.prepare.workshop import Workshop
+
+if TYPE_CHECKING:
+    from harness.prepare.workshop import Workshop
 
 
 class Dapt(Preparation):
@@ -33,6 +34,8 @@ class Dapt(Preparation):
         return kind == "dialogue"
 
     def prepare(self, workshop: Workshop) -> None:
+        from harness.prepare.pretraining import continue_pretraining, load_for_pretraining
+
         assert workshop.target is not None
         texts = [workshop.task.text(example) for example in workshop.examples(workshop.target, self.split)]
         model, tokenizer, workshop.drawn = load_for_pretraining(workshop.backbone, workshop.init())

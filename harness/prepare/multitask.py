@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from harness.backbone.backbone import Backbone
 from harness.base.errors import bad
 from harness.base.progress import bar, watcher
-from harness.contracts.preparation import DomainPreparation
+from harness.contracts.preparation import OF_ADDED, OF_BODY, DomainPreparation, Range
 from harness.contracts.task import Role
-from harness.learn.batches import collate, shuffled
-from harness.learn.flops import Flops
-from harness.learn.loop import train
-from harness.prepare.workshop import Workshop
+
+if TYPE_CHECKING:
+    from harness.backbone.backbone import Backbone
+    from harness.prepare.workshop import Workshop
 
 
 class Multitask(DomainPreparation):
@@ -34,7 +33,15 @@ class Multitask(DomainPreparation):
     def uses_adaptation(self) -> bool:
         return self.updates != "backbone"
 
+    @property
+    def rates(self) -> dict[str, Range]:
+        return {"lr": OF_ADDED if self.updates == "adaptation" else OF_BODY}
+
     def prepare(self, workshop: Workshop) -> None:
+        from harness.learn.batches import collate, shuffled
+        from harness.learn.flops import Flops
+        from harness.learn.loop import train
+
         backbone, tokenizer = self._backbone(workshop)
         domains = workshop.readable
         features = [it for domain in domains for it in workshop.features(domain, tokenizer, "train")]

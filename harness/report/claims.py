@@ -31,13 +31,22 @@ def _line(answer: Answer) -> list[Content]:
     kind = answer.verdict.replace(" ", "-")
     verdict = join([tag("span", f"{SIGNS[answer.verdict]} {answer.verdict}", class_=kind), f": {answer.reason}"], "")
     return [
-        join([claim.says, f" ({where(answer)})", folded(f"{answer.paper}/{answer.name}", *_details(answer))], ""),
+        join([claim.says, f" ({where(answer)})", _folded(answer)], ""),
         verdict,
         _axis(answer),
         effects(answer),
         of_part(answer),
         answer.certainty_words or "–",
     ]
+
+
+def id_of(answer: Answer) -> str:
+    """Where the page's own links find a claim."""
+    return f"claim-{answer.paper}-{answer.name}"
+
+
+def _folded(answer: Answer) -> Html:
+    return folded(f"{answer.paper}/{answer.name}", *_details(answer), id_=id_of(answer))
 
 
 def _axis(answer: Answer) -> Content:

@@ -15,6 +15,8 @@ BOUNDS = {  # every other metric is a percentage
     "matthews": CORRELATION,
     "pearson": CORRELATION,
     "spearman": CORRELATION,
+    "nist": (0.0, np.inf),
+    "cider": (0.0, 10.0),
 }
 PERCENTAGE = (0.0, 100.0)
 

@@ -34,6 +34,7 @@ METRICS: dict[Kind, tuple[tuple[str, ...], str]] = {
     "sequence-classification": (("classification",), "label"),
     "causal-lm": (("perplexity",), "id"),
     "summarization": (("rouge", "bleu"), "summary"),
+    "data-to-text": (("bleu", "nist", "meteor", "rouge", "cider"), "references"),
     "dialogue": (("dialogue",), "turns"),
 }
 OF_NUMBERS = ("correlation",)

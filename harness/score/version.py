@@ -14,4 +14,4 @@ def scoring_code() -> str:
     """The hash of the metric modules, of how the kinds use them, and of the words that they count."""
     here = Path(__file__).parent
     words = here.parent / "data" / "words.py"
-    return hash_files([*own_files(here / "metrics", ".py"), here / "score.py", words], here.parent)
+    return hash_files([*own_files(here / "metrics", ".py"), here / "score.py", here / "texts.py", words], here.parent)

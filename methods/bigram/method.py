@@ -5,47 +5,54 @@ from collections.abc import Iterator
 from math import log
 from typing import Any
 
+from pydantic import Field, ValidationInfo, field_validator
+
 from harness.contracts.adaptation import Encoded, TokenControl
 from harness.data.kinds import IGNORED
 
 
 class Bigram(TokenControl):
-    """Bigrams interpolated with unigrams, and these with a uniform vocabulary, by Witten and Bell's weights."""
+    """Bigrams interpolated with unigrams and a uniform vocabulary, by fixed weights (Jelinek and Mercer, 1980)."""
+
+    bigrams: float = Field(0.5, ge=0, le=1)
+    unigrams: float = Field(0.4, ge=0, le=1)
+
+    @field_validator("unigrams")
+    @classmethod
+    def _leave_some_over(cls, value: float, others: ValidationInfo) -> float:
+        if value + others.data.get("bigrams", 0) >= 1:
+            raise ValueError("with `bigrams` it leaves nothing to tokens that were never seen; lower one of them")
+        return value
 
     def predict_tokens(self, train: list[Encoded], test: list[Encoded], vocabulary: int) -> list[Any]:
         """Of each text the negative log-likelihood in nats, and how many tokens it sums over."""
-        model = Counts([pair for windows in train for pair in pairs(windows)], vocabulary)
+        counts = Counts([pair for windows in train for pair in pairs(windows)])
+        unseen = (1 - self.bigrams - self.unigrams) / vocabulary
         found = []
         for windows in test:
-            nats = [-log(model.probability(before, token)) for before, token in pairs(windows)]
+            nats = [-log(counts.mixed(*pair, self.bigrams, self.unigrams) + unseen) for pair in pairs(windows)]
             found.append({"nll": sum(nats), "tokens": len(nats)})
         return found
 
 
 class Counts:
-    """P(w | v) = (c(v w) + t(v) P(w)) / (c(v) + t(v)), where t(v) is how many tokens were seen behind v.
+    """How often each token was seen, and how often behind each other."""
 
-    P(w) is made the same way from all tokens, with 1 / vocabulary in the place of P(w). Witten and Bell (1991),
-    method C; the recursion is equation 17 of Chen and Goodman (1999).
-    """
-
-    def __init__(self, seen: list[tuple[int, int]], vocabulary: int) -> None:
+    def __init__(self, seen: list[tuple[int, int]]) -> None:
         self.behind: defaultdict[int, Counter[int]] = defaultdict(Counter)
         self.tokens = Counter(token for _, token in seen)
-        self.vocabulary = vocabulary
+        self.whole = len(seen)
         for before, token in seen:
             self.behind[before][token] += 1
 
-    def probability(self, before: int, token: int) -> float:
-        """P(token | before), above 0 for every token of the vocabulary."""
-        alone = interpolated(self.tokens, token, 1 / self.vocabulary)
-        return interpolated(self.behind[before], token, alone) if before in self.behind else alone
+    def mixed(self, before: int, token: int, bigrams: float, unigrams: float) -> float:
+        """`bigrams` times P(token | before) plus `unigrams` times P(token).
 
-
-def interpolated(counts: Counter[int], token: int, otherwise: float) -> float:
-    """The share of `token` among `counts`, mixed with what it is `otherwise`, the more so the more kinds there are."""
-    whole, kinds = counts.total(), len(counts)
-    return (counts[token] + kinds * otherwise) / (whole + kinds) if whole else otherwise
+        Behind a token that was never seen, P(token) stands for both.
+        """
+        alone = self.tokens[token] / self.whole
+        after = self.behind.get(before)
+        return bigrams * (after[token] / after.total() if after else alone) + unigrams * alone
 
 
 def pairs(windows: Encoded) -> Iterator[tuple[int, int]]:

@@ -1,7 +1,13 @@
 """Head tuning: the row HT of Gheini et al. (2022)."""
 
-from harness.backbone.backbone import Backbone
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from harness.contracts.adaptation import Adaptation
+
+if TYPE_CHECKING:
+    from harness.backbone.backbone import Backbone
 
 
 class Head(Adaptation):

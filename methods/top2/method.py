@@ -1,10 +1,16 @@
 """Fine-tuning of the last layers alone."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
-from harness.backbone.backbone import Backbone
 from harness.base.errors import Unsupported
 from harness.contracts.adaptation import Adaptation
+
+if TYPE_CHECKING:
+    from harness.backbone.backbone import Backbone
 
 
 class Top(Adaptation):

@@ -30,18 +30,24 @@ from harness.data.task import Example, Splits, Task, load_task
 from harness.learn.save import attach
 from harness.parts.build import adaptations_of
 from tests.models import ARCHITECTURES
+from tests.project import ROOT
 
 # On whole texts: what trains all, nothing or by PEFT, one of ours, and one that reads the batch itself.
 WHOLE_TEXTS = {"bert": ("finetune", "head", "ia3"), "gpt2": ("lora",), "bart": ("tams",)}
 # A dialogue is language modelling to a decoder, and what a summary is to an encoder-decoder.
 REPLIES = {"gpt2": ("finetune", "zero_shot"), "bart": ("tams",)}
-FEW: dict[Kind, dict[str, tuple[str, ...]]] = {"sequence-classification": WHOLE_TEXTS, "dialogue": REPLIES}
+# So is a text of a record.
+OF_RECORDS = {"gpt2": ("finetune", "lora", "prefix", "tams", "tarp_dynamic"), "bart": ("finetune",)}
+FEW: dict[Kind, dict[str, tuple[str, ...]]] = {
+    "sequence-classification": WHOLE_TEXTS, "dialogue": REPLIES, "data-to-text": OF_RECORDS,
+}  # fmt: skip
 SIZES = Sizes(train=8, dev=1, test=3)
 BUDGET, STEPS, MAX_LENGTH, TARGET_LENGTH = 4, 3, 32, 8
 WHOLE_REPLIES = 60, 40  # a reply is never cut
 Read = Callable[..., Checkpoint]
 GOLD: dict[Kind, str] = {
     "token-classification": "tags", "sequence-classification": "label", "summarization": "summary", "causal-lm": "id",
+    "data-to-text": "references",
     "dialogue": "id",
 }  # fmt: skip
 
@@ -59,19 +65,19 @@ class Case:
 
     @property
     def folder(self) -> Method:
-        return methods()[self.method]
+        return known()[self.method]
 
 
 def cases(control: bool = False) -> list[Case]:
     """Every discovered adaptation with each architecture and kind that it can serve; controls stand apart.
 
     Methods that differ in their preparation alone have one adaptation, which one of them stands for. What classifies
-    whole texts, or writes replies, differs from the others in its head or its labels alone, so there a few stand for
-    all.
+    whole texts, or writes replies or of records, differs from the others in its head or its labels alone, so there a
+    few stand for all.
     """
     found = []
     for name in dict.fromkeys(stands_for().values()):
-        method = methods()[name]
+        method = known()[name]
         for architecture in ARCHITECTURES:
             for kind in anatomies()[architecture].kinds:
                 if kind in FEW and not control and name not in FEW[kind].get(architecture, ()):
@@ -82,10 +88,16 @@ def cases(control: bool = False) -> list[Case]:
 
 
 @cache
+def known() -> dict[str, Method]:
+    """The project's methods, read once: a thousand cases ask for them, some for every parameter."""
+    return methods(ROOT)
+
+
+@cache
 def stands_for() -> dict[str, str]:
     """For each method the one with the same adaptation that comes first, those without a preparation before others."""
     first: dict[str, str] = {}
-    plain_first = sorted(methods().items(), key=lambda item: item[1].spec.preparation[0] != "none")
+    plain_first = sorted(known().items(), key=lambda item: item[1].spec.preparation[0] != "none")
     return {
         name: first.setdefault(repr([method.spec.adapt, method.spec.kinds, method.code]), name)
         for name, method in plain_first

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
+from harness.data import telling
 from harness.data.grammar import SLOT, Grammar
-from harness.data.kinds import dialogue
+from harness.data.kinds import data_to_text, dialogue
 
 
 @dataclass
@@ -39,6 +40,7 @@ def watched() -> Iterator[Used]:
     used, frames, entities = Used(), set[str](), set[tuple[str, str]]()
     sentence, document, labelled = Grammar.sentence, Grammar.document, Grammar.labelled
     render, draw = Grammar._render, Grammar._draw
+    record, prose, layout = telling.record, telling.prose, telling.layout_of
 
     def note(text: str) -> None:
         # One text may come from several draws; what any of them used counts.
@@ -62,6 +64,21 @@ def watched() -> Iterator[Used]:
         note(f"{text} {pair}" if pair else text)
         return text, pair, label
 
+    def noted_record(grammar: Grammar, *arguments: Any) -> Any:
+        line, texts = record(grammar, *arguments)
+        note(line)
+        return line, texts
+
+    def noted_prose(grammar: Grammar, *arguments: Any) -> str:
+        text = prose(grammar, *arguments)
+        note(text)
+        return text
+
+    def noted_layout(*arguments: Any) -> Any:
+        fields = layout(*arguments)
+        frames.add(" ".join(fields))
+        return fields
+
     def noted_conversation(grammar: Grammar, *arguments: Any) -> Any:
         persona, turns = converse(grammar, *arguments)
         said = " ".join(f"{who} {text}" for pair in turns for who, text in zip(("them:", "me:"), pair, strict=True))
@@ -73,7 +90,7 @@ def watched() -> Iterator[Used]:
         return persona, turns
 
     def noted_render(self: Grammar, frame: str, *arguments: Any) -> Any:
-        own = undivided(self)
+        own = [*undivided(self), *(its for kind in self.records for its in kind.frames())]
         if frame not in own and not any(frame in scenario.get("summary", []) for scenario in self.scenarios):
             frames.add(frame)
         return render(self, frame, *arguments)
@@ -89,6 +106,8 @@ def watched() -> Iterator[Used]:
     converse = dialogue.conversation
     with (
         mock.patch.object(dialogue, "conversation", noted_conversation),
+        mock.patch.multiple(data_to_text, record=noted_record, prose=noted_prose),
+        mock.patch.object(telling, "layout_of", noted_layout),
         mock.patch.multiple(
             Grammar,
             sentence=noted_sentence,

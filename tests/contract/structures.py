@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from harness.adaptations.tams import controller_of
 from harness.adaptations.tams_cell import OPERATIONS, Structure
+from harness.adaptations.tams_pass import controller_of
 from harness.backbone.backbone import Backbone
 
 SPREAD_OUT: Structure = ("conv5", "conv3", "conv5", "conv3", "conv5", "conv3", "conv5", "conv3", "conv5")

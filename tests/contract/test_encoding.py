@@ -11,6 +11,7 @@ from harness.contracts.discover import tasks
 from harness.contracts.method import Kind
 from harness.data.kinds import IGNORED
 from harness.data.kinds.token_classification import TokenClassification
+from harness.learn.predict import prompt
 from harness.prepare.pretraining import train_tokenizer
 from tests.contract.test_tasks import EMBEDDED, SMALL, read, task_of
 from tests.models import tokenizer_for
@@ -97,6 +98,30 @@ def test_documents_and_summaries_are_whole_or_cut_to_length(name: str, max_lengt
             assert ids[:-1] == whole[: len(ids) - 1]
             if len(whole) <= limit:
                 assert tokenizer.decode(ids, skip_special_tokens=True).strip() == text
+
+
+@of_kind("data-to-text")
+@pytest.mark.parametrize(("max_length", "target_length"), [(16, 6), (1024, 512)])
+def test_records_and_each_of_their_texts_are_a_pair(name: str, max_length: int, target_length: int) -> None:
+    """An encoder-decoder reads the one and writes the other; a decoder reads both and learns the text and its end."""
+    pairs = [(row["record"], text) for row in small(name) for text in row["references"]]
+    for architecture, model in (("bart", "summarization"), ("gpt2", "causal-lm")):
+        tokenizer, task = tokenizer_for(architecture), task_of(name).read_by(model)  # type: ignore[arg-type]
+        found = task.encode(small(name), tokenizer, max_length, target_length)
+        assert [len(windows) for windows in found] == [len(row["references"]) for row in small(name)]
+        start, end = tokenizer.bos_token_id, tokenizer.eos_token_id
+        for features, pair in zip((row for windows in found for row in windows), pairs, strict=True):
+            record, text = (tokenizer(its, add_special_tokens=False)["input_ids"] for its in pair)
+            ids, labels = features["input_ids"], features["labels"]
+            if model == "summarization":
+                assert ids == [start, *record[: max_length - 2], end]
+                assert labels == [start, *text[: target_length - 2], end]
+                continue
+            read, learned = [start, *record[: max_length - 2], start], [*text[: target_length - 1], end]
+            assert ids == read + learned
+            assert labels == [IGNORED] * len(read) + learned
+            assert len(ids) <= task.longest(max_length, target_length)
+            assert prompt(features) == {"input_ids": read}
 
 
 def test_every_kind_has_a_task() -> None:

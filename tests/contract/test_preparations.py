@@ -26,7 +26,7 @@ from harness.contracts.preparation import Preparation
 from harness.learn.resume import Resume
 from harness.learn.save import ADAPTATION, attach, load_start
 from harness.meta import outer
-from harness.prepare import meta as meta_module
+from harness.prepare import course
 from harness.prepare.cmaml import Cmaml
 from harness.prepare.dapt import Dapt
 from harness.prepare.fusion import Fusion
@@ -316,7 +316,7 @@ def masked_preparation(
     """What came out, the masks that each inner loop was given, and the domains of each meta-iteration."""
     given: list[dict[str, Tensor]] = []
     domains: list[list[str]] = []
-    real, real_draw = outer.meta_gradient, meta_module.draw
+    real, real_draw = outer.meta_gradient, course.draw
 
     def watched(losses: Any, *rest: Any) -> Any:
         given.append(losses.seen)
@@ -328,7 +328,7 @@ def masked_preparation(
         return episodes
 
     folder.mkdir()
-    with mock.patch.object(outer, "meta_gradient", watched), mock.patch.object(meta_module, "draw", drawn):
+    with mock.patch.object(outer, "meta_gradient", watched), mock.patch.object(course, "draw", drawn):
         _, after = prepared(folder, "bert", checkpoint, preparation, [PRIVATE])
     return after, given, domains
 

@@ -161,6 +161,17 @@ def check_summary(task: Any, example: Example, split: str) -> None:
         assert len(example["summary"]) < len(example["document"])
 
 
+def check_record(task: Any, example: Example, split: str) -> None:
+    if split == "unlabeled":
+        assert set(example) == {"id", "text"}
+        assert clean(example["text"])
+        return
+    assert set(example) == {"id", "record", "references"}
+    assert clean(example["record"])
+    assert all(clean(text) for text in example["references"])
+    assert 1 <= len(set(example["references"])) == len(example["references"]) <= 3
+
+
 def check_label(task: Any, example: Example, split: str) -> None:
     assert set(example) in ({"id", "text", "label"}, {"id", "text", "pair", "label"})
     assert all(clean(example[field]) for field in ("text", "pair") if field in example)
@@ -192,6 +203,7 @@ CHECKS: dict[str, Any] = {
     "sequence-classification": check_label,
     "causal-lm": check_text,
     "summarization": check_summary,
+    "data-to-text": check_record,
     "dialogue": check_turns,
 }
 

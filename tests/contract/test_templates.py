@@ -21,6 +21,7 @@ RUNS = {
     "token-classification": ("encoder", "bert", "f1"),
     "sequence-classification": ("encoder", "bert", "accuracy"),
     "summarization": ("encoder_decoder", "bart", "rouge1"),
+    "data-to-text": ("decoder", "gpt2", "bleu"),
     "dialogue": ("decoder", "gpt2", "perplexity"),
 }
 
@@ -75,7 +76,7 @@ def test_a_new_task_without_a_kind_is_of_language_modelling(tmp_path: Path, monk
         (["task", "notes", "--kind", "sumarization"], "--kind is 'sumarization'; did you mean 'summarization'?"),
         (
             ["task", "notes", "--kind", "x"],
-            "use one of causal-lm, sequence-classification, summarization, token-classification",
+            "use one of causal-lm, data-to-text, dialogue, sequence-classification, summarization, token-",
         ),
         (["method", "other", "--kind", "causal-lm"], "a method has no kind"),
     ],

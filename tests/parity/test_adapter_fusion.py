@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from harness.adaptations.adapter_fusion import AdapterFusion, FusedAdapters
+from harness.adaptations.adapter_fusion import AdapterFusion
+from harness.adaptations.fused_adapters import FusedAdapters
 from harness.backbone.load import Checkpoint
 from harness.learn.save import attach
 from harness.meta.gradient import meta_gradient

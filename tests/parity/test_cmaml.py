@@ -22,6 +22,7 @@ from tests.contract.probes import logits
 from tests.parity.test_meta import PAIRS, SGD, TASKS, batch_of, largest, rows_of
 
 METHOD: Any = load_module(Path(methods()["cmaml"].folder) / "method.py")
+MODULES: Any = load_module(Path(methods()["cmaml"].folder) / "modules.py")
 OPTIONS = {"hidden": (7, 6, 5), "select": {"steps": 3, "lr": 0.05, "l1": 0.02, "threshold": 0.6}}
 
 
@@ -42,7 +43,7 @@ def attached(read: Read, architecture: str, kind: Any, **select: Any) -> tuple[B
 
 def test_the_private_part_equals_its_formula() -> None:
     torch.manual_seed(0)
-    module = METHOD.Private(4, (3, 5)).double()
+    module = MODULES.Private(4, (3, 5)).double()
     with torch.no_grad():
         for value in module.parameters():
             value.copy_(torch.randn_like(value))
@@ -80,7 +81,7 @@ def kept_by_hand(weights: list[Tensor], threshold: float) -> list[list[list[bool
 def test_connections_are_kept_backwards_from_the_output(threshold: float) -> None:
     torch.manual_seed(1)
     weights = [torch.randn(4, 3), torch.randn(3, 4), torch.randn(2, 3)]
-    found = METHOD.kept_connections(weights, threshold)
+    found = MODULES.kept_connections(weights, threshold)
     wanted = kept_by_hand(weights, threshold)
     assert [mask.bool().tolist() for mask in found] == wanted
     alone = [(weight.abs() > threshold * weight.square().mean().sqrt()) for weight in weights]
@@ -112,7 +113,7 @@ def test_selection_equals_plain_steps_with_a_penalty(architecture: str, kind: An
 
 
 def test_the_penalty_is_each_tasks_own() -> None:
-    losses = METHOD.with_l1(lambda body, values, batch: torch.tensor([1.0, 2.0]), ["a", "b"], 0.5)
+    losses = MODULES.with_l1(lambda body, values, batch: torch.tensor([1.0, 2.0]), ["a", "b"], 0.5)
     values = {"a": torch.tensor([[1.0, -2.0], [0.0, 4.0]]), "b": torch.tensor([[[-3.0]], [[1.0]]]), "c": torch.ones(2)}
     torch.testing.assert_close(losses({}, values, {}), torch.tensor([1 + 0.5 * 6, 2 + 0.5 * 5]))
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.adaptations.tams import CONTROLLER, Tams
+from harness.adaptations.tams import Tams
+from harness.adaptations.tams_pass import CONTROLLER
 from harness.backbone.backbone import Backbone
 from harness.learn.save import attach
 from harness.meta.gradient import adapted, meta_gradient

@@ -23,7 +23,9 @@ from tests.contract.probes import batch_for, logits
 from tests.parity.test_peft import labelled
 
 MASKING: Any = load_module(methods()["masking"].folder / "method.py")
+MASKS: Any = load_module(methods()["masking"].folder / "modules.py")
 PRUNING: Any = load_module(methods()["diff_pruning"].folder / "method.py")
+GATES: Any = load_module(methods()["diff_pruning"].folder / "modules.py")
 LAWS = [(-1.5, 1.5, 1.0), (-0.1, 1.1, 2 / 3), (-0.5, 3.0, 1.7)]
 
 
@@ -78,7 +80,7 @@ def test_a_score_has_the_gradient_of_the_mask_as_a_number(checkpoint: Read) -> N
 
 def test_a_mask_takes_exactly_zero_and_one(checkpoint: Read) -> None:
     dense = checkpoint("gpt2", "causal-lm").backbone(0).dense_layers("ffn")[0]
-    mask = MASKING.Mask(dense, 0.1, 0.0)
+    mask = MASKS.Mask(dense, 0.1, 0.0)
     with torch.no_grad():
         mask.scores.add_(torch.randn_like(mask.scores))
     weight = torch.randn_like(mask.scores)
@@ -99,7 +101,7 @@ def test_initial_sparsity_masks_that_share(checkpoint: Read) -> None:
 @pytest.mark.parametrize("parameters", LAWS)
 @pytest.mark.parametrize("log_alpha", [-2.0, 0.3, 2.5])
 def test_open_gates_are_as_many_as_the_closed_form_says(parameters: Any, log_alpha: float) -> None:
-    law, draws = PRUNING.HardConcrete(*parameters), 200_000
+    law, draws = GATES.HardConcrete(*parameters), 200_000
     uniform = torch.rand(draws, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     gates = law.sampled(torch.full((draws,), log_alpha, dtype=torch.float64), uniform)
     low, high, temperature = parameters
@@ -116,7 +118,7 @@ def test_open_gates_are_as_many_as_the_closed_form_says(parameters: Any, log_alp
 @pytest.mark.parametrize("parameters", LAWS)
 def test_gates_are_the_published_formula(parameters: Any) -> None:
     low, high, temperature = parameters
-    law = PRUNING.HardConcrete(*parameters)
+    law = GATES.HardConcrete(*parameters)
     log_alpha, uniform = torch.linspace(-3, 3, 13).double(), torch.linspace(0.05, 0.95, 13).double()
     for alpha, u, sampled, settled in zip(
         log_alpha.tolist(),
@@ -282,7 +284,7 @@ def test_a_cell_projects_within_its_steps(checkpoint: Read, tmp_path: Path) -> N
     for name, its in ran.backbone.added.items():
         module: Any = its
         log_alpha = ran.after[f"added.{name}.gates"] * module.gate_rate
-        assert (log_alpha.abs() > PRUNING.DECIDED / 2).all()
+        assert (log_alpha.abs() > GATES.DECIDED / 2).all()
         assert torch.equal(log_alpha > 0, module.settled() != 0), "finish changed what was kept"
         kept, total = kept + int((log_alpha > 0).sum()), total + log_alpha.numel()
     assert kept == round(0.005 * total)

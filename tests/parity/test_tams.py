@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from harness.adaptations.lora import LoRA
-from harness.adaptations.tams import Tams, controller_of
+from harness.adaptations.tams import Tams
 from harness.adaptations.tams_cell import (
     EDGE_NAMES,
     Cell,
     structure_of,
 )
+from harness.adaptations.tams_pass import controller_of
 from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.base.errors import Unsupported

@@ -13,9 +13,10 @@ from harness.data.task import Example, Splits, Task
 METRICS = {
     "token-classification": "f1", "causal-lm": "perplexity", "summarization": "rouge1",
     "sequence-classification": "accuracy", "dialogue": "perplexity",
+    "data-to-text": "bleu",
 }  # fmt: skip
 FILES = {"train": "train", "dev": "dev", "test": "test"}
-NER, LM, SUMMARIES, LABELS, DIALOGUE = METRICS
+NER, LM, SUMMARIES, LABELS, DIALOGUE, RECORDS = METRICS
 
 
 def local_task(folder: Path, kind: str, reader: dict[str, Any], **changes: Any) -> Task:

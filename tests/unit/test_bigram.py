@@ -28,19 +28,29 @@ def text(*tokens: int) -> list[dict[str, list[Any]]]:
     return [{"input_ids": whole, "labels": [IGNORED, *whole[1:]]}]
 
 
+def likelihood(control: TokenControl, train: list[list[dict[str, list[Any]]]], before: int, token: int) -> float:
+    window = [{"input_ids": [before, token], "labels": [IGNORED, token]}]
+    return math.exp(-control.predict_tokens(train, [window], VOCABULARY)[0]["nll"])
+
+
 def test_every_row_sums_to_one() -> None:
-    model = module().Counts([(START, A), (A, B), (B, A), (A, B), (B, END)], VOCABULARY)
+    control = module().Bigram()
     for before in range(VOCABULARY):
-        row = [model.probability(before, token) for token in range(VOCABULARY)]
+        row = [likelihood(control, [text(A, B), text(A)], before, token) for token in range(VOCABULARY)]
         assert math.isclose(sum(row), 1)
         assert min(row) > 0
 
 
-def test_a_probability_is_the_formulas() -> None:
-    model = module().Counts([(START, A), (A, B), (A, C), (A, B)], VOCABULARY)
-    alone = (2 + 3 / VOCABULARY) / (4 + 3)  # B is two of four tokens, of three kinds
-    assert math.isclose(model.probability(A, B), (2 + 2 * alone) / (3 + 2))
-    assert math.isclose(model.probability(B, B), alone)
+def test_a_probability_is_the_weighted_sum_of_shares() -> None:
+    control = module().Bigram(bigrams=0.6, unigrams=0.3)
+    train = [text(A, B), text(A, C), text(B, A)]  # nine tokens are scored, B twice; A is followed by B, C and the end
+    assert math.isclose(likelihood(control, train, A, B), 0.6 / 3 + 0.3 * 2 / 9 + 0.1 / VOCABULARY)
+    assert math.isclose(likelihood(control, train, 6, B), 0.9 * 2 / 9 + 0.1 / VOCABULARY)
+
+
+def test_weights_leave_something_to_what_was_never_seen() -> None:
+    with pytest.raises(ValueError, match="leaves nothing"):
+        module().Bigram(bigrams=0.7, unigrams=0.3)
 
 
 def test_tokens_are_counted_once_each_and_more_examples_help() -> None:
@@ -54,11 +64,6 @@ def test_tokens_are_counted_once_each_and_more_examples_help() -> None:
     assert few["nll"] > 0
     seen = [control.predict_tokens([text(A, B)] * count, [text(A, B)], VOCABULARY)[0]["nll"] for count in (1, 2, 20)]
     assert seen == sorted(seen, reverse=True)
-
-
-def test_without_examples_every_token_is_as_likely() -> None:
-    found = module().Bigram().predict_tokens([], [text(A)], VOCABULARY)[0]
-    assert math.isclose(found["nll"] / found["tokens"], math.log(VOCABULARY))
 
 
 def test_its_cells_begin_from_the_tasks_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

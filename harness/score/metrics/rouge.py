@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import datasets
 import evaluate
 from rouge_score.rouge_scorer import RougeScorer
 
 from harness.data.words import unicode_words
+from harness.score.texts import TEXTS, several
 
 NAMES = ["rouge1", "rouge2", "rougeL"]
 
@@ -22,24 +22,19 @@ class AnyScript:
 
 
 class Rouge(evaluate.Metric):
-    """Predictions and references are strings."""
+    """Predictions are strings; references a string each, or a list of strings."""
 
     def _info(self) -> evaluate.MetricInfo:
-        text = datasets.Value("string")
-        return evaluate.MetricInfo(
-            description=__doc__,
-            citation="Lin, 2004",
-            features=datasets.Features({"predictions": text, "references": text}),
-        )
+        return evaluate.MetricInfo(description=__doc__, citation="Lin, 2004", features=TEXTS)
 
-    def _compute(self, predictions: list[str], references: list[str], tokenizer: str = "english") -> dict[str, Any]:
-        """Mean F1 in percent, and the F1 of each example."""
+    def _compute(self, predictions: list[str], references: list[Any], tokenizer: str = "english") -> dict[str, Any]:
+        """Mean F1 in percent, and the F1 of each example; of several references each metric takes the best one."""
         choices: dict[str, dict[str, Any]] = {
             "english": {"use_stemmer": True},
             "unicode": {"tokenizer": AnyScript()},
         }
         scorer = RougeScorer(NAMES, **choices[tokenizer])
-        rows = [scorer.score(gold, guess) for guess, gold in zip(predictions, references, strict=True)]
+        rows = [scorer.score_multi(gold, guess) for guess, gold in zip(predictions, several(references), strict=True)]
         statistics = {name: [[100 * row[name].fmeasure, 1.0] for row in rows] for name in NAMES}
         scores = {name: sum(value for value, _ in its) / len(its) for name, its in statistics.items()}
         return {"scores": scores, "statistics": statistics}
