@@ -1,9 +1,12 @@
 """The DAG: data -> backbone -> prepare -> tune -> adapt -> score -> collect -> tables, figures, boards, papers, report.
 
+A preparation whose rates are searched waits for a `tune` of its own.
+
 A file's name holds the fingerprint of what it is made from, so what stands is never stale and what
 changed has a new name. The plan (harness/plan/) knows every name; there is no logic here.
 """
 
+from harness.base.paths import PACKAGE
 from harness.cli.told import tell_by_name
 from harness.plan.entry import Inputs, job_command, leave_refused, open_run
 
@@ -29,6 +32,12 @@ FIGURES = expand(f"{OUT}/figures/{{name}}.{{kind}}", name=PLAN.figures, kind=["p
 PAPERS = expand(f"{OUT}/papers/{{name}}", name=PLAN.paper_files)
 CLAIMS = expand(f"{OUT}/papers/{{name}}", name=PLAN.claim_files)
 REPORT = f"{OUT}/report.html"
+
+
+def shown(files, kinds, category):
+    """The same files; Snakemake's own `--report` shows those that end so."""
+    caption = f"{PACKAGE}/report/captions/{category.lower()}.rst"
+    return [report(file, category=category, caption=caption) if file.endswith(kinds) else file for file in files]
 
 
 rule all:
@@ -83,37 +92,37 @@ rule collect:
 
 rule tables:
     input: rules.collect.output
-    output: TABLES
+    output: shown(TABLES, ".csv", "Tables")
     log: f"{OUT}/logs/tables.log"
     shell: JOB + " 2> {log:q}"
 
 rule leaderboard:
     input: rules.collect.output
-    output: BOARDS
+    output: shown(BOARDS, ".csv", "Leaderboards")
     log: f"{OUT}/logs/leaderboard.log"
     shell: JOB + " 2> {log:q}"
 
 rule figures:
     input: rules.collect.output
-    output: FIGURES
+    output: shown(FIGURES, ".svg", "Figures")
     log: f"{OUT}/logs/figures.log"
     shell: JOB + " 2> {log:q}"
 
 rule papers:
     input: rules.collect.output, INPUTS.papers()
-    output: PAPERS
+    output: shown(PAPERS, (".html", ".svg"), "Papers")
     log: f"{OUT}/logs/papers.log"
     shell: JOB + " 2> {log:q}"
 
 rule claims:
     input: rules.collect.output, INPUTS.papers()
-    output: CLAIMS
+    output: shown(CLAIMS, ".csv", "Claims")
     log: f"{OUT}/logs/claims.log"
     shell: JOB + " 2> {log:q}"
 
 rule report:
     input: rules.collect.output, INPUTS.papers()
-    output: REPORT
+    output: shown([REPORT], ".html", "Page")
     log: f"{OUT}/logs/report.log"
     shell: JOB + " 2> {log:q}"
 

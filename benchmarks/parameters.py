@@ -8,6 +8,7 @@ memory. Methods are discovered; the papers' rows and sizes stand in paper_sizes.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -57,7 +58,11 @@ class Model:
     source: str
 
     def outline(self) -> Backbone:
-        """The backbone without weights."""
+        """The backbone without weights; a copy, since to build one even of no weights takes ten times as long."""
+        return copy.deepcopy(self._first)
+
+    @cached_property
+    def _first(self) -> Backbone:
         return outline(self.config, self.kind)
 
     @cached_property

@@ -19,7 +19,7 @@ from harness.base.threads import threads
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.discover import methods, tasks
 from harness.contracts.method import Train
-from harness.contracts.plan import Block, Cell, Plan
+from harness.contracts.plan import Block, Cell, Plan, TuneJob
 from harness.data.task import load_task
 from harness.parts.build import adaptations_of
 
@@ -45,8 +45,8 @@ def run_block(plan: Plan, block: Block) -> int:
     return failed
 
 
-def make_bench(plan: Plan, block: Block) -> Bench:
-    """What the cells of a block share."""
+def make_bench(plan: Plan, block: Block | TuneJob) -> Bench:
+    """What the cells of a block share, or those of a search."""
     task, found, method = plan.tasks[block.task], tasks()[block.task], methods()[block.method]
     if [method.code, method.spec.adapt, found.code] != block.planned_from:
         where = f"{method.folder} or {found.folder}"
@@ -68,7 +68,7 @@ def make_bench(plan: Plan, block: Block) -> Bench:
 def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status:
     """Run one cell and write its record, whatever happens; returns its status."""
     failure = _failed_before(plan, block, cell)
-    train = block.train | ({} if failure else searched(cell))
+    train = block.train | ({} if failure else searched(cell.rates_from, "train"))
     identity = asdict(cell) | {
         "source": plan.tasks[cell.task].source,
         "backbone": block.backbone,
@@ -106,7 +106,7 @@ def _failed_before(plan: Plan, block: Block, cell: Cell) -> Failure | None:
     if cell.checkpoint is None:  # a control needs none
         return None
     made = read_failure(Path(cell.checkpoint if block.prepare_done else plan.backbone(block.backbone).folder))
-    return made or search_failed(cell)
+    return made or search_failed(cell.rates_from)
 
 
 def _model(plan: Plan, block: Block, cell: Cell) -> dict[str, Any] | None:

@@ -13,6 +13,8 @@ from harness.plan.estimate import Estimates
 from harness.plan.jobs import settled
 from harness.tune.space import TRIALS
 
+LONG = 10 * 3600  # seconds, from which on hours are easier to read than minutes
+
 
 def show_plan(options: Namespace) -> int:
     """Print every job with its cells, what is done already, and the minutes left on two cores."""
@@ -33,8 +35,8 @@ def show_plan(options: Namespace) -> int:
     for search in plan.tunes:
         total += (seconds := estimates.search(search))
         missing = estimates.tries(search)
-        budgets = ", ".join(map(str, search.reaches))
-        rows.append(_row("tune", search.task, search.method, TRIALS * search.cells, missing, seconds, f"k={budgets}"))
+        budgets = ", ".join(map(str, search.reaches or search.budgets))
+        rows.append(_row("tune", search.task, search.whose, TRIALS * search.cells, missing, seconds, f"k={budgets}"))
     for block in plan.blocks:
         total += (seconds := estimates.block(block))
         missing = estimates.missing(block)
@@ -42,7 +44,8 @@ def show_plan(options: Namespace) -> int:
     print("\n".join(aligned(rows, right=(3, 4, 5))))
     cells, done = sum(1 for _ in plan.cells()), len(estimates.samples)
     by = f"by the {done} that are done" if done else "by the backbones' sizes alone, as none is done yet"
-    print(f"\n{cells} cells; about {total / 60:.0f} minutes on one core, {total / 120:.0f} on two, {by}")
+    unit, size = ("hours", 3600) if total >= LONG else ("minutes", 60)
+    print(f"\n{cells} cells; about {total / size:,.0f} {unit} on one core, {total / 2 / size:,.0f} on two, {by}")
     return 0
 
 

@@ -15,6 +15,7 @@ from harness.paper.claims import write_claims
 from harness.paper.figures import write_paper_figures
 from harness.paper.tables import write_papers
 from harness.record.collect import records_file, write_records
+from harness.record.read import read_records
 from harness.report.page import write_report
 from harness.table.figures import write_figures
 from harness.table.leaderboard import write_leaderboards
@@ -50,7 +51,7 @@ def report(plan: Plan, what: str) -> int:
     if what == "collect":
         write_records(plan)
         return 0
-    records = pd.read_parquet(records_file(plan))
+    records = read_records(records_file(plan))
     if what == "outcome":
         return outcome(plan, records)
     for write in WRITERS[what]:

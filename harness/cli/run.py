@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from harness.adapt.failure import forget_failure, read_failure
@@ -16,7 +16,7 @@ from harness.base.files import read_json
 from harness.base.progress import say
 from harness.cli.asked import plan_asked
 from harness.cli.asked_table import plan_table, table_of
-from harness.contracts.plan import Plan
+from harness.contracts.plan import Plan, TuneJob
 from harness.plan.entry import make_plan, recheck, release_locks, take_lock
 from harness.plan.jobs import build_backbone, build_data, run_preparation, tune
 from harness.record.collect import records_file
@@ -67,10 +67,18 @@ def make_inputs(plan: Plan) -> None:
         if backbone.name in used and not Path(backbone.done).is_file():
             say(f"backbone {backbone.name}: making it first")
             build_backbone(plan, backbone)
+    prepared = {job.done for job in plan.prepares}
+    later = [search for search in plan.tunes if prepared & set(search.needs)]
+    make_searches(plan, [search for search in plan.tunes if search not in later])
     for job in plan.prepares:
         if job.task in needed and not Path(job.done).is_file():
             run_preparation(plan, job)
-    for search in plan.tunes:
+    make_searches(plan, later)
+
+
+def make_searches(plan: Plan, searches: Sequence[TuneJob]) -> None:
+    """The searches that have not ended, in their order: the rate that follows a preparation comes before its own."""
+    for search in searches:
         if not Path(search.done).is_file():
             tune(plan, search)
 

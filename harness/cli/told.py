@@ -185,8 +185,7 @@ def jobs_of(plan: Plan) -> dict[str, Job]:
         left = estimates.preparation(prepare, sum(not settled(part) for part in prepare.parts))
         jobs[prepare.done] = Job(f"prepare {prepare.task} {prepare.name}", parts, "checkpoints", left)
     for search in plan.tunes:  # which rates are tried is seen on the way, so that its files are not known before
-        name = f"tune {search.task} {search.method} k={', '.join(map(str, search.reaches))}"
-        jobs[search.done] = Job(name, seconds=estimates.search(search))
+        jobs[search.done] = Job(f"tune {search.title}", seconds=estimates.search(search))
     for block in plan.blocks:
         records = tuple(Path(cell.folder) / RECORD for cell in block.cells)
         jobs[block.done] = Job(f"{block.task} {block.method}", records, CELLS, estimates.block(block))

@@ -23,7 +23,7 @@ from harness.contracts.plan import Block, Plan, TuneJob
 from harness.plan.entry import make_plan, release_locks, take_lock
 from harness.plan.request import Tuning
 from harness.tune.kept import kept_scores
-from harness.tune.space import TRIALS, at_edge, best
+from harness.tune.space import SHARE, TRIALS, at_edge, best
 
 HEAD = "# Written by `headstart tune`: searched on other domains or examples than those that are scored.\n"
 
@@ -53,7 +53,7 @@ def _search(options: Namespace, whole: Plan, method: Method, task: str) -> tuple
     take_lock(plan)
     make_inputs(plan)
     release_locks()
-    (job,) = plan.tunes
+    (job,) = (job for job in plan.tunes if job.reaches)  # others are for the checkpoints that it begins with
     if failure := read_failure(Path(job.folder)):
         place = place_of(method.folder / "method.yaml", "search", None)
         what = f"no rate of {method.id} could be searched on {task} ({failure.status})"
@@ -77,7 +77,8 @@ def _store(method: Method, plan: Plan, job: TuneJob) -> None:
         (name, value), *_ = found["train"].items()
         where = method.folder / "method.yaml"
         say(f"{where}: search: on {job.task} the best is {name} {value:g}, at the edge of what was tried")
-    trials = {f"{job.rate} {trial['rate']:g}": trial["score"] for trial in found["trials"]}
+    (rate,) = (line.name for line in job.lines)
+    trials = {f"{rate} {trial['rates'][rate]:g}": trial["score"] for trial in found["trials"]}
     entry = Tuned(
         train=found["train"],
         source=task.source,
@@ -99,39 +100,44 @@ def _store(method: Method, plan: Plan, job: TuneJob) -> None:
 def show(options: Namespace) -> int:
     """Print what a run's searches have tried so far, and where the rates of the other methods come from."""
     plan = plan_to_look_at(options.configfile)
-    jobs = {(job.task, job.method) for job in plan.tunes}
     for job in plan.tunes:
-        if _asked(options, job):
+        if _asked(options, job.task, {job.method, *plan.takers(job)}):
             print(_page(plan, job) + "\n")
-    rest = [block for block in plan.blocks if (block.task, block.method) not in jobs and _asked(options, block)]
-    print("\n".join(aligned([(block.task, block.method, _told(block)) for block in rest if block.rates != "none"])))
+    rest = [block for block in plan.blocks if _asked(options, block.task, {block.method})]
+    print("\n".join(aligned([(block.task, block.method, told) for block in rest if (told := _told(block))])))
     return 0
 
 
-def _asked(options: Namespace, job: TuneJob | Block) -> bool:
-    return job.task in (options.task or [job.task]) and job.method in (options.method or [job.method])
+def _asked(options: Namespace, task: str, methods: set[str]) -> bool:
+    return task in (options.task or [task]) and bool(methods & set(options.method or methods))
 
 
 def _told(block: Block) -> str:
+    """Whose word a method's rate is, where nothing searched it; nothing of what trains none."""
+    where = {"given": "the configuration", "tuned": "its tuned.yaml", "method": "its method.yaml"}
+    if block.rates not in where:
+        return ""
     rate, _, _ = methods()[block.method].spec.searched
-    where = {"given": "the configuration", "tuned": "its tuned.yaml", "method": "its method.yaml"}[block.rates]
-    return f"{rate} {block.train[rate]:g} of {where}"
+    return f"{rate} {block.train[rate]:g} of {where[block.rates]}"
 
 
 def _page(plan: Plan, job: TuneJob) -> str:
-    """The trials of one search, from the smallest rate to the largest."""
+    """The trials of one search, from the smallest rates to the largest."""
     task = plan.tasks[job.task]
     scores = kept_scores(job, task.metric)
     sign = 1 if task.direction == "max" else -1
-    chosen = best({rate: None if score is None else sign * score for rate, score in scores.items()})
+    chosen = best({point: None if score is None else sign * score for point, score in scores.items()})
     domains = ", ".join(sorted({place.domain for place in job.places}))
     where = f"{'a part held out of k of' if job.held_out else ''} {domains}".strip()
     budgets = ", ".join(map(str, job.budgets))
     state = "" if Path(job.done).is_file() else f", {len(scores)} of {TRIALS} trials so far"
-    lines = [f"{job.task} {job.method} k={', '.join(map(str, job.reaches))}: tried at {budgets} on {where}{state}"]
-    rows = [(job.rate, task.metric, "")]
-    for rate, score in scores.items():
-        marks = ["best"] if rate == chosen else []
-        marks += ["at the edge"] if marks and at_edge(list(scores), rate) else []
-        rows.append((f"{rate:g}", "failed" if score is None else f"{score:.2f}", ", ".join(marks)))
-    return "\n".join(lines + [f"  {line}" for line in aligned(rows, right=(0, 1))])
+    lines = [f"{job.title}: tried at {budgets} on {where}{state}"]
+    if job.prepare:
+        lines.append(f"  {SHARE:.0%} of its steps, then {job.method}; for {', '.join(plan.takers(job))}")
+    rows = [(*(line.name for line in job.lines), task.metric, "")]
+    for point, score in scores.items():
+        marks = ["best"] if point == chosen else []
+        marks += ["at the edge"] if marks and at_edge(scores, point) else []
+        shown = "failed" if score is None else f"{score:.2f}"
+        rows.append((*(f"{rate:g}" for rate in point), shown, ", ".join(marks)))
+    return "\n".join(lines + [f"  {line}" for line in aligned(rows, right=range(len(job.lines) + 1))])

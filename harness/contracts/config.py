@@ -60,6 +60,9 @@ class HubBackbone(Strict):
     source: Literal["hub"]
     id: str
     revision: Commit
+    parameters: float | None = Field(
+        None, gt=0, description="of its layers, as 85e6: for `headstart plan` alone, until the checkpoint is here"
+    )
 
 
 BackboneSpec = Annotated[Pretrained | LocalBackbone | HubBackbone, Field(discriminator="source")]
@@ -85,8 +88,9 @@ class Settings(Strict):
     )
     rates: Rates | None = Field(
         None,
-        description="search: rates that were not tuned on the backbone are searched first; given: they are taken as "
-        "they stand. search if absent, but for backbones that are pretrained on embedded text",
+        description="search: rates that were not tuned on the backbone, those of preparations among them, are searched "
+        "first; given: they are taken as they stand. search if absent, but for backbones that are pretrained on "
+        "embedded text",
     )
 
 

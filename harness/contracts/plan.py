@@ -85,11 +85,12 @@ class PrepareJob:
     parts: list[Prepared]
     done: str
     sentences: int = 0  # that the training of one part reads, about
+    rates_from: str | None = None  # the file with those of its rates that were searched
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a rate is tried: a domain, a seed, and the checkpoint that the trial begins with."""
+    """Where rates are tried: a domain, a seed, and the checkpoint that the trial begins with, or is prepared from."""
 
     domain: str
     seed: int
@@ -97,21 +98,41 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A rate that is searched, and its range; `start` is its value while another is walked along."""
+
+    name: str  # dotted, where it is an option of an option
+    low: float
+    high: float
+    start: float
+
+
+@dataclass(frozen=True)
 class TuneJob:
-    """The search of a method's rate on a task, for the budgets of one class."""
+    """The search of rates on a task: a method's, for the budgets of one class, or a preparation's, for all budgets.
+
+    Its trials train `method`, or prepare as `prepare` says at a reduced length and then train `method`. The fields from
+    `backbone` on are as a block of that method has them.
+    """
 
     task: str
     method: str
     budgets: list[int]  # that the trials train on
-    reaches: list[int]  # the budgets of the run that take what is found
-    rate: str
-    low: float
-    high: float
+    reaches: list[int]  # the budgets of the run that take what is found as their method's rate
+    lines: list[Line]
     places: list[Place]
     held_out: bool  # whether it is scored on a part of the budget's own examples, for want of meta_dev domains
     needs: list[str]  # the marks of what it begins with
     fingerprint: str
     folder: str  # where every trial is kept
+    backbone: str
+    planned_from: list[Any]
+    train: dict[str, Any]
+    match_parameters: float | None
+    sized_by: list[str]
+    precision: Precision
+    prepare: PrepareJob | None = None  # whose rates are searched; its parts are what one trial makes
+    rates_from: str | None = None  # the file with the rate at which `method` trains after a preparation, if searched
 
     @property
     def done(self) -> str:
@@ -122,6 +143,18 @@ class TuneJob:
     def cells(self) -> int:
         """The cells of one trial."""
         return len(self.places) * len(self.budgets)
+
+    @property
+    def whose(self) -> str:
+        """Whose rates it searches: a method's, a preparation's, or, for that, a method's unprepared."""
+        if self.prepare:
+            return f"preparation {self.prepare.name}"
+        return self.method if self.reaches else f"{self.method} unprepared"
+
+    @property
+    def title(self) -> str:
+        """The search for a person."""
+        return f"{self.task} {self.whose} k={', '.join(map(str, self.reaches or self.budgets))}"
 
 
 Origin = Literal["none", "given", "tuned", "searched", "method"]  # whose word a block's rate is
@@ -275,6 +308,15 @@ class Plan:
         """The block of a task and a method."""
         return next(block for block in self.blocks if (block.task, block.method) == (task, method))
 
+    def takers(self, job: TuneJob) -> list[str]:
+        """The methods whose rates, or whose preparation's, a search finds."""
+        prepares = {prepare.done for prepare in self.prepares if prepare.rates_from == job.done}
+        return [
+            block.method
+            for block in self.blocks
+            if block.prepare_done in prepares or any(cell.rates_from == job.done for cell in block.cells)
+        ]
+
     def with_done(self, done: str) -> Any:
         """The job whose mark is the file `done`."""
         jobs: list[Any] = [*self.data, *self.backbones, *self.prepares, *self.tunes, *self.blocks]
@@ -328,16 +370,9 @@ def load_plan(path: Path) -> Plan:
     for block in content.pop("blocks"):
         cells = [Cell(**cell) for cell in block.pop("cells")]
         blocks.append(Block(**block, cells=cells))
-    prepares = []
-    for job in content.pop("prepares"):
-        parts = [Prepared(**part) for part in job.pop("parts")]
-        prepares.append(PrepareJob(**job, parts=parts))
-    tunes = []
-    for job in content.pop("tunes"):
-        places = [Place(**place) for place in job.pop("places")]
-        tunes.append(TuneJob(**job, places=places))
+    prepares = [_prepare_job(job) for job in content.pop("prepares")]
     return Plan(
-        tunes=tunes,
+        tunes=[_tune_job(job) for job in content.pop("tunes")],
         data=[DataJob(**job) for job in content.pop("data")],
         backbones=[BackboneJob(**job) for job in content.pop("backbones")],
         tasks={name: TaskPlan(**task) for name, task in content.pop("tasks").items()},
@@ -345,3 +380,13 @@ def load_plan(path: Path) -> Plan:
         blocks=blocks,
         **content,
     )
+
+
+def _prepare_job(content: dict[str, Any]) -> PrepareJob:
+    return PrepareJob(**content | {"parts": [Prepared(**part) for part in content["parts"]]})
+
+
+def _tune_job(content: dict[str, Any]) -> TuneJob:
+    prepare = _prepare_job(content["prepare"]) if content["prepare"] else None
+    places, lines = [Place(**place) for place in content["places"]], [Line(**line) for line in content["lines"]]
+    return TuneJob(**content | {"places": places, "lines": lines, "prepare": prepare})

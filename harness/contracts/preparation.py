@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel
 
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.method import Kind
@@ -12,6 +14,10 @@ from harness.contracts.task import Role
 
 if TYPE_CHECKING:
     from harness.prepare.workshop import Workshop
+
+Range = tuple[float, float]
+OF_BODY: Range = (1.0e-5, 1.0e-1)  # in which the rate is searched of what trains the backbone's own parameters
+OF_ADDED: Range = (1.0e-4, 1.0)  # of what trains only what an adaptation added
 
 
 class Preparation(Strict):
@@ -28,6 +34,18 @@ class Preparation(Strict):
     def uses_adaptation(self) -> bool:
         """Whether the method's adaptation takes part, so that the result depends on it."""
         return False
+
+    @property
+    def rates(self) -> dict[str, Range]:
+        """Its learning rates, as dotted names of options in the order of their search, each with its range."""
+        return {name: OF_BODY for name, _ in rate_options(self)}
+
+    def shortened(self, share: float) -> Self:
+        """The same preparation with a share of its steps, as a trial of its rates has it."""
+        steps = getattr(self, "steps", None)
+        if steps is None:
+            raise NotImplementedError(f"{type(self).__name__} must define shortened")
+        return self.model_copy(update={"steps": fewer(steps, share)})
 
     def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
         """The domains that it may read; the workshop refuses any other."""
@@ -78,3 +96,27 @@ class DomainPreparation(Preparation):
         if self.domains == "meta_train":
             return [domain for domain, role in roles.items() if role == "meta_train"]
         return [domain for domain in roles if domain != target]
+
+
+def fewer(steps: int, share: float) -> int:
+    """A share of so many steps, one at least."""
+    return max(1, round(share * steps))
+
+
+def rate_options(options: BaseModel) -> Iterator[tuple[str, float]]:
+    """The options that are learning rates and set, `lr` and what ends in `_lr`: their dotted names and values."""
+    for name in type(options).model_fields:
+        value = getattr(options, name)
+        if isinstance(value, BaseModel):
+            yield from ((f"{name}.{inside}", rate) for inside, rate in rate_options(value))
+        elif (name == "lr" or name.endswith("_lr")) and value is not None:
+            yield name, value
+
+
+def at_rates(options: Mapping[str, Any], rates: Mapping[str, float | None]) -> dict[str, Any]:
+    """A preparation's options with other values of some, given by their dotted names."""
+    changed = dict(options)
+    for name, rate in rates.items():
+        first, _, rest = name.partition(".")
+        changed[first] = at_rates(changed[first], {rest: rate}) if rest else rate
+    return changed

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import bad, reason
+from harness.base.errors import NotHere, bad, reason
 from harness.contracts.task import HubSet
 from harness.data.rows import RowFault, visible
 
@@ -97,7 +97,8 @@ def hub_table(hub: HubSet, split: str) -> Iterable[Row]:
     try:
         loaded = load_dataset(hub.id, hub.configuration, split=split, revision=hub.revision)
     except Exception as error:  # each kind of file and each kind of outage has an error of its own
-        raise bad(where, "split", split, f"it cannot be loaded ({reason(error)}); mend `sets` or use `local`") from None
+        told = bad(where, "split", split, f"it cannot be loaded ({reason(error)}); mend `sets` or use `local`")
+        raise (NotHere(str(told)) if isinstance(error, ConnectionError) else told) from None
     for theirs in hub.columns.values():
         if theirs not in loaded.column_names:
             raise bad(where, "a column", theirs, f"it is not there; use one of {', '.join(loaded.column_names)}")

@@ -19,7 +19,7 @@ from harness.paper.effects import shown_effect
 from harness.paper.evidence import Evidence
 from harness.paper.markdown import plain
 from harness.paper.weigh import Verdict
-from harness.table.markdown import probability, table
+from harness.table.markdown import MOST_NAMED, listed, probability, table
 from harness.table.rows import Row, write_rows
 
 COLUMNS = (
@@ -172,15 +172,17 @@ def told(answer: Answer) -> str:
         lost = f": less for {', '.join(answer.lost)}" if answer.lost else ""
         lines.append(f"certainty {answer.certainty_words} ({answer.certainty} of 4){lost}; setting {answer.setting}")
     if answer.budgets:
-        cells = f"{claim.on.task}, domains {', '.join(answer.domains)}, budgets {', '.join(map(str, answer.budgets))}"
+        cells = f"{claim.on.task}, domains {listed(answer.domains)}, budgets {', '.join(map(str, answer.budgets))}"
         lines.append(f"cells: {', '.join(claim.names)} on {cells}")
     return "\n".join(lines)
 
 
 def _part_lines(claim: Claim, part: Part) -> list[str]:
     lines = [f"D = {shown_effect(claim, part.estimate, part.low, part.high)}: {part.label}"]
-    for domain, value in part.domains.items():
-        lines.append(f"  {domain}: {shown_effect(claim, *value)}")
+    if len(part.domains) > MOST_NAMED:
+        lines.append(f"  {extremes(claim, part)}")
+    else:
+        lines += [f"  {domain}: {shown_effect(claim, *value)}" for domain, value in part.domains.items()]
     if part.power is not None:
         needed = part.seeds_needed or "no number of"
         lines.append(
@@ -188,3 +190,10 @@ def _part_lines(claim: Claim, part: Part) -> list[str]:
             f"{shown_effect(claim, part.detectable)}; {needed} seeds would see the smallest"
         )
     return lines
+
+
+def extremes(claim: Claim, part: Part) -> str:
+    """Of many domains the two between whose differences all others lie."""
+    low, high = (choose(part.domains, key=lambda name: part.domains[name][0]) for choose in (min, max))
+    ends = [f"{shown_effect(claim, *part.domains[name])} ({name})" for name in (low, high)]
+    return f"{len(part.domains)} domains: from {ends[0]} to {ends[1]}"

@@ -135,8 +135,8 @@ def _unmatched_costs(evidence: Evidence, claim: Claim, scores: TaskScores) -> No
 def _holes(evidence: Evidence, claim: Claim, scores: TaskScores, names: Sequence[str]) -> NotRun | None:
     """Cells of a claim without a score, with what became of them."""
     domains = claim.on.domains or scores.domains
-    values = [scores.value(name, domains, budgets_of(claim, scores)) for name in names]
-    done, planned = sum(value.done for value in values), sum(value.planned for value in values)
+    found = [scores.coverage(name, domains, budgets_of(claim, scores)) for name in names]
+    done, planned = sum(its for its, _ in found), sum(its for _, its in found)
     if done == planned:
         return None
     cells = [evidence.cells_of(claim.on.task, name) for name in names]

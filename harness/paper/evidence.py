@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.contracts.plan import Plan
+from harness.record.read import each_row
 from harness.record.schema import PREPARATION
 from harness.table.influence import Floats
 from harness.table.scores import TaskScores
@@ -40,6 +41,11 @@ class Evidence:
     def _by_method(self) -> dict[tuple[str, str], pd.DataFrame]:
         return {(str(task), str(method)): its for (task, method), its in self.cells.groupby(["task", "method"])}
 
+    @cached_property
+    def _checkpoints(self) -> dict[str, str | None]:
+        """The prepared checkpoint of each cell, by its fingerprint."""
+        return {cell.fingerprint: cell.checkpoint for cell in self.plan.cells()}
+
     def cells_of(self, task: str, method: str) -> pd.DataFrame:
         """The cells of a method on a task; empty where there is none."""
         return self._by_method.get((task, method), self.cells.iloc[:0])
@@ -51,12 +57,11 @@ class Evidence:
         """
         cells = self.cells_of(task, method)
         cells = cells[cells.budget.isin(budgets) & (cells.status == "done")]
-        planned = {cell.fingerprint: cell.checkpoint for cell in self.plan.cells() if cell.task == task}
         values = pd.to_numeric(cells[column], errors="coerce")
         if not len(values) or values.isna().any():
             return None
         if column in PREPARATION:
-            owners = cells.fingerprint.map(lambda fingerprint: planned.get(fingerprint) or "none")
+            owners = cells.fingerprint.map(lambda fingerprint: self._checkpoints.get(fingerprint) or "none")
             each = values.groupby([cells.seed, owners]).first().groupby(level=0).sum()
         else:
             domains = values.groupby([cells.seed, cells.domain]).mean()
@@ -83,8 +88,8 @@ class Evidence:
     @cached_property
     def _secondary(self) -> dict[tuple[str, str, str], dict[tuple[str, int, int], float]]:
         names = ["task", "method", "metric", "domain", "budget", "seed", "score"]
-        mine = self.records[(self.records.status == "done") & ~self.records.primary.astype(bool)][names]
+        mine = self.records.loc[(self.records.status == "done") & ~self.records.primary.astype(bool), names]
         found: dict[tuple[str, str, str], dict[tuple[str, int, int], float]] = {}
-        for task, method, metric, domain, budget, seed, score in mine.dropna().itertuples(index=False):
+        for task, method, metric, domain, budget, seed, score in each_row(mine.dropna(), names):
             found.setdefault((task, method, metric), {})[domain, int(budget), int(seed)] = float(score)
         return found

@@ -9,6 +9,7 @@ from typing import Literal
 
 from harness.contracts.paper import Setting
 from harness.paper.evidence import Evidence
+from harness.table.markdown import listed
 
 Tier = Literal["paper", "scaled", "embedded"]
 WORDS: dict[Tier, str] = {
@@ -98,7 +99,7 @@ def _backbone(evidence: Evidence, setting: Setting, task: str) -> Compared:
 def _data(evidence: Evidence, setting: Setting, task: str) -> Compared:
     """Data are recognised by how many test examples each domain has."""
     run, scores = evidence.plan.tasks[task], evidence.scores(task)
-    sizes = ", ".join(f"{domain} {scores.examples[domain]}" for domain in scores.domains if domain in scores.examples)
+    sizes = listed([f"{domain} {scores.examples[domain]}" for domain in scores.domains if domain in scores.examples])
     ours = f"source {run.source}" + (f", test examples {sizes}" if sizes else "")
     if run.source == "embedded":
         return Compared("data", setting.data, ours, False)

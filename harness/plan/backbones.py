@@ -27,8 +27,9 @@ class BackbonePlanner:
         """The job of one backbone; raises UserError where its corpora or its folder do not exist."""
         spec = self.request.config.backbones[name]
         # Not where a local checkpoint lies: its files are hashed below, and the same files may move.
-        content: dict[str, Any] = {"spec": spec.model_dump(exclude={"path"})}
-        recipe: dict[str, Any] = {"spec": spec.model_dump(exclude={"path", "corpora"}, exclude_defaults=True)}
+        content: dict[str, Any] = {"spec": spec.model_dump(exclude={"path", "parameters"})}
+        without = {"path", "corpora", "parameters"}  # a guess of its size makes it no other
+        recipe: dict[str, Any] = {"spec": spec.model_dump(exclude=without, exclude_defaults=True)}
         corpora: dict[str, list[str]] = {}
         card = None
         described = set(added_anatomies())  # a checkpoint of the hub, not yet here, may be of any

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from harness.base.fingerprint import fingerprint
-from harness.contracts.adaptation import Control, TokenControl, sizes_of
+from harness.contracts.adaptation import TokenControl
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
 from harness.contracts.plan import SHORT, BackboneJob, Block, Cell, PrepareJob, TaskPlan, TuneJob
-from harness.parts.build import adaptations_of
-from harness.plan.prepares import PreparePlanner, begins_with
-from harness.plan.rates import origin_of, preparation_origin, tuned_for
+from harness.plan.begins import begins_with
+from harness.plan.preparation_tunes import PreparationTunePlanner
+from harness.plan.prepares import PreparePlanner
+from harness.plan.rates import preparation_origin
 from harness.plan.request import Ground, LaterPlanner, computed
-from harness.plan.settings import check_training, train_settings, wanted_share
+from harness.plan.setups import setup_of
 from harness.plan.tunes import TunePlanner
 
 
@@ -21,57 +22,40 @@ class BlockPlanner(LaterPlanner):
     """Makes the blocks, from data, their fingerprints, backbones, and the preparations that it asks for."""
 
     def __init__(self, ground: Ground) -> None:
-        self.request, self.data, self.prints, self.backbones = (
-            ground.request,
-            ground.data,
-            ground.prints,
-            ground.backbones,
-        )
-        self.prepares = PreparePlanner(ground)
-        self.tunes = TunePlanner(ground, self.prepares)
+        super().__init__(ground)
+        self.tunes = TunePlanner(ground)
+        self.prepares = PreparePlanner(ground, PreparationTunePlanner(ground, self.tunes))
 
     def plan(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> Block:
         """The block of a method on a task."""
-        adaptations, base = adaptations_of(method), self.backbones[plan.backbone]
-        settings = train_settings(self.request, method, task, run, tuned_for(method, task, run, base))
-        check_training(method, adaptations, task, settings.steps)
-        control = isinstance(adaptations[0], Control)
-        prepare = None if control else self.prepares.plan(method, task, plan, run)
-        wanted = None if control or settings.steps == 0 else wanted_share(self.request, method, run)
-        sized_by = sizes_of(adaptations) if wanted is not None else []
-        origin = origin_of(self.request, method, task, run, base) if settings.steps else "none"
-        shared: dict[str, Any] = {
-            "code": method.code,
-            "adapt": {name: part.model_dump() for name, part in zip(method.spec.adapt, adaptations, strict=True)},
-            "train": settings.model_dump(exclude={method.spec.searched[0]} if origin == "searched" else None),
-            "lengths": [plan.max_length, plan.target_length],
-            "test_examples": plan.test_examples,
-        }
-        if plan.generates:  # so that what stands without keeps its name
-            shared["generates"] = True
-        if sized_by:  # a share that no part can be sized to changes nothing
-            shared["match_parameters"] = wanted
-        if not control and self.request.config.precision != "float32":  # so that what stands keeps its name
-            shared["precision"] = self.request.config.precision
-        tunes = self.tunes.plan(method, task, plan, run, prepare, shared) if origin == "searched" else {}
-        maker = base if isinstance(adaptations[0], TokenControl) else None if control else prepare or base
-        cells = self._cells(method, task, plan, maker, shared, tunes)
+        base = self.backbones[plan.backbone]
+        setup = setup_of(self.request, method, task, plan, run, base)
+        preparing = None if setup.is_control else self.prepares.setup(method, task, plan, run)
+        prepare = self.prepares.plan(preparing) if preparing else None
+        tunes: dict[int, TuneJob] = {}
+        if setup.origin == "searched":
+            makers: list[PrepareJob | BackboneJob] = [base]
+            if prepare and preparing:
+                makers = [prepare, *self.prepares.beside(prepare, preparing, self.tunes.places(task, plan))]
+            tunes = self.tunes.plan(setup, task, plan, makers)
+        from_base = not setup.is_control or isinstance(setup.adaptations[0], TokenControl)
+        cells = self._cells(method, task, plan, prepare or (base if from_base else None), setup.depends, tunes)
         key = fingerprint([[cell.fingerprint for cell in cells], self.data[task].done])[:SHORT]
         return Block(
             task=task,
             method=method.id,
-            planned_from=[method.code, method.spec.adapt, self.request.tasks[task].code],
-            train=settings.model_dump(),
+            planned_from=setup.planned_from,
+            train=setup.train.model_dump(),
             prepare_done=prepare.done if prepare else None,
             backbone=plan.backbone,
             cells=cells,
             done=str(self.request.output / "blocks" / task / f"{method.id}-{key}.json"),
             reads_targets=bool(prepare and prepare.reads_targets),
-            match_parameters=wanted,
-            sized_by=sized_by,
+            match_parameters=setup.match_parameters,
+            sized_by=setup.sized_by,
             precision=self.request.config.precision,
-            rates=origin,
-            preparation_rates=preparation_origin(self.request, method, task, run),
+            rates=setup.origin,
+            preparation_rates=preparation_origin(self.request, method, task, run, base),
         )
 
     def _cells(

@@ -208,9 +208,9 @@ class Inputs:
         self.backbones = {job.name: job.done for job in plan.backbones}
 
     def prepare(self, wildcards: Any) -> list[str]:
-        """The backbone of a preparation."""
-        done = f"{self.plan.output}/prepared/{wildcards.task}/{wildcards.name}-{wildcards.key}.json"
-        return [self.backbones[self.plan.with_done(done).backbone]]
+        """The backbone of a preparation, and the rates that are searched for it."""
+        job = self.plan.with_done(f"{self.plan.output}/prepared/{wildcards.task}/{wildcards.name}-{wildcards.key}.json")
+        return [self.backbones[job.backbone], *([job.rates_from] if job.rates_from else [])]
 
     def tune(self, wildcards: Any) -> list[str]:
         """What the trials of a search begin with."""

@@ -27,7 +27,7 @@ TRAINED, READ = 6, 2
 RATE = 5e10  # operations a second of one core; what no cell says yet hangs on it
 BESIDE = 3e5  # parameters whose products take as long as all that a step does beside them
 GENERATED: dict[Kind, float] = {"summarization": 8.0}  # a text that is generated costs so many that are read
-UNKNOWN = 1e8  # parameters of a backbone that is not here yet
+UNKNOWN = 1e8  # parameters of a backbone that is not here yet, where its entry does not say
 LETTERS = 4  # a token, about
 TESTS = 300  # examples of a test split that does not stand yet
 CONTROL, IMPORTS = 0.05, 5.0  # seconds of a control's cell, and of importing torch for a job
@@ -79,11 +79,12 @@ class Estimates:
         return (TRIALS - len(kept_scores(job, self.plan.tasks[job.task].metric))) * job.cells
 
     def search(self, job: TuneJob) -> float:
-        """What the missing trials of a search take, each about as long as a cell of the run."""
+        """What the missing trials of a search take: each cell as one of the run, after what is prepared for it."""
         missing = self.tries(job)
-        return missing * self._cell(self.plan.block(job.task, job.method)) + IMPORTS * bool(missing)
+        prepared = missing / job.cells * len(job.prepare.parts) * self._preparing(job.prepare) if job.prepare else 0.0
+        return missing * self._cell(job) + prepared + IMPORTS * bool(missing)
 
-    def _cell(self, block: Block) -> float:
+    def _cell(self, block: Block | TuneJob) -> float:
         """What a cell takes."""
         training, predicting = self._operations(block)
         return training * self._seconds(block, "training") + predicting * self._seconds(block, "predicting")
@@ -92,9 +93,13 @@ class Estimates:
         """What `missing` checkpoints of a preparation take: as those that stand, else by what they read."""
         done = [json.loads(Path(part.done).read_text()) for part in job.parts if Path(part.done).is_file()]
         took = [note["cost"]["seconds"] for note in done]
-        tokens = job.sentences * self._tokens[job.task]
-        one = median(took) if took else TRAINED * tokens * self._size(job.backbone, job.task) / RATE
+        one = median(took) if took else self._preparing(job)
         return missing * one + IMPORTS * bool(missing)
+
+    def _preparing(self, job: PrepareJob) -> float:
+        """What one checkpoint of a preparation takes, by what it reads."""
+        tokens = job.sentences * self._tokens[job.task]
+        return TRAINED * tokens * self._size(job.backbone, job.task) / RATE
 
     def backbone(self, job: BackboneJob) -> float:
         """What a backbone takes that the run pretrains."""
@@ -103,14 +108,14 @@ class Estimates:
         tokens = job.spec["steps"] * job.spec["batch_size"] * job.spec["max_length"] / LETTERS
         return TRAINED * tokens * (sum(_pretrained(job.spec)) + BESIDE) / RATE + IMPORTS
 
-    def _operations(self, block: Block) -> tuple[float, float]:
+    def _operations(self, block: Block | TuneJob) -> tuple[float, float]:
         """Of one cell: those of its training and of its predicting."""
         size, tokens = self._size(block.backbone, block.task), self._tokens[block.task]
         trained = block.train["steps"] * block.train["batch_size"] * tokens * size * TRAINED
         kind: Any = self.plan.tasks[block.task].kind
         return trained, self._tests[block.task] * tokens * size * READ * GENERATED.get(kind, 1.0)
 
-    def _seconds(self, block: Block, what: str) -> float:
+    def _seconds(self, block: Block | TuneJob, what: str) -> float:
         """What an operation takes in cells like those of a block."""
         likenesses = [("task", "method"), ("task", "backbone"), ("backbone",), ()]
         for like in likenesses:
@@ -185,7 +190,7 @@ def _parameters_of(job: BackboneJob) -> tuple[float, float]:
     try:
         files = weight_files(Path(job.checkpoint))
     except UserError:  # it is fetched by the run
-        return UNKNOWN, 0.0
+        return float(job.spec.get("parameters") or UNKNOWN), 0.0
     shapes = {name: shape for file in files for name, shape in _shapes(file)}
     tables = [math.prod(shape) for name, shape in shapes.items() if EMBEDDINGS.search(name)]
     return sum(map(math.prod, shapes.values())) - sum(tables), float(max(tables, default=0))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from harness.adapt.failure import failures_left, leave_failure, read_failure
 from harness.adapt.limits import limits
+from harness.adapt.preparing import make_prepared
+from harness.adapt.rates import search_failed, searched
 from harness.backbone.identity import identity_of
 from harness.base.errors import bad, reason
 from harness.base.files import read_lines, whole_folder, write_json
@@ -17,14 +19,12 @@ from harness.base.measure import measured
 from harness.base.progress import say
 from harness.base.provenance import provenance
 from harness.contracts.config import Pretrained
-from harness.contracts.discover import methods, tasks
-from harness.contracts.model import validate
+from harness.contracts.discover import tasks
 from harness.contracts.plan import BackboneJob, Block, DataJob, Plan, Prepared, PrepareJob, TuneJob
+from harness.contracts.preparation import at_rates
 from harness.data.build import build_domains, check_job, standing
 from harness.data.overlap import dropped
 from harness.data.task import load_task
-from harness.parts.build import adaptations_of
-from harness.parts.offered import preparations
 from harness.plan.checkpoints import check_backbone
 
 
@@ -94,14 +94,17 @@ def _fetch(plan: Plan, job: BackboneJob) -> None:
 def run_preparation(plan: Plan, job: PrepareJob) -> None:
     """Make every checkpoint of a preparation that does not stand yet; a failure is left for the cells that need it."""
     begin, failed = time.perf_counter(), 0
+    below = read_failure(Path(plan.backbone(job.backbone).folder)) or search_failed(job.rates_from)
+    if not below:
+        job = replace(job, options=at_rates(job.options, searched(job.rates_from, "prepare")))
     for number, part in enumerate(job.parts, 1):
         folder, what = Path(part.folder), f"{job.name} {job.task} {part.target or 'all domains'} seed {part.seed}"
         if not settled(part):
-            if below := read_failure(Path(plan.backbone(job.backbone).folder)):
+            if below:
                 leave_failure(folder, below)
             else:
                 with failures_left(folder, f"preparation {what}"), limits(None, plan.memory_gib):
-                    _prepare(plan, job, part)
+                    make_prepared(plan, job, part)
         failure = read_failure(folder)
         failed += failure is not None
         spent = time.perf_counter() - begin
@@ -116,41 +119,8 @@ def settled(part: Prepared) -> bool:
     return Path(part.done).is_file() or read_failure(Path(part.folder)) is not None
 
 
-def _prepare(plan: Plan, job: PrepareJob, part: Prepared) -> None:
-    from harness.prepare.workshop import Workshop
-
-    preparation = validate(preparations()[job.name], job.options, "plan.json", f"prepare.{job.name}")
-    data, task = plan.data_of(job.task), plan.tasks[job.task]
-    adaptations: Any = adaptations_of(methods()[job.method]) if job.method else ()
-    readable = preparation.reads(data.roles, part.target)
-    with whole_folder(Path(part.folder)) as beside:
-        workshop = Workshop(
-            task=load_task(tasks()[job.task]),
-            backbone=Path(plan.backbone(job.backbone).checkpoint),
-            folders={domain: Path(folder) for domain, folder in data.folders.items()},
-            roles=data.roles,
-            readable=readable,
-            target=part.target,
-            seed=part.seed,
-            max_length=task.max_length,
-            target_length=task.target_length,
-            saved_to=beside,
-            resumed_from=Path(f"{part.folder}.resume"),
-            adaptations=adaptations,
-            match_parameters=job.match_parameters,
-            name=job.name,
-        )
-        with measured() as cost:
-            preparation.prepare(workshop)
-        note = {"cost": asdict(cost) | workshop.cost, "provenance": provenance()}
-        what = {"preparation": job.name, "options": job.options, "seed": part.seed, "drawn": sorted(workshop.drawn)}
-        note["dropped"] = dropped(data.folders[domain] for domain in readable)
-        write_json(beside / "prepared.json", note | what)
-    workshop.resume().forget()
-
-
 def tune(plan: Plan, job: TuneJob) -> None:
-    """Search a method's rate."""
+    """Search a method's rate, or those of a preparation."""
     from harness.tune.search import run_search
 
     run_search(plan, job)

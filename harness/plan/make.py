@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.contracts.discover import Method
 from harness.contracts.model import one_of
 from harness.contracts.plan import Block, Plan, TaskPlan, ordered
 from harness.plan.backbones import BackbonePlanner
@@ -13,6 +12,7 @@ from harness.plan.data import DataPlanner
 from harness.plan.papers import planned_papers
 from harness.plan.request import Ground, Request
 from harness.plan.settings import check_settings
+from harness.plan.setups import takes_part
 from harness.plan.tasks import TaskPlanner
 from harness.score.version import scoring_code
 
@@ -33,9 +33,12 @@ def plan_run(request: Request) -> Plan:
         tasks[task] = plan = of_tasks.plan(task, run)
         field = f"tasks.{task}.methods" if run.methods else "methods"
         names = request.chosen_methods(run.methods or config.methods, field, task)
-        for method in (request.methods[name] for name in request.kept("method", names)):
-            if request.kept("task", [task]) and _takes_part(method, plan):
-                blocks.append(of_blocks.plan(method, task, plan, run))
+        chosen = [request.methods[name] for name in request.kept("method", names) if request.kept("task", [task])]
+        fitting = [method for method in chosen if takes_part(method, plan)]
+        # Unprepared methods first: the search of such a one serves the preparations before the same adaptation.
+        unprepared_first = sorted(fitting, key=lambda method: method.spec.preparation[0] != "none")
+        planned = {method.id: of_blocks.plan(method, task, plan, run) for method in unprepared_first}
+        blocks += [planned[method.id] for method in fitting]
     used = {block.backbone for block in blocks}
     whole = Plan(
         output=str(request.output),
@@ -50,17 +53,11 @@ def plan_run(request: Request) -> Plan:
         prepares=list(of_blocks.prepares.jobs.values()),
         blocks=blocks,
         scoring=scoring_code(),
-        tunes=of_blocks.tunes.jobs,
+        tunes=list(of_blocks.tunes.jobs.values()),
         config=config.model_dump(),
         papers=planned_papers(request.papers),
     )
     return ordered(whole)
-
-
-def _takes_part(method: Method, plan: TaskPlan) -> bool:
-    """Whether a method is for a task, and gives what the task is scored by."""
-    spec = method.spec
-    return (spec.kinds is None or plan.kind in spec.kinds) and (plan.generates or not spec.texts_alone)
 
 
 def check_names(request: Request) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from pydantic import BaseModel
-
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
 from harness.contracts.method import Tuned
 from harness.contracts.plan import BackboneJob, Origin
+from harness.contracts.preparation import Preparation
 from harness.plan.request import Request
 from harness.plan.settings import preparation_settings, says_preparation, says_rate
 
@@ -36,24 +33,27 @@ def origin_of(request: Request, method: Method, task: str, run: TaskRun, backbon
         return "given"
     if tuned_for(method, task, run, backbone):
         return "tuned"
-    asked = run.rates or request.config.rates or ("given" if backbone.own else "search")
-    return "searched" if asked == "search" else "method"
+    return "searched" if searches(request, run, backbone) else "method"
 
 
-def preparation_origin(request: Request, method: Method, task: str, run: TaskRun) -> Origin:
-    """Where the rates of a method's preparation come from: the configuration, where it says all, else method.yaml."""
+def searches(request: Request, run: TaskRun, backbone: BackboneJob) -> bool:
+    """Whether rates that nobody told are searched on a task: by the configuration, else on what is not ours."""
+    return (run.rates or request.config.rates or ("given" if backbone.own else "search")) == "search"
+
+
+def preparation_origin(request: Request, method: Method, task: str, run: TaskRun, backbone: BackboneJob) -> Origin:
+    """Where the rates of a method's preparation come from.
+
+    The configuration, where it says all of them; else a search of the others, as for a method; else method.yaml.
+    """
     preparation = preparation_settings(request, method, task, run)
     if preparation is None:
         return "none"
-    given = all(says_preparation(request, method, task, run, option) for option in rate_options(preparation))
-    return "given" if given else "method"
+    if not untold(request, method, task, run, preparation):
+        return "given"
+    return "searched" if searches(request, run, backbone) else "method"
 
 
-def rate_options(options: BaseModel) -> Iterator[tuple[str, ...]]:
-    """The options that are learning rates, as the keys that lead to them: `lr` and what ends in `_lr`."""
-    for name in type(options).model_fields:
-        value = getattr(options, name)
-        if isinstance(value, BaseModel):
-            yield from ((name, *rest) for rest in rate_options(value))
-        elif (name == "lr" or name.endswith("_lr")) and value is not None:
-            yield (name,)
+def untold(request: Request, method: Method, task: str, run: TaskRun, preparation: Preparation) -> list[str]:
+    """The rates of a method's preparation that the configuration does not say, in the order of their search."""
+    return [name for name in preparation.rates if not says_preparation(request, method, task, run, name)]

@@ -114,13 +114,13 @@ def _prepare_of(request: Request, method: Method, task: str, run: TaskRun) -> It
                 yield f"{field}.{name}", said.prepare[name]
 
 
-def says_preparation(request: Request, method: Method, task: str, run: TaskRun, option: tuple[str, ...]) -> bool:
-    """Whether the configuration says an option of a method's preparation, named by the keys that lead to it."""
+def says_preparation(request: Request, method: Method, task: str, run: TaskRun, option: str) -> bool:
+    """Whether the configuration says an option of a method's preparation; dotted, where it is one of an option."""
 
-    def says(content: Any, keys: tuple[str, ...]) -> bool:
+    def says(content: Any, keys: list[str]) -> bool:
         return not keys or (isinstance(content, dict) and keys[0] in content and says(content[keys[0]], keys[1:]))
 
-    return any(says(said, option) for _, said in _prepare_of(request, method, task, run))
+    return any(says(said, option.split(".")) for _, said in _prepare_of(request, method, task, run))
 
 
 def wanted_share(request: Request, method: Method, run: TaskRun) -> float | None:

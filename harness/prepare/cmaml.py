@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, field_validator
 
 from harness.contracts.method import Kind
-from harness.contracts.preparation import Preparation
+from harness.contracts.preparation import Preparation, Range
 from harness.contracts.task import Role
 from harness.prepare.meta import Inner, Meta
 
@@ -41,6 +41,13 @@ class Cmaml(Preparation):
     @property
     def uses_adaptation(self) -> bool:
         return True
+
+    @property
+    def rates(self) -> dict[str, Range]:
+        return {f"meta.{name}": its for name, its in self.meta.rates.items()}
+
+    def shortened(self, share: float) -> Self:
+        return self.model_copy(update={"meta": self.meta.shortened(share)})
 
     def reads_targets(self, kind: Kind) -> bool:
         return self.meta.reads_targets(kind)

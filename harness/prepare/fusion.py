@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.adaptations.adapter_fusion import AdapterFusion
 from harness.contracts.adaptation import Adaptation, Control
-from harness.contracts.preparation import Preparation
+from harness.contracts.preparation import OF_ADDED, Preparation, Range
 from harness.contracts.task import Role
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ class Fusion(Preparation):
     @property
     def uses_adaptation(self) -> bool:
         return True
+
+    @property
+    def rates(self) -> dict[str, Range]:
+        return {"lr": OF_ADDED}
 
     def refuses(self, adaptations: Sequence[Adaptation | Control]) -> str | None:
         # The penalty of AdapterFusion is about the fusion, which is not trained here.

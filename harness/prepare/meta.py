@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field
 
 from harness.contracts.method import Train
 from harness.contracts.model import Strict
-from harness.contracts.preparation import DomainPreparation
+from harness.contracts.preparation import OF_ADDED, OF_BODY, DomainPreparation, Range, fewer
 from harness.contracts.task import Role
 from harness.meta.choices import HeadHandling, Memory
 
@@ -77,6 +77,16 @@ class Meta(DomainPreparation):
     def uses_adaptation(self) -> bool:
         return True
 
+    @property
+    def rates(self) -> dict[str, Range]:
+        """The outer rate first: where it is wrong nothing is learned, whatever the inner one is."""
+        found = {"outer.lr": _range(self.outer.updates), "inner.lr": _range(self.inner.updates)}
+        return found if self.outer.controller_lr is None else found | {"outer.controller_lr": OF_ADDED}
+
+    def shortened(self, share: float) -> Self:
+        iterations = fewer(self.outer.iterations, share)
+        return self.model_copy(update={"outer": self.outer.model_copy(update={"iterations": iterations})})
+
     def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
         learned = self.learned(roles, target)
         return [domain for domain, role in roles.items() if domain in learned or role == "meta_dev"]  # for `patience`
@@ -109,3 +119,7 @@ class Meta(DomainPreparation):
         course.run()
         workshop.save(backbone.model, tokenizer, course.tokens, course.flops.of(course.tokens), learner.head_to_drop())
         workshop.save_adaptation(backbone)
+
+
+def _range(updates: Literal["everything", "adaptation"]) -> Range:
+    return OF_BODY if updates == "everything" else OF_ADDED

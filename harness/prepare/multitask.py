@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.base.errors import bad
 from harness.base.progress import bar, watcher
-from harness.contracts.preparation import DomainPreparation
+from harness.contracts.preparation import OF_ADDED, OF_BODY, DomainPreparation, Range
 from harness.contracts.task import Role
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ class Multitask(DomainPreparation):
     @property
     def uses_adaptation(self) -> bool:
         return self.updates != "backbone"
+
+    @property
+    def rates(self) -> dict[str, Range]:
+        return {"lr": OF_ADDED if self.updates == "adaptation" else OF_BODY}
 
     def prepare(self, workshop: Workshop) -> None:
         from harness.learn.batches import collate, shuffled

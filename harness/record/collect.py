@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 from harness.adapt.record import SCORES, read_record
 from harness.base.files import read_json, whole_file
 from harness.contracts.plan import Cell, Plan
+from harness.record.read import in_frame
 from harness.record.schema import COLUMNS, PREPARATION, SCHEMA
 
 
 def collect(plan: Plan) -> pd.DataFrame:
-    """Every cell of the plan, as records.parquet has it."""
-    return _table(plan).to_pandas()
+    """Every cell of the plan, as `read_records` has it."""
+    return in_frame(_table(plan))
 
 
 def write_records(plan: Plan) -> None:
@@ -35,13 +36,16 @@ def records_file(plan: Plan) -> Path:
 def _table(plan: Plan) -> pa.Table:
     """Every cell of the plan, in its order; a cell without a score has one row with a status."""
     preparation, tuning = _preparation_costs(plan), _tuning_seconds(plan)
+    searched = {part.folder: job.rates_from or "" for job in plan.prepares for part in job.parts}
     blocks = {(block.task, block.method): block for block in plan.blocks}
     rows: list[dict[str, Any]] = []
     more: dict[str, Any]
     for cell in plan.cells():
         block = blocks[cell.task, cell.method]
         more = {"rates": block.rates, "preparation_rates": block.preparation_rates}
-        more |= {"tuning_seconds": tuning.get(cell.rates_from or "", 0.0)}  # shared by all cells that take the rate
+        # Shared by all cells that take the rate, or begin with what was prepared at those that were searched for that.
+        more |= {"tuning_seconds": tuning.get(cell.rates_from or "", 0.0)}
+        more |= {"preparation_tuning_seconds": tuning.get(searched.get(cell.checkpoint or "", ""), 0.0)}
         rows += [row | more for row in _rows(plan, cell, preparation)]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 

@@ -18,6 +18,7 @@ TYPES: dict[str, pa.DataType] = {
     "peak_rss_mib": NUMBER, "peak_device_mib": NUMBER, "trained_parameters": WHOLE, "model_parameters": WHOLE,
     "stored_bytes": WHOLE, "trained_tokens": WHOLE, "trained_share": NUMBER, "wanted_share": NUMBER, "sized": TEXT,
     "arithmetic_cpu_seconds": NUMBER, "rates": TEXT, "preparation_rates": TEXT, "tuning_seconds": NUMBER,
+    "preparation_tuning_seconds": NUMBER,
     "leaks": TRUTH, "dropped": TEXT, "options": TEXT, "error": TEXT,
     # An example's statistics are a row of numbers; what else has a shape of its own is JSON.
     "statistics": pa.list_(pa.list_(NUMBER)), "report": TEXT, "train": TEXT, "generation": TEXT, "provenance": TEXT,

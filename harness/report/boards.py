@@ -49,8 +49,8 @@ def _task(material: Material, task: str) -> Html:
         if chosen is together:
             parts += [table, tag("p", bounds)] if bounds else [table]
         else:
-            inside = folded(chosen.title, table, *([tag("p", bounds)] if bounds else []))
-            parts.append(Html(inside.text.replace("<details", f'<details id="task-{task}-{chosen.name}"', 1)))
+            inside = [table, tag("p", bounds)] if bounds else [table]
+            parts.append(folded(chosen.title, *inside, id_=f"task-{task}-{chosen.name}"))
     if scores.leaking:
         parts.append(tag("p", LEAKING))
     parts += [tag("p", note) for note in scores.rates_note()]

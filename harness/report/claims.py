@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.paper.answers import Answer, Part
-from harness.paper.claims import MEANING, SIGNS, effects, of_part, where
+from harness.paper.claims import MEANING, SIGNS, effects, extremes, of_part, where
 from harness.paper.effects import shown_effect
 from harness.report.charts import Point, forest
 from harness.report.markup import Content, Html, bullets, folded, join, rows, tag
 from harness.report.material import Material
-from harness.table.markdown import probability
+from harness.table.markdown import MOST_NAMED, listed, probability
 
 COLUMNS = ("claim", "answer", "effect: the paper's ◇, ours ●", "the paper's", "ours", "certainty")
 
@@ -31,13 +31,22 @@ def _line(answer: Answer) -> list[Content]:
     kind = answer.verdict.replace(" ", "-")
     verdict = join([tag("span", f"{SIGNS[answer.verdict]} {answer.verdict}", class_=kind), f": {answer.reason}"], "")
     return [
-        join([claim.says, f" ({where(answer)})", folded(f"{answer.paper}/{answer.name}", *_details(answer))], ""),
+        join([claim.says, f" ({where(answer)})", _folded(answer)], ""),
         verdict,
         _axis(answer),
         effects(answer),
         of_part(answer),
         answer.certainty_words or "–",
     ]
+
+
+def id_of(answer: Answer) -> str:
+    """Where the page's own links find a claim."""
+    return f"claim-{answer.paper}-{answer.name}"
+
+
+def _folded(answer: Answer) -> Html:
+    return folded(f"{answer.paper}/{answer.name}", *_details(answer), id_=id_of(answer))
 
 
 def _axis(answer: Answer) -> Content:
@@ -71,13 +80,15 @@ def _details(answer: Answer) -> Iterator[Content]:
     if answer.budgets:
         yield tag(
             "p",
-            f"Cells: {', '.join(claim.names)} on {claim.on.task}; domains {', '.join(answer.domains)}; budgets "
+            f"Cells: {', '.join(claim.names)} on {claim.on.task}; domains {listed(answer.domains)}; budgets "
             f"{', '.join(map(str, answer.budgets))}.",
         )
     yield tag("p", tag("code", f"headstart claim {answer.paper}/{answer.name}"))
 
 
 def _domains(answer: Answer, part: Part) -> list[str]:
+    if len(part.domains) > MOST_NAMED:
+        return [extremes(answer.claim, part)]
     return [f"{domain}: {shown_effect(answer.claim, *value)}" for domain, value in part.domains.items()]
 
 

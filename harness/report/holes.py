@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.record.read import each_row
 from harness.report.markup import Content, Html, bullets, rows, tag
 from harness.report.material import Material
 
@@ -67,7 +68,7 @@ def _holes(material: Material) -> Html:
     if lost.empty:
         return tag("p", "There is none.")
     found: Counter[tuple[str, ...]] = Counter()
-    for task, method, status, error in lost[["task", "method", "status", "error"]].itertuples(index=False):
+    for task, method, status, error in each_row(lost, ("task", "method", "status", "error")):
         found[str(task), str(method), str(status), _last(error)] += 1
     lines: list[list[Content]] = [
         [task, method, status, str(count), why] for (task, method, status, why), count in sorted(found.items())

@@ -89,7 +89,6 @@ def bullets(items: Iterable[Content]) -> Html:
     return tag("ul", *(tag("li", item) for item in items))
 
 
-def folded(summary: Content, *content: Content, open_: bool = False) -> Html:
-    """What opens without JavaScript."""
-    begin = "<details open>" if open_ else "<details>"
-    return Html(f"{begin}{tag('summary', summary)}{text_of(content)}</details>")
+def folded(summary: Content, *content: Content, kind: str | None = None, id_: str | None = None) -> Html:
+    """What opens without JavaScript; `kind` is its class."""
+    return tag("details", tag("summary", summary), *content, class_=kind, id=id_)

@@ -37,7 +37,8 @@ def _sheet(sheet: Sheet) -> Html:
     table = Html(to_html(sheet))
     box = tag("div", table, class_="scroll", tabindex="0", role="region", aria_label=sheet.title)
     texts = (("Markdown", to_markdown(sheet)), ("LaTeX", to_latex(sheet)), ("CSV", csv_text(COLUMNS, to_rows(sheet))))
-    return tag("article", tag("h4", sheet.title), box, *(folded(name, tag("pre", text)) for name, text in texts))
+    copies = (folded(name, tag("pre", text), kind="copy") for name, text in texts)
+    return tag("article", tag("h4", sheet.title), box, *copies)
 
 
 def _figure(material: Material, paper: PaperSpec, name: str, figure: Figure) -> Html:

@@ -5,8 +5,8 @@ from __future__ import annotations
 CSS = """
 :root{--ink:#1c2126;--paper:#fff;--soft:#5a646e;--line:#d5dadf;--shade:#f2f5f7;--accent:#0b62a8;--good:#1b6e3c;
 --bad:#a32121;--warn:#7a5200;--band:#cfd8e0;--mine:#ffe9a8}
-@media(prefers-color-scheme:dark){:root{--ink:#e4e8ec;--paper:#14181c;--soft:#9aa5b0;--line:#38424c;--shade:#1d2329;
---accent:#7db8ee;--good:#7fd39c;--bad:#f19a9a;--warn:#e8c06a;--band:#36424e;--mine:#5a4a12}}
+@media screen and (prefers-color-scheme:dark){:root{--ink:#e4e8ec;--paper:#14181c;--soft:#9aa5b0;--line:#38424c;
+--shade:#1d2329;--accent:#7db8ee;--good:#7fd39c;--bad:#f19a9a;--warn:#e8c06a;--band:#36424e;--mine:#5a4a12}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:76rem;padding:1rem 1.2rem 4rem;background:var(--paper);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
@@ -45,10 +45,15 @@ code{background:var(--shade);padding:0 .2rem}.notes{color:var(--soft);font-size:
 button{font:inherit;font-size:.8rem;margin:.2rem 0}
 .several{columns:2;padding-left:1rem}.several li{break-inside:avoid}
 @media(max-width:40rem){.several{columns:1}body{padding:.6rem;font-size:14px}h1{font-size:1.3rem}}
-@media print{:root{--ink:#000;--paper:#fff;--soft:#444;--line:#bbb;--shade:#f4f4f4;--accent:#003f70;--band:#ddd}
-body{max-width:none;font-size:10px}nav,button{display:none}.scroll{overflow:visible}table{font-size:8px}
-details::details-content{content-visibility:visible;display:block}summary{list-style:none}pre{display:none}
-tr,figure{break-inside:avoid}}
+@page{size:A4 landscape;margin:10mm}
+@media print{:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--shade:#f4f4f4;--accent:#003f70;--band:#ddd}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+body{max-width:none;padding:0;font-size:10px}nav,button,.copy{display:none}
+details::details-content{content-visibility:visible;display:block}summary{list-style:none;font-weight:600}
+.scroll{overflow:visible}table{font-size:7.5px}th,td{white-space:normal;overflow-wrap:anywhere;padding:.15rem .3rem}
+td{min-width:3em}.claims th{min-width:16rem}svg.forest{min-width:120px}
+pre{max-height:none;overflow:visible;white-space:pre-wrap}
+h2,h3,h4,summary,figcaption,caption{break-after:avoid}tr,figure{break-inside:avoid}}
 """
 
 # `#task=wikiann&k=64&mine=my_method` marks one's own method and goes to a board. Nothing else needs it.
@@ -61,6 +66,11 @@ one.classList.toggle('mine',one.getAttribute('data-method')===mine)});
 if(task){var board=document.getElementById('task-'+task+(k?'-'+k:''));
 if(board){if(board.tagName==='DETAILS')board.open=true;board.scrollIntoView()}}}
 window.addEventListener('hashchange',show);show();
+// On paper all is open, also where a browser's style cannot open it.
+var shut=[];
+window.addEventListener('beforeprint',function(){shut=Array.from(document.querySelectorAll('details:not([open])'));
+shut.forEach(function(one){one.open=true})});
+window.addEventListener('afterprint',function(){shut.forEach(function(one){one.open=false})});
 document.querySelectorAll('pre').forEach(function(one){var button=document.createElement('button');
 button.textContent='Copy';button.addEventListener('click',function(){
 navigator.clipboard.writeText(one.textContent).then(function(){button.textContent='Copied'})});

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from harness.paper.answers import Answer
 from harness.paper.claims import SIGNS, tally
+from harness.report.claims import id_of
 from harness.report.markup import Content, Html, bullets, join, tag
 from harness.report.material import Material
+from harness.table.pivot import SIGNIFICANCE
 from harness.table.rows import ALL, Row
+from harness.table.standing import standing
 
 BANNERS = {
     "embedded": "Embedded data: texts that the project generates. They show that the machine works and how methods "
@@ -16,6 +20,7 @@ BANNERS = {
     "scaled": "Real data, at a setting of one's own: signs and order compare with the papers', numbers do not.",
     "paper": "The setting is the paper's.",
 }
+MOST_NAMES = 8
 
 
 def summary(material: Material) -> Html:
@@ -66,9 +71,17 @@ def _best_tier(material: Material, task: str) -> str:
 def _tallies(material: Material) -> Iterator[Content]:
     """How many claims of each paper have which answer, and every claim with its own."""
     for name, answers in material.answers.items():
-        told = [join([_verdict(its), its.claim.says], ": ") for its in answers]
+        told = [_told(material, its) for its in answers]
         line = tag("strong", f"{material.papers[name].title}: {tally(answers)}.")
         yield join([line, tag("ul", *(tag("li", one) for one in told), class_="several")], "")
+
+
+def _told(material: Material, its: Answer) -> Html:
+    """A claim with its answer and the names that its methods have in the tables, as a link to its row."""
+    known = [material.label(name) for name in its.claim.names if name in material.plan.methods]
+    link = tag("a", its.claim.says, href=f"#{id_of(its)}")
+    named = f" ({', '.join(known)})" if known else ""
+    return join([_verdict(its), ": ", link, named], "")
 
 
 def _leaders(material: Material) -> Iterator[Content]:
@@ -81,20 +94,26 @@ def _leaders(material: Material) -> Iterator[Content]:
             yield join([tag("strong", label), ": no method has all its cells."], "")
             continue
         leader = contenders[0]
-        tied = [row for row in contenders[1:] if row["tied_with"] == leader["method"]]
-        yield join([tag("strong", label), f": {_mean(leader)}{_tie(leader, tied)}{_above(leader, ranked)}."], "")
+        said = f": {_mean(leader)}{_tie(material, task, leader, contenders[1:])}{_above(leader, ranked)}."
+        yield join([tag("a", tag("strong", label), href=f"#task-{task}"), said], "")
 
 
 def _mean(row: Row) -> str:
     return f"{row['label']} leads with a mean {row['metric']} of {float(str(row['mean'])):.4g}"
 
 
-def _tie(leader: Row, tied: list[Row]) -> str:
+def _tie(material: Material, task: str, leader: Row, others: list[Row]) -> str:
+    """Who cannot be told from the leading contender, which a control may stand before."""
     if leader["tie_group"] is None:
         return "; a single seed has no test, so that nobody is told apart"
+    scores = material.evidence.scores(task)
+    duels = standing(scores, scores.budgets).duels
+    p_values = [duels.p_value(str(leader["method"]), str(row["method"])) for row in others]
+    tied = [str(row["label"]) for row, p in zip(others, p_values, strict=True) if p is None or p > SIGNIFICANCE]
     if not tied:
         return ", told apart from all others"
-    return f"; not told apart from it: {', '.join(str(row['label']) for row in tied)}"
+    more = f" and {len(tied) - MOST_NAMES} more" if len(tied) > MOST_NAMES else ""
+    return f"; not told apart from it: {', '.join(tied[:MOST_NAMES])}{more}"
 
 
 def _above(leader: Row, ranked: list[Row]) -> str:
@@ -106,13 +125,19 @@ def _above(leader: Row, ranked: list[Row]) -> str:
     return f"; it {said} the best control, {controls[0]['label']}"
 
 
-def _failed(material: Material) -> str:
+def _failed(material: Material) -> Content:
+    """How many cells have no score, and whose they are."""
     cells = material.evidence.cells
     counts = {str(status): int(count) for status, count in cells.status.value_counts().items() if status != "done"}
     if not counts:
         return f"Nothing: all {len(cells)} cells are done."
+    lost = Counter(zip(*(cells.loc[cells.status != "done", name] for name in ("method", "task")), strict=True))
+    worst = [f"{material.label(method)} on {task} ({count})" for (method, task), count in lost.most_common(MOST_NAMES)]
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    return f"{told}, of {len(cells)} cells; the reasons stand under Holes."
+    more = f" and {len(lost) - MOST_NAMES} more" if len(lost) > MOST_NAMES else ""
+    link = tag("a", "Holes", href="#holes")
+    said = f"{told}, of {len(cells)} cells: {', '.join(worst)}{more}; the reasons stand under "
+    return join([said, link, "."], "")
 
 
 def _verdict(answer: Answer) -> Html:

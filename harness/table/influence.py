@@ -102,3 +102,16 @@ def influences(metric: str, statistics: Floats) -> Floats | None:
     sums = statistics.sum(axis=1, keepdims=True)
     moved = aggregate(sums) - aggregate(sums - statistics)
     return np.asarray((examples - 1) * moved, dtype=np.float64)
+
+
+def whose_examples(metric: str, statistics: Floats | None) -> Floats | None:
+    """What statistics [n, s] hold of the examples themselves, whatever a method answers; None where that is nothing.
+
+    Entities of each example for F1, tokens for perplexity; two runs on the same examples have the same.
+    """
+    if statistics is None:
+        return None
+    if metric == "f1":
+        counts = statistics.reshape(len(statistics), -1, 3)
+        return counts[..., 0] + counts[..., 2]
+    return statistics[:, 1] if metric == "perplexity" else None

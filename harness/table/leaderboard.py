@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,15 +9,13 @@ import numpy as np
 import pandas as pd
 
 from harness.base.files import write_text
-from harness.contracts.plan import Cell, Plan
-from harness.record.schema import PREPARATION
+from harness.contracts.plan import Plan
 from harness.table.board_page import board_page
 from harness.table.rows import ALL, Row, write_rows
 from harness.table.scores import TaskScores
-from harness.table.shares import share_columns
+from harness.table.spent import Spent
 from harness.table.standing import Standing, selections, standing
 
-PEAK = "preparation_peak_rss_mib"
 PLACE = ("rank", "tie_group", "tied_with", "p_value", "smallest_detectable", "above_control")
 COLUMNS = (
     "rank", "tie_group", "method", "label", "control", "leaks", "reads_targets", "budget",
@@ -52,12 +48,7 @@ def task_board(plan: Plan, records: pd.DataFrame, task: str, scores: TaskScores 
     Who has read the task's scores already gives them, since that takes most of the time.
     """
     scores = scores or TaskScores(plan, records, task)
-    cells = records[records.task == task].drop_duplicates(["method", "domain", "budget", "seed"])
-    by_method = {str(method): its for method, its in cells.groupby("method")}
-    planned: dict[str, list[Cell]] = defaultdict(list)
-    for cell in plan.cells():
-        if cell.task == task:
-            planned[cell.method].append(cell)
+    spent = Spent(plan, records, task)
     # The mean over budgets comes last and is the row that `overall.csv` reads.
     rows: list[Row] = []
     for chosen in selections(scores):
@@ -68,20 +59,16 @@ def task_board(plan: Plan, records: pd.DataFrame, task: str, scores: TaskScores 
             "resolution": its.resolution,
             "typical_detectable": its.typical_detectable,
         }
+        costs = spent.at(budgets)
         unranked = sorted((method for method in scores.methods if method not in its.ranks), key=scores.leaks)
         for method in [*its.ranks, *unranked]:
-            mine = by_method.get(method, cells.iloc[:0])
-            mine = mine[mine.budget.isin(budgets)]
-            own = [cell for cell in planned[method] if cell.budget in budgets]
             rows.append(
                 head
                 | _result(scores, method, budgets)
                 | _place(its, method)
-                | {"statuses": _statuses(mine, scores, budgets)}
-                | _costs(mine)
-                | share_columns(plan, mine, task, method)
-                | _preparation(mine, own)
-                | _rates(scores, mine, own, method)
+                | {"statuses": _statuses(spent, scores, method, budgets)}
+                | costs[method]
+                | scores.rates[method]
             )
     return rows
 
@@ -124,67 +111,11 @@ def _result(scores: TaskScores, method: str, budgets: Sequence[int]) -> Row:
     }
 
 
-def _statuses(cells: pd.DataFrame, scores: TaskScores, budgets: Sequence[int]) -> str:
+def _statuses(spent: Spent, scores: TaskScores, method: str, budgets: Sequence[int]) -> str:
     """How many cells ended otherwise than done, as "error:1 timeout:2"; empty where all went well."""
-    counts = {str(status): int(count) for status, count in cells.status.value_counts().items()}
-    methods = set(cells.method)
-    scored = sum(len(its) for (m, _, budget), its in scores.scores.items() if m in methods and budget in budgets)
-    counts["unscored"] = counts.pop("done", 0) - scored
+    counts = spent.statuses(method, budgets)
+    counts["unscored"] = counts.pop("done", 0) - scores.coverage(method, scores.domains, budgets)[0]
     return " ".join(f"{status}:{count}" for status, count in sorted(counts.items()) if count > 0)
-
-
-def _costs(cells: pd.DataFrame) -> Row:
-    """Costs of the finished cells: means a cell, but the largest of the peaks; empty where none says."""
-    numbers = {
-        name: pd.to_numeric(cells[name], errors="coerce").dropna().to_numpy(dtype=np.float64)
-        for name in (
-            "trained_parameters", "stored_bytes", "adaptation_seconds", "prediction_seconds",
-            "peak_rss_mib", "peak_device_mib",
-        )
-    }  # fmt: skip
-    means = {name: float(values.mean()) if len(values) else None for name, values in numbers.items()}
-    peaks = {name: float(values.max()) if len(values) else None for name, values in numbers.items()}
-    trained, stored = means["trained_parameters"], means["stored_bytes"]
-    return {
-        "trained_parameters": None if trained is None else round(trained),
-        "stored_bytes": None if stored is None else round(stored),
-        "adaptation_seconds": means["adaptation_seconds"],
-        "prediction_seconds": means["prediction_seconds"],
-        "peak_rss_mib": peaks["peak_rss_mib"],
-        "peak_device_mib": peaks["peak_device_mib"],
-    }
-
-
-def _preparation(cells: pd.DataFrame, planned: Sequence[Cell]) -> Row:
-    """Preparation raw, summed over distinct prepared checkpoints, and spread over the (domain, seed) it serves.
-
-    A cell's record says what its checkpoint cost; the plan says which cells share one. So a checkpoint that
-    three domains and three budgets share counts once, and each domain bears a third of it. Memory is the
-    largest of the checkpoints'. Where one did not say, or could not be made, the sum is not known.
-    """
-    checkpoints = {(cell.domain, cell.budget, cell.seed): cell.checkpoint for cell in planned if cell.checkpoint}
-    places = zip(cells.domain, cells.budget, cells.seed, strict=True)
-    found_in = [checkpoints.get((str(domain), int(budget), int(seed))) for domain, budget, seed in places]
-    owners = pd.Series(found_in, index=cells.index, dtype=object)
-    one_each = cells[list(PREPARATION)].apply(pd.to_numeric, errors="coerce").groupby(owners).first()
-    serves = len({(cell.domain, cell.seed) for cell in planned})
-    found = {name: float(one_each[name].sum(skipna=False)) for name in PREPARATION if name != PEAK}
-    sums = {name: None if math.isnan(value) else value for name, value in found.items()}
-    spread: Row = {f"{name}_spread": _over(sums[name], serves) for name in ("preparation_seconds", "preparation_flops")}
-    return sums | spread | {PEAK: float(one_each[PEAK].max()) if len(one_each) else 0.0}
-
-
-def _rates(scores: TaskScores, cells: pd.DataFrame, planned: Sequence[Cell], method: str) -> Row:
-    """Where the rates come from, and what searching them cost: each search once, not known where one did not say."""
-    files = {(cell.domain, cell.budget, cell.seed): cell.rates_from for cell in planned if cell.rates_from}
-    places = zip(cells.domain, cells.budget, cells.seed, strict=True)
-    owners = pd.Series([files.get((str(d), int(b), int(s))) for d, b, s in places], index=cells.index, dtype=object)
-    seconds = float(pd.to_numeric(cells.tuning_seconds, errors="coerce").groupby(owners).first().sum(skipna=False))
-    return {**scores.rates[method], "tuning_seconds": None if math.isnan(seconds) else seconds}
-
-
-def _over(value: float | None, parts: int) -> float | None:
-    return None if value is None or not parts else value / parts
 
 
 def overall_board(plan: Plan, boards: dict[str, list[Row]]) -> tuple[list[str], list[Row]]:

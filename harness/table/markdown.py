@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from harness.score.scale import Scale
 
+MOST_NAMED = 12  # of many, as personas, a reader is told the number
 LARGEST = 700.0  # the exponential of more is infinite
 
 
@@ -19,6 +20,13 @@ def table(columns: Sequence[str], words: int, lines: Sequence[Sequence[str]]) ->
 def line(cells: Sequence[str]) -> str:
     """One line of a table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def listed(names: Sequence[str], what: str = "domains") -> str:
+    """Names one after another; of many the first and how many there are."""
+    if len(names) <= MOST_NAMED:
+        return ", ".join(names)
+    return f"{len(names)} {what}, {', '.join(names[:3])} and so on"
 
 
 def with_interval(mean: float, low: float | None, high: float | None, digits: int) -> str:

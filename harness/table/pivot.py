@@ -50,6 +50,16 @@ class Sample:
         pairs = zip(self.others, other.others, strict=True)
         return Sample(self.values - other.values, tuple(mine - its for mine, its in pairs))
 
+    def __getitem__(self, rows: slice) -> Sample:
+        """Some of several samples."""
+        return Sample(self.values[rows], tuple(table[rows] for table in self.others))
+
+
+def stacked(samples: Sequence[Sample]) -> Sample:
+    """Several samples as one, along a new first axis."""
+    values: Floats = np.stack([sample.values for sample in samples])
+    return Sample(values, tuple(np.stack(tables) for tables in zip(*(its.others for its in samples), strict=True)))
+
 
 @dataclass(frozen=True)
 class Pivot:
@@ -155,7 +165,15 @@ def pivot(sample: Sample) -> Pivot | None:
         spread = spread + its_between**2 / (examples - 1) + its_within**2 / within_degrees
     other_part = np.maximum(between - within, 0.0)
     degrees = np.divide(other_part**2, spread, out=np.full_like(estimate, np.inf), where=spread > 0)
-    return Pivot(estimate, seed_part, other_part, np.maximum(degrees, seeds - 1), seeds)
+    # A part that is hardly there has hardly any degrees, and no weight either; of few domains there are no more.
+    fewest = min([seeds, *(table.shape[-1] for table in sample.others)]) - 1
+    return Pivot(estimate, seed_part, other_part, np.maximum(degrees, fewest), seeds)
+
+
+def joined(pivots: Sequence[Pivot]) -> Pivot:
+    """Several pivots of as many seeds as one, along their first axis; what is asked of all is found at once."""
+    names = ("estimate", "seed_part", "other_part", "other_degrees")
+    return Pivot(*(np.concatenate([getattr(its, name) for its in pivots]) for name in names), seeds=pivots[0].seeds)
 
 
 def holm(p_values: Sequence[float] | Floats) -> Floats:

@@ -8,8 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from harness.table.influence import Floats
-from harness.table.pivot import SIGNIFICANCE, Sample, holm, pivot
+from harness.table.pivot import SIGNIFICANCE, Sample, holm, joined, pivot, stacked
 
 
 @dataclass(frozen=True)
@@ -35,19 +34,16 @@ class Duels:
 
     def __init__(self, samples: Mapping[str, Sample]) -> None:
         self.methods = list(samples)
-        raw: dict[tuple[str, str], float] = {}
         self.detectable: dict[tuple[str, str], float] = {}
-        for place, method in enumerate(self.methods[:-1]):
-            others = self.methods[place + 1 :]
-            found = pivot(samples[method] - _stacked([samples[other] for other in others]))
-            if found is None:
-                return
-            pairs = [(method, other) for other in others]
-            raw |= dict(zip(pairs, np.asarray(found.p_value()).tolist(), strict=True))
-            self.detectable |= dict(zip(pairs, np.asarray(found.smallest_detectable()).tolist(), strict=True))
-        self._corrected = dict(zip(raw, holm(list(raw.values())).tolist(), strict=True))
-
-    _corrected: Mapping[tuple[str, str], float] = {}
+        self._corrected: dict[tuple[str, str], float] = {}
+        whole = stacked(list(samples.values())) if samples else None
+        rows = [pivot(samples[method] - whole[at + 1 :]) for at, method in enumerate(self.methods[:-1]) if whole]
+        known = [row for row in rows if row is not None]
+        if not known:  # a single method, or a single seed
+            return
+        found, pairs = joined(known), list(combinations(self.methods, 2))
+        self.detectable = dict(zip(pairs, found.smallest_detectable().tolist(), strict=True))
+        self._corrected = dict(zip(pairs, holm(found.p_value()).tolist(), strict=True))
 
     def p_value(self, method: str, other: str) -> float | None:
         """The corrected p-value of a pair; None where there is a single seed."""
@@ -68,12 +64,6 @@ class Duels:
         pairs = combinations([method for method in self.methods if method in contenders], 2)
         found = [value for pair in pairs if (value := self.smallest_detectable(*pair)) is not None]
         return float(np.median(found)) if found else None
-
-
-def _stacked(samples: list[Sample]) -> Sample:
-    """Several samples as one, along a new first axis."""
-    values: Floats = np.stack([sample.values for sample in samples])
-    return Sample(values, tuple(np.stack(tables) for tables in zip(*(its.others for its in samples), strict=True)))
 
 
 def rank_methods(samples: Mapping[str, Sample], duels: Duels, direction: str) -> list[Rank]:

@@ -12,13 +12,15 @@ import pandas as pd
 
 from harness.contracts.method import CAUSAL
 from harness.contracts.plan import Plan
+from harness.record.read import each_row
 from harness.score.scale import scale_of, scaled, unscaled, within
 from harness.table.influence import Floats, influences, tells_examples
 from harness.table.model import models_in_words
-from harness.table.pivot import Pivot, Sample, pivot
+from harness.table.pivot import Pivot, Sample, pivot, stacked
 from harness.table.rates import RATES_MARK, note_of, origins, untuned
 
 Place = tuple[str, str, int]  # method, domain, budget
+Mean = tuple[float, float | None, float | None]  # with the ends of its interval
 Group = Literal["contender", "leaking", "control"]
 LEAK_MARK = "‡"
 LEAKING = (
@@ -70,13 +72,14 @@ class TaskScores:
         self.standings: dict[tuple[int, ...], Any] = {}  # kept by `harness.table.standing`
         self._statistics: dict[Place, dict[int, Any]] = defaultdict(dict)
         self._influences: dict[Place, Floats | None] = {}
+        self._kept_means: dict[tuple[tuple[str, ...], tuple[int, ...]], dict[str, Mean]] = {}
         self._read(mine[(mine.status == "done") & mine.primary.astype(bool)])
         self.scale = scale_of(self.run.metric)
         self.examples_vary = self._examples_vary()
 
     def _read(self, primary: pd.DataFrame) -> None:
         names = ["method", "domain", "budget", "seed", "score", "n", "statistics"]
-        for method, domain, budget, seed, score, examples, statistics in primary[names].itertuples(index=False):
+        for method, domain, budget, seed, score, examples, statistics in each_row(primary, names):
             place = method, domain, int(budget)
             if int(seed) in self.planned.get(place, []) and score is not None and np.isfinite(score):
                 self.scores[place][int(seed)] = float(score)
@@ -118,18 +121,29 @@ class TaskScores:
 
     def value(self, method: str, domains: Sequence[str], budgets: Sequence[int]) -> Value:
         """The mean over seeds, `domains` and `budgets` of a method, with its interval."""
-        places = [(method, domain, budget) for domain in domains for budget in budgets]
-        done = sum(len(self.scores.get(place, {})) for place in places)
-        planned = sum(len(self.planned.get(place, [])) for place in places)
-        seeds = min((len(self.scores.get(place, {})) for place in places), default=0)
+        seeds = min((len(self.scores.get((method, d, b), {})) for d in domains for b in budgets), default=0)
         known = all(domain in self.examples for domain in domains)
         examples = sum(self.examples[domain] for domain in domains) if known else None
-        sample = self.sample(method, budgets, domains)
-        if sample is None:
-            return Value(None, None, None, seeds, examples, done, planned)
-        mean = unscaled(self.run.metric, sample.values.mean())
-        low, high = self._ends(pivot(sample), domains)
-        return Value(mean, low, high, seeds, examples, done, planned)
+        mean = self._means(tuple(domains), tuple(budgets)).get(method, (None, None, None))
+        return Value(*mean, seeds, examples, *self.coverage(method, domains, budgets))
+
+    def coverage(self, method: str, domains: Sequence[str], budgets: Sequence[int]) -> tuple[int, int]:
+        """How many of a method's cells have a score, and how many are planned."""
+        places = [(method, domain, budget) for domain in domains for budget in budgets]
+        done = sum(len(self.scores.get(place, {})) for place in places)
+        return done, sum(len(self.planned.get(place, [])) for place in places)
+
+    def _means(self, domains: tuple[str, ...], budgets: tuple[int, ...]) -> dict[str, Mean]:
+        """The means with their intervals of all methods without a hole: who asks for one asks for the others too."""
+        key = domains, budgets
+        if key not in self._kept_means:
+            found = {method: self.sample(method, budgets, domains) for method in self.methods}
+            samples = {method: sample for method, sample in found.items() if sample is not None}
+            its = pivot(stacked(list(samples.values()))) if samples else None
+            means = [unscaled(self.run.metric, sample.values.mean()) for sample in samples.values()]
+            ends = self._ends(its, domains) if its is not None else [(None, None)] * len(means)
+            self._kept_means[key] = {m: (mean, *end) for m, mean, end in zip(samples, means, ends, strict=True)}
+        return self._kept_means[key]
 
     def sample(self, method: str, budgets: Sequence[int], domains: Sequence[str] | None = None) -> Sample | None:
         """A method's mean over `budgets` and domains for each seed, on the metric's scale; None where there is a hole.
@@ -170,14 +184,16 @@ class TaskScores:
         found = self.sample(method, budgets) if self.sampled and len(self.domains) > 1 else None
         return None if found is None else float(found.others[0].mean(axis=0).std(ddof=1))
 
-    def _ends(self, found: Pivot | None, domains: Sequence[str]) -> tuple[float | None, float | None]:
-        """The ends of a mean's interval as scores that the metrics of its domains can have."""
-        if found is None:
-            return None, None
+    def _ends(self, found: Pivot, domains: Sequence[str]) -> list[tuple[float, float]]:
+        """The ends of the means' intervals as scores that the metrics of their domains can have."""
         metrics = [self.run.metric_of(domain) for domain in domains]
-        ends = [unscaled(self.run.metric, float(end)) for end in found.interval()]
-        low, high = (min((within(metric, end) for metric in metrics), key=lambda its: abs(its - end)) for end in ends)
-        return low, high
+
+        def possible(end: float) -> float:
+            shown = unscaled(self.run.metric, end)
+            return min((within(metric, shown) for metric in metrics), key=lambda its: abs(its - shown))
+
+        low, high = found.interval()
+        return [(possible(a), possible(b)) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
 
     def _has_all_seeds(self, place: Place) -> bool:
         return self.complete(place) and set(self.scores[place]) == set(self.seeds)
@@ -192,8 +208,7 @@ class TaskScores:
 
     def _influence(self, place: Place) -> Floats | None:
         if place not in self._influences:
-            rows = [self._statistics[place][seed] for seed in self.seeds]
-            table = np.array([[list(example) for example in row] for row in rows], dtype=np.float64)
+            table = np.stack([np.asarray(self._statistics[place][seed], dtype=np.float64) for seed in self.seeds])
             self._influences[place] = influences(self.run.metric_of(place[1]), table)
         return self._influences[place]
 

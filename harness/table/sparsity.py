@@ -13,6 +13,7 @@ import pandas as pd
 
 from harness.base.files import write_text
 from harness.contracts.plan import Plan
+from harness.record.read import each_row
 from harness.table.markdown import line
 from harness.table.model import models_in_words
 from harness.table.rows import write_rows
@@ -44,7 +45,7 @@ def write_sparsity(plan: Plan, records: pd.DataFrame) -> None:
 def sparsity_rows(plan: Plan, records: pd.DataFrame) -> Iterator[dict[str, object]]:
     """A row for each method, task, domain and budget of which a finished cell reports a kept share."""
     reported = _reported(records)
-    models = {task: models_in_words(records[records.task == task].model.unique()) for task in plan.tasks}
+    models = {task: models_in_words(records.model[records.task == task].unique()) for task in plan.tasks}
     planned = Counter((cell.task, cell.method, cell.domain, cell.budget) for cell in plan.cells())
     for place, count in planned.items():
         if place in reported:
@@ -65,8 +66,9 @@ def _reported(records: pd.DataFrame) -> dict[Place, list[Facts]]:
     """What the finished cells report of their masks, by what all seeds share."""
     found: dict[Place, list[Facts]] = defaultdict(list)
     cell = ["task", "method", "domain", "budget", "seed"]
-    done = records[(records.status == "done") & records.report.notna()].drop_duplicates(cell)
-    for *place, _, report, stored in done[[*cell, "report", "stored_bytes"]].itertuples(index=False):
+    names = [*cell, "report", "stored_bytes"]
+    done = records.loc[(records.status == "done") & records.report.notna(), names].drop_duplicates(cell)
+    for *place, _, report, stored in each_row(done, names):
         facts = json.loads(report)
         if "kept_share" in facts:
             task, method, domain, budget = place

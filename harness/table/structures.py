@@ -11,6 +11,7 @@ from matplotlib import pyplot
 from matplotlib.patches import Patch, Rectangle
 
 from harness.contracts.plan import Plan
+from harness.record.read import each_row
 from harness.table.figures import COLOURS, backbone_in_title, save
 from harness.table.scores import TaskScores
 
@@ -34,7 +35,7 @@ def reported(records: pd.DataFrame, task: str) -> dict[str, dict[Place, Facts]]:
     found: dict[str, dict[Place, Facts]] = defaultdict(dict)
     done = records[(records.task == task) & (records.status == "done") & records.report.notna()]
     names = ["method", "domain", "budget", "seed", "report"]
-    for method, domain, budget, seed, report in done[names].itertuples(index=False):
+    for method, domain, budget, seed, report in each_row(done, names):
         facts = json.loads(report)
         if STRUCTURE in facts:
             found[method][domain, int(budget), int(seed)] = facts[STRUCTURE]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from harness.base.files import write_text
 from harness.contracts.plan import Plan
+from harness.record.read import each_row
 from harness.score.scale import scaled, unscaled
 from harness.table.markdown import difference, table, with_interval
 from harness.table.pivot import POWER
@@ -91,16 +93,19 @@ def _rows(scores: TaskScores) -> Iterator[dict[str, object]]:
 
 def _metric_rows(scores: TaskScores, records: pd.DataFrame) -> Iterator[dict[str, object]]:
     """The metrics beside the task's own: their means over seeds, empty where a seed lacks one."""
-    mine = records[(records.task == scores.task) & (records.status == "done") & ~records.primary.astype(bool)]
-    groups = mine.groupby(["method", "domain", "budget", "metric"], sort=True).score
-    found = {tuple(key): group.dropna().astype(float) for key, group in groups}
-    metrics = sorted({str(key[3]) for key in found})
+    wanted = (records.task == scores.task) & (records.status == "done") & ~records.primary.astype(bool)
+    found: dict[tuple[str, str, int, str], list[float]] = defaultdict(list)
+    names = ["method", "domain", "budget", "metric", "score"]
+    mine = records.loc[wanted, names]
+    for method, domain, budget, metric, score in each_row(mine.dropna(subset="score"), names):
+        found[method, domain, int(budget), metric].append(float(score))
+    metrics = sorted(set(mine.metric))
     for method in scores.methods:
         for domain in scores.domains:
             for budget in scores.budgets:
                 planned = len(scores.planned.get((method, domain, budget), []))
                 for metric in metrics:
-                    values = found.get((method, domain, budget, metric), pd.Series(dtype=float))
+                    values = found.get((method, domain, budget, metric), [])
                     yield {
                         "task": scores.task,
                         "source": scores.run.source,
@@ -118,7 +123,7 @@ def _metric_rows(scores: TaskScores, records: pd.DataFrame) -> Iterator[dict[str
                     } | scores.rates[method]
 
 
-def _mean(metric: str, values: pd.Series[float]) -> float:
+def _mean(metric: str, values: Sequence[float]) -> float:
     """The mean over seeds, taken on the metric's scale."""
     return unscaled(metric, float(scaled(metric, values).mean()))
 

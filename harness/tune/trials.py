@@ -1,9 +1,10 @@
-"""A trial: a method with one rate on every place of a search, each cell kept as soon as it is done."""
+"""A trial: a method at the rates of one point on every place of a search, each cell kept as soon as it is done."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from itertools import product
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from harness.adapt.bench import Bench
 from harness.adapt.block import make_bench
 from harness.adapt.failure import Failure, failure_of
 from harness.adapt.limits import limits
+from harness.adapt.rates import searched
 from harness.base.errors import Diverged
 from harness.base.files import read_lines, write_json
 from harness.contracts.method import Train
@@ -19,8 +21,9 @@ from harness.contracts.plan import Place, Plan, TuneJob
 from harness.data.splits import few
 from harness.score.scale import within
 from harness.score.score import score_rows
-from harness.tune.kept import Trial, mean_score, read_trial, trial_file
-from harness.tune.space import EXAMPLES
+from harness.tune.kept import Trial, mean_score, named, read_trial, trial_file
+from harness.tune.space import EXAMPLES, Point
+from harness.tune.starts import Starts
 
 HELD = 4  # of as many of the budget's examples one is held out, where no domain is there to score on
 
@@ -30,40 +33,47 @@ class Trials:
 
     def __init__(self, plan: Plan, job: TuneJob) -> None:
         self.plan, self.job = plan, job
-        self.block, self.task = plan.block(job.task, job.method), plan.tasks[job.task]
+        self.task, self.starts = plan.tasks[job.task], Starts(plan, job)
         self.seconds = 0.0
         self.failure: Failure | None = None  # of the last trial that failed
         self._bench: Bench | None = None
 
-    def score(self, rate: float) -> float | None:
-        """The mean score of a rate, None where a cell failed; what then would follow is left out."""
+    def score(self, point: Point) -> float | None:
+        """The mean score of a point, None where a cell failed; what then would follow is left out."""
         found: dict[int, list[float]] = {}
-        for budget in self.job.budgets:
-            for place in self.job.places:
-                trial = self._trial(rate, place, budget)
-                self.seconds += trial.seconds
-                if trial.score is None:
-                    self.failure = trial.failure
-                    return None
-                found.setdefault(budget, []).append(trial.score)
-        return mean_score(found, self.task.metric)
+        for budget, place in product(self.job.budgets, self.job.places):
+            trial = self._trial(point, place, budget)
+            self.seconds += trial.seconds
+            if trial.score is None:
+                self.failure = trial.failure
+                break
+            found.setdefault(budget, []).append(trial.score)
+        self.starts.forget(point)
+        whole = sum(map(len, found.values())) == self.job.cells
+        return mean_score(found, self.task.metric) if whole else None
 
-    def _trial(self, rate: float, place: Place, budget: int) -> Trial:
-        file = trial_file(self.job, rate, place, budget)
+    def _trial(self, point: Point, place: Place, budget: int) -> Trial:
+        file = trial_file(self.job, point, place, budget)
         if not file.is_file():
-            write_json(file, asdict(self._run(rate, place, budget)))
+            write_json(file, asdict(self._run(point, place, budget)))
         return read_trial(file)
 
-    def _run(self, rate: float, place: Place, budget: int) -> Trial:
+    def _train(self, point: Point) -> Train:
+        """How the method trains in a trial: at the point's rate, or, after a preparation at it, at its own."""
+        own = searched(self.job.rates_from, "train") if self.job.prepare else named(self.job, point)
+        return Train(**self.job.train | own)
+
+    def _run(self, point: Point, place: Place, budget: int) -> Trial:
         from harness.adapt.cell import run_cell  # seconds to import, which finished searches do without
 
         begin = time.perf_counter()
         try:
             bench = self._bench_for(place, budget)
-            bench.train = Train(**self.block.train | {self.job.rate: rate})
+            bench.train = self._train(point)
+            start = self.starts.at(point, place)
             examples = len(bench.split(place.domain, "train"))
             with limits(self.plan.cell_minutes, self.plan.memory_gib):
-                predictions, _ = run_cell(bench, place.domain, examples, place.seed, place.checkpoint)
+                predictions, _ = run_cell(bench, place.domain, examples, place.seed, start)
             test = bench.split(place.domain, "test")
             rows = [{**example, "predicted": its} for example, its in zip(test, predictions, strict=True)]
             kind: Any = self.task.kind
@@ -74,13 +84,14 @@ class Trials:
             if not isfinite(score):
                 raise Diverged(f"{metric} is {score}")
         except Exception as error:  # a rate may be too large in any way; the others are tried all the same
-            failure = failure_of(f"{self.job.method} {self.job.rate} {rate:g}", error)
+            at = ", ".join(f"{name} {rate:g}" for name, rate in named(self.job, point).items())
+            failure = failure_of(f"{self.job.title} at {at}", error)
             return Trial(None, time.perf_counter() - begin, failure)
         return Trial(float(score), time.perf_counter() - begin)
 
     def _bench_for(self, place: Place, budget: int) -> Bench:
         """A bench whose domain has the examples of the trial: the budget's, and those that are scored."""
-        bench = self._bench = self._bench or make_bench(self.plan, self.block)
+        bench = self._bench = self._bench or make_bench(self.plan, self.job)
         folder = Path(bench.folders[place.domain])
         axes = bench.task.folder.name, place.domain, place.seed
         learned = few(read_lines(folder / "train.jsonl"), budget, *axes)

@@ -13,7 +13,7 @@ from harness.base.errors import bad, reason
 from harness.base.fingerprint import fingerprint
 from harness.contracts.model import one_of
 from harness.contracts.reader import Tagging
-from harness.data.files import text_lines
+from harness.data.files import existing, text_lines
 from harness.data.kinds.dialogue import Dialogue
 from harness.data.rows import Row, RowFault, numbered
 from harness.data.task import Example, Splits
@@ -23,7 +23,7 @@ CALLED = {"persona": "the field 'persona'", "turns": "the field 'dialogue'"}
 SHARED = 2  # sentences of the persona that two dialogues of one speaker have in common, at least
 SHOWN = 80  # characters of what is wrong
 LEAST = 3  # dialogues of a persona: one each to learn from, to choose by and to score
-_KNOWN: dict[tuple[Any, ...], dict[str, list[Example]]] = {}  # of the newest file, by its path and lines
+_KNOWN: dict[tuple[Path, bytes], dict[str, list[Example]]] = {}  # of the newest file, by its content
 
 
 class PersonaChat(Dialogue):
@@ -57,10 +57,10 @@ def _place(example: Example) -> str:
 
 def _personas(file: Path, task: Dialogue) -> dict[str, list[Example]]:
     """The dialogues of each persona that has enough; raises UserError naming the file and the entry at fault."""
-    stand = (file, *text_lines(file, may_end_open=True))
+    stand = file, existing(file).read_bytes()
     if stand not in _KNOWN:  # each of many personas is asked for
         _KNOWN.clear()
-        examples = _examples(file, "\n".join(stand[1:]), task)
+        examples = _examples(file, "\n".join(text_lines(file, may_end_open=True)), task)
         whole = [its for its in grouped([example["persona"] for example in examples]) if len(its) >= LEAST]
         if not whole:
             mend = f"no {LEAST} of its {len(examples)} dialogues are of one persona; name another file"

@@ -20,7 +20,7 @@ from harness.score.score import score_task
 from harness.table.leaderboard import task_board
 from harness.tune import trials
 from harness.tune.search import run_search
-from harness.tune.space import COARSE, TRIALS
+from harness.tune.space import COARSE, TRIALS, Point
 from tests import project as use
 from tests.models import write_checkpoint
 
@@ -63,11 +63,11 @@ def counted(monkeypatch: pytest.MonkeyPatch, stop_at: int | None = None) -> list
     """Note the rate of each cell of a trial that runs; stop as a kill would before one."""
     ran: list[float] = []
 
-    def run(self: trials.Trials, rate: float, place: Any, budget: int) -> Any:
+    def run(self: trials.Trials, point: Point, place: Any, budget: int) -> Any:
         if len(ran) == stop_at:
             raise KeyboardInterrupt
-        ran.append(rate)
-        return RUN(self, rate, place, budget)
+        ran.append(point[0])
+        return RUN(self, point, place, budget)
 
     monkeypatch.setattr(trials.Trials, "_run", run)
     return ran
@@ -191,7 +191,7 @@ def test_a_score_that_is_not_defined_is_no_failure(project: Path, monkeypatch: p
     note = found_by(job)
     assert {trial["score"] for trial in note["trials"]} == {0.0}
     assert len(note["trials"]) == TRIALS
-    assert job.low < note["train"]["lr"] < job.high
+    assert job.lines[0].low < note["train"]["lr"] < job.lines[0].high
 
 
 def test_tune_stores_what_the_next_run_takes(project: Path) -> None:

@@ -49,6 +49,17 @@ def test_every_cell_has_a_score(finished: Project) -> None:
     assert set(board.method) == set(CONFIG["methods"])
 
 
+def test_snakemakes_own_report_has_boards_figures_and_the_page(finished: Project) -> None:
+    made = finished.run("--report", "of-snakemake.html")
+    assert made.returncode == 0, made.stderr[-3000:]
+    text = (finished.folder / "of-snakemake.html").read_text(encoding="utf-8")
+    for file in ("results/leaderboard/wikiann.csv", "results/figures/wikiann.svg", "results/report.html"):
+        assert file in text
+    for category in ("Tables", "Leaderboards", "Figures", "Papers", "Claims", "Page"):
+        assert f'"{category}"' in text
+    assert "cannot be told from its leader" in text  # a caption
+
+
 def test_a_second_run_does_nothing(finished: Project) -> None:
     before = {path: path.stat().st_mtime for path in finished.folder.glob("results/**/*") if path.is_file()}
     again = finished.run()

@@ -16,6 +16,7 @@ from harness.adaptations.lora import LoRA
 from harness.adaptations.prefix import Prefix
 from harness.backbone.anatomy import anatomies
 from harness.backbone.backbone import Backbone
+from harness.contracts.method import ANSWERING
 from harness.learn.batches import Batch
 from tests.contract.cells import Read, shake
 from tests.contract.probes import labelled
@@ -37,7 +38,8 @@ EVERY = [
     (name, kind, 7 if kind == "token-classification" else None)
     for name, anatomy in anatomies().items()
     for kind in anatomy.kinds
-    if kind != "sequence-classification"  # below the head it is the tagger's model
+    # Below the head it is the tagger's model, and what answers is a model of another kind.
+    if kind != "sequence-classification" and kind not in ANSWERING
 ]
 TYPES = {"token-classification": "TOKEN_CLS", "causal-lm": "CAUSAL_LM", "summarization": "SEQ_2_SEQ_LM"}
 

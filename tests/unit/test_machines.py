@@ -20,7 +20,7 @@ from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
 from harness.base.paths import settle_home
 from harness.base.threads import threads
-from harness.cli import look
+from harness.cli import listing
 from harness.cli.columns import aligned
 from harness.cli.main import main
 from harness.contracts.plan import Plan
@@ -129,7 +129,7 @@ def test_what_the_system_refuses_is_told(
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number), "here/file")
 
-    monkeypatch.setattr(look, "methods", refuse)
+    monkeypatch.setattr(listing, "methods", refuse)
     assert main(["list", "methods"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("headstart: here/file: the system refuses it (")

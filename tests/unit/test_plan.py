@@ -71,7 +71,8 @@ def test_papers_name_the_methods_of_each_task(project: Path) -> None:
     configure(methods="papers", leave_out=["tams"])
     planned = {task: {block.method for block in make_plan(CONFIG).blocks if block.task == task} for task in TASKS}
     rows = {"finetune", "zero_shot", "dapt", "mltd", "mltd_tarp", "tarp_dynamic", "tarp_tams"}
-    assert planned["adaptsum_lm"] == rows | {"lora"}  # which a claim alone names; tams is left out
+    # A claim alone names lora; bigrams are a control; tams is left out.
+    assert planned["adaptsum_lm"] == rows | {"lora", "bigram"}
     assert {"primed_adapter", "primed_adapter_maml", "majority"} <= planned["wikiann"]  # a row, a claim's, a control
     assert not {"mltd", "adapter"} & planned["wikiann"]
     configure(tasks=TASKS | {"wikiann": TASKS["wikiann"] | {"methods": "papers"}})

@@ -172,7 +172,8 @@ def test_without_such_a_domain_it_is_on_the_targets_own_examples(project: Path) 
 
 
 def test_a_search_begins_where_the_cells_begin(project: Path) -> None:
-    plan = planned(seeds=[0, 1], methods=["finetune", "dapt", "multitask"])
+    told = {"dapt": {"lr": 0.1}, "multitask": {"lr": 0.1}}
+    plan = planned(seeds=[0, 1], methods=["finetune", "dapt", "multitask"], prepare=told)
     own = {job.method: job for job in plan.tunes}
     assert {place.checkpoint for place in own["finetune"].places} == {"model"}
     assert own["finetune"].needs == [plan.backbones[0].done]
@@ -222,8 +223,9 @@ def test_the_rates_of_a_preparation_are_given_only_where_all_of_them_are_said(pr
         blocks: list[Block] = planned(methods=["finetune", "dapt", "primed_adapter"], **changes).blocks
         return {block.method: block.preparation_rates for block in blocks}
 
-    assert told() == {"finetune": "none", "dapt": "method", "primed_adapter": "method"}
+    assert told() == {"finetune": "none", "dapt": "searched", "primed_adapter": "searched"}
+    assert told(rates="given") == {"finetune": "none", "dapt": "method", "primed_adapter": "method"}
     given = {"dapt": {"lr": 0.1}, "meta": {"outer": {"lr": 0.1}}}
-    assert told(prepare=given) == {"finetune": "none", "dapt": "given", "primed_adapter": "method"}
+    assert told(prepare=given) == {"finetune": "none", "dapt": "given", "primed_adapter": "searched"}
     whole = {"meta": {"outer": {"lr": 0.1}, "inner": {"lr": 0.1}}}
     assert told(prepare=whole)["primed_adapter"] == "given"

@@ -15,6 +15,7 @@ from harness.adapt.record import SCORES, write_done, write_failed
 from harness.base.files import write_json
 from harness.contracts.plan import Cell, Plan
 from harness.record.collect import collect, records_file, write_records
+from harness.record.read import read_records
 from harness.record.schema import COLUMNS, SCHEMA
 from tests.unit.made_records import made_plan
 
@@ -105,7 +106,19 @@ def test_what_cells_left_is_in_the_records(runs: dict[str, Plan]) -> None:
     assert json.loads(read["unscored"].report[0]) == {"a": [1]}
 
 
+def test_statistics_are_read_as_arrays_of_the_metric_that_ranks(runs: dict[str, Plan]) -> None:
+    """Views of one array: those of a row whose neighbours have other lengths, or none, are its own."""
+    for plan in runs.values():
+        whole, read = pd.read_parquet(records_file(plan)), read_records(records_file(plan))
+        assert list(read.columns) == list(whole.columns)
+        for its, found, primary in zip(whole.statistics, read.statistics, whole.primary, strict=True):
+            if its is None or not primary:
+                assert found is None
+            else:
+                assert found.tolist() == [list(example) for example in its]
+
+
 def test_collected_records_are_those_of_the_file(runs: dict[str, Plan], monkeypatch: pytest.MonkeyPatch) -> None:
     for plan in runs.values():
         monkeypatch.chdir(plan.output)
-        pd.testing.assert_frame_equal(collect(plan), pd.read_parquet(records_file(plan)))
+        pd.testing.assert_frame_equal(collect(plan), read_records(records_file(plan)))

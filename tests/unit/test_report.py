@@ -17,6 +17,7 @@ from harness.paper.evidence import Evidence
 from harness.report.charts import Point, Series, forest, line_chart, nice
 from harness.report.material import Material
 from harness.report.page import page, write_report
+from harness.report.style import CSS
 from harness.table.rows import ALL
 from tests.unit.made_records import made_plan, made_records
 from tests.unit.test_claims import claim
@@ -118,9 +119,31 @@ def test_the_first_minute_tells_who_leads_what_is_claimed_and_what_failed(reader
     leader = next(row for row in material.boards["ner"] if row["budget"] == ALL)
     assert f"The task ner: {leader['label']} leads with a mean f1 of {float(str(leader['mean'])):.4g}" in shown
     assert "1 supported, 1 not run" in shown
-    assert "1 error, of 120 cells" in shown
+    assert f"Alpha beats beta {ODD}. (Alpha {ODD}, Beta)" in shown
+    assert "1 error, of 120 cells: Gamma on ner (1)" in shown
     assert "Embedded data" in shown
     assert "Traceback" in shown  # the reason of the hole
+
+
+def test_a_leader_below_a_control_is_told_from_the_contenders_that_it_beats_alone(plan: Plan) -> None:
+    """The control then leads the group, and no contender is tied with the leading contender by name."""
+    levels = {"alpha": 2.5, "beta": 2.5, "gamma": 0.2, "leaky": 0.1, "zero": 2.6}
+    shown = "".join(Reader(page(Material(Evidence(plan, made_records(plan, levels)), {}))).shown)
+    minute = shown[shown.index("Who leads") : shown.index("What failed")]
+    assert minute.count("not told apart from it: Beta") + minute.count(f"not told apart from it: Alpha {ODD}") == 2
+    assert "told apart from all others" not in minute
+    assert "Gamma" not in minute
+
+
+def test_paper_is_light_and_open_and_has_no_text_to_copy(text: str) -> None:
+    """Dark colours are the screen's alone, and what is folded opens; the copies of tables stay away."""
+    assert "@media screen and (prefers-color-scheme:dark)" in text
+    assert text.count("prefers-color-scheme") == 1
+    printed = CSS[CSS.index("@media print") :]
+    assert "details-content{content-visibility:visible" in printed
+    assert ".copy{display:none}" in printed
+    assert text.count('<details class="copy">') == 3  # one table in three formats
+    assert "beforeprint" in text
 
 
 def test_every_score_stands_in_the_page_without_a_script(reader: Reader, material: Material) -> None:

@@ -13,6 +13,7 @@ from harness.contracts.plan import Plan
 from harness.report.boards import _curves
 from harness.table.figures import draw
 from harness.table.leaderboard import task_board, write_leaderboards
+from harness.table.markdown import listed
 from harness.table.pivot import Sample, pivot
 from harness.table.scores import TaskScores
 from harness.table.tables import write_tables
@@ -111,3 +112,10 @@ def test_intervals_cover_what_they_say_whatever_differs_most(seeds: int, count: 
         covered = float(((low <= 0) & (high >= 0)).mean())
         assert covered > 0.935, (seed_spread, domain_spread, rest)
         assert (found.p_value() <= 0.05).mean() == pytest.approx(1 - covered)
+
+
+@pytest.mark.parametrize(("count", "shown"), [(12, 12), (13, 3)])
+def test_many_names_are_told_by_their_number(count: int, shown: int) -> None:
+    names = [f"persona_{number:02}" for number in range(count)]
+    assert listed(names).count("persona_") == shown
+    assert listed(names) == ", ".join(names) or listed(names).startswith(f"{count} domains, ")

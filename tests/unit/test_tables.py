@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from harness.contracts.plan import Plan
+from harness.record.read import read_records
 from harness.table.figures import draw, write_figures
 from harness.table.leaderboard import write_leaderboards
 from harness.table.scores import LEAKING, TaskScores, Value
@@ -58,7 +59,7 @@ def test_records_from_parquet_give_the_same_bytes(plan: Plan, tmp_path: Path) ->
     files = [*(tmp_path / "tables").iterdir(), *(tmp_path / "leaderboard").iterdir()]
     first = {file: file.read_bytes() for file in files}
     records.to_parquet(tmp_path / "records.parquet", index=False)
-    again = pd.read_parquet(tmp_path / "records.parquet")
+    again = read_records(tmp_path / "records.parquet")
     write_tables(plan, again)
     write_leaderboards(plan, again)
     assert {file: file.read_bytes() for file in first} == first

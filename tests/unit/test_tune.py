@@ -11,7 +11,8 @@ import yaml
 
 from harness.base.files import write_json
 from harness.cli import tune
-from harness.cli.main import main, parser
+from harness.cli.commands import parser
+from harness.cli.main import main
 from harness.cli.told import jobs_of
 from harness.contracts.discover import methods
 from harness.contracts.plan import Plan, TuneJob
@@ -46,8 +47,9 @@ def run(monkeypatch: pytest.MonkeyPatch, best: float, *words: str) -> list[dict[
     def made(plan: Plan) -> None:
         (job,) = plan.tunes
         tried = {1e-3: 10.0, 1e-2: 20.0, 1e-1: None} | {best: 30.0}
-        trials = [{"rate": rate, "score": score} for rate, score in sorted(tried.items())]
-        note = {"train": {job.rate: best}, "trials": trials, "at_edge": space.at_edge(list(tried), best)}
+        trials = [{"rates": {"lr": rate}, "score": score} for rate, score in sorted(tried.items())]
+        edge = space.at_edge([(rate,) for rate in tried], (best,))
+        note = {"train": {"lr": best}, "trials": trials, "at_edge": edge}
         note |= {"domains": ["it"], "budgets": job.budgets, "seeds": [0, 1], "cost": {"seconds": 1.0}}
         write_json(Path(job.done), note)
 
@@ -105,7 +107,7 @@ def keep(job: TuneJob, rate: float, score: float | None, places: int | None = No
     """Write the cells of a trial, or the first `places` of them."""
     failure = {"what": "x", "status": "diverged", "error": "Diverged: nan"} if score is None else None
     for place in job.places[:places]:
-        write_json(trial_file(job, rate, place, 4), {"score": score, "seconds": 1.0, "failure": failure})
+        write_json(trial_file(job, (rate,), place, 4), {"score": score, "seconds": 1.0, "failure": failure})
 
 
 def test_show_prints_the_trials_so_far(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
