@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +55,7 @@ def make_bench(plan: Plan, block: Block | TuneJob) -> Bench:
     if [method.code, method.spec.adapt, found.code] != block.planned_from:
         where = f"{method.folder} or {found.folder}"
         raise UserError(f"{where}: the folder changed while the run was at work; start the run again")
-    asked = replace(found, spec=found.spec.model_copy(update={"generates": task.generates}))
-    its = load_task(asked)
+    its = load_task(found, task.generates)
     its.generate_by(task.generation)
     return Bench(
         task=its,

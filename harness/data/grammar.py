@@ -281,8 +281,8 @@ class Grammar:
                     raise bad(self.where, "other", name, f"it is not bound; use one of {', '.join(exchange.bind)}")
                 if taken not in self.words:
                     raise bad(self.where, f"other.{name}", taken, "name a list under words")
-            for frames in exchange.turns:
-                self._check_frames(frames, lists, exchange.bind, divided=True)
+            for place, frames in enumerate(exchange.turns):
+                self._check_frames(frames, lists, exchange.bind, divided=place % 2 == 0)
 
     def _check_records(self, records: Records, lists: Mapping[str, list[Forms]]) -> None:
         for list_name in records.bind.values():

@@ -6,12 +6,13 @@ The part `talk` of a grammar file:
       persona: [frame, ...]            sentences about the speaker; not divided
       count: [3, 5]                    the fewest and the most exchanges after the opening
       openings: [exchange, ...]        one begins a dialogue
-      exchanges: [exchange, ...]       different ones follow, in any order
+      exchanges: [exchange, ...]       some follow, in any order, each about something else
 
     exchange:
+      about: pets                      optional: of exchanges about one thing a dialogue has one
       bind: {guess: pets}              drawn once an exchange, as in a scenario
       other: {guess: own_pets}         optional: what is bound is no entry of that list
-      turns: [[frame, ...], ...]       alternatives of each turn, the partner's first, divided; the last is a reply
+      turns: [[frame, ...], ...]       alternatives of each turn: the partner's, divided, then the reply, not divided
 
 `base: shared/talk.yaml` in a grammar file reads another first, whose keys the file's own replace; and
 `own: {pets: two cats}` names the entry of the list `pets` that is the speaker's: it is the one entry of `own_pets`.
@@ -39,6 +40,7 @@ TRIES = 100  # draws until a binding is other than it may not be
 class Exchange(Strict):
     """A few turns about one thing."""
 
+    about: str | None = None
     bind: dict[str, str] = {}
     other: dict[str, str] = {}
     turns: list[list[str]]
@@ -91,9 +93,12 @@ def conversation(grammar: Grammar, rng: Random, part: Part) -> tuple[list[str], 
     if talk is None:
         raise bad(grammar.where, "talk", None, "a dialogue is made of it; say what is asked and answered")
     persona = [grammar.filled(frame, rng, part, {}) for frame in talk.persona]
-    count = min(rng.randint(*talk.count), len(talk.exchanges))
-    chosen = [rng.choice(talk.openings)] if talk.openings else []
-    said = [text for its in [*chosen, *rng.sample(talk.exchanges, count)] for text in _said(grammar, its, rng, part)]
+    topics: dict[str, list[Exchange]] = {}
+    for place, exchange in enumerate(talk.exchanges):
+        topics.setdefault(exchange.about or f"exchange {place}", []).append(exchange)
+    about = rng.sample(list(topics), min(rng.randint(*talk.count), len(topics)))
+    chosen = [rng.choice(its) for its in [*([talk.openings] if talk.openings else []), *(topics[its] for its in about)]]
+    said = [text for its in chosen for text in _said(grammar, its, rng, part)]
     return persona, [list(pair) for pair in zip(said[::2], said[1::2], strict=True)]
 
 
@@ -101,5 +106,6 @@ def _said(grammar: Grammar, exchange: Exchange, rng: Random, part: Part) -> list
     for _ in range(TRIES):
         bound = grammar.bound(exchange.bind, rng, part)
         if not any(bound[name] in grammar.words[taken] for name, taken in exchange.other.items()):
-            return [grammar.filled(rng.choice(grammar.of(part, frames)), rng, part, bound) for frames in exchange.turns]
+            able = [frames if place % 2 else grammar.of(part, frames) for place, frames in enumerate(exchange.turns)]
+            return [grammar.filled(rng.choice(frames), rng, part, bound) for frames in able]
     raise bad(grammar.where, "other", exchange.other, "the lists hold nothing else; add an entry")

@@ -179,12 +179,16 @@ class Task:
         raise NotImplementedError(f"{type(self).__name__} must define text")
 
 
-def load_task(found: TaskFolder) -> Task:
-    """The Task of a folder: its task.py's where that defines one, else its kind's; raises UserError at a mistake."""
+def load_task(found: TaskFolder, generates: bool = False) -> Task:
+    """The Task of a folder: its task.py's where that defines one, else its kind's; raises UserError at a mistake.
+
+    `generates` asks for texts where task.yaml alone would not.
+    """
     from harness.data.kinds import KINDS  # they refine Task, so their module imports this one
 
-    file = found.folder / "task.py"
-    task = (_defined(file) or KINDS[found.spec.kind])(found.spec, found.folder)
+    file, spec = found.folder / "task.py", found.spec
+    spec = spec.model_copy(update={"generates": True}) if generates else spec
+    task = (_defined(file) or KINDS[spec.kind])(spec, found.folder)
     if task.kind != found.spec.kind:
         mend = f"the class in task.py is {task.kind!r}; mend one of the two"
         raise bad(found.folder / "task.yaml", "kind", found.spec.kind, mend)

@@ -27,7 +27,11 @@ class TaskPlanner:
         backbone = run.backbone or spec.backbone
         one_of(backbone, list(backbones), where, f"tasks.{task}.backbone")
         described = backbones[backbone]
-        its = met = load_task(found)
+        its = load_task(found)
+        if run.generates and not its.generates:
+            mend = f"{spec.kind} has no replies that could be left out; remove it"
+            raise bad(where, f"tasks.{task}.generates", True, mend)
+        its = met = load_task(found, run.generates)
         if isinstance(described, Pretrained):
             check_kind(where, described.architecture, spec.kind)
             met = its.read_by(anatomies()[described.architecture].model_for(spec.kind))
@@ -40,9 +44,6 @@ class TaskPlanner:
             raise bad(where, f"tasks.{task}.generation", run.generation.said(), mend)
         longest = met.longest(run.max_length or spec.max_length, run.target_length or spec.target_length)
         self._check_length(task, backbone, longest)
-        if run.generates and not its.generates:
-            mend = f"{spec.kind} has no replies that could be left out; remove it"
-            raise bad(where, f"tasks.{task}.generates", True, mend)
         return TaskPlan(
             label=spec.label,
             folder=str(found.folder),

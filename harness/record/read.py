@@ -54,9 +54,9 @@ def each_row(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[Any, .
     return zip(*(frame[name].to_numpy(dtype=object) for name in names), strict=True)
 
 
-def _arrays(records: pa.Table) -> pd.Series[object]:
+def _arrays(records: pa.Table) -> pd.Series[Any]:
     """The statistics of each row that has any and is primary: views of one array of all."""
-    found = pd.Series([None] * len(records), dtype=object)
+    found: list[Any] = [None] * len(records)
     column = records[STATISTICS].combine_chunks()
     wanted = np.asarray(column.is_valid()) & records["primary"].to_numpy().astype(bool)
     # The offsets and values of a list are those of the whole buffer, wherever its own rows begin.
@@ -67,4 +67,4 @@ def _arrays(records: pa.Table) -> pd.Series[object]:
         first, last = starts[row], starts[row + 1]
         its = numbers[ends[first] : ends[last]]
         found[row] = its.reshape(last - first, len(its) // max(last - first, 1))
-    return found
+    return pd.Series(found, dtype=object)

@@ -172,8 +172,12 @@ def pivot(sample: Sample) -> Pivot | None:
 
 def joined(pivots: Sequence[Pivot]) -> Pivot:
     """Several pivots of as many seeds as one, along their first axis; what is asked of all is found at once."""
-    names = ("estimate", "seed_part", "other_part", "other_degrees")
-    return Pivot(*(np.concatenate([getattr(its, name) for its in pivots]) for name in names), seeds=pivots[0].seeds)
+
+    def all_of(name: str) -> Floats:
+        return np.concatenate([getattr(its, name) for its in pivots])
+
+    parts = (all_of("estimate"), all_of("seed_part"), all_of("other_part"), all_of("other_degrees"))
+    return Pivot(*parts, seeds=pivots[0].seeds)
 
 
 def holm(p_values: Sequence[float] | Floats) -> Floats:

@@ -127,8 +127,9 @@ class TaskScores:
         seeds = min((len(self.scores.get((method, d, b), {})) for d in domains for b in budgets), default=0)
         known = all(domain in self.examples for domain in domains)
         examples = sum(self.examples[domain] for domain in domains) if known else None
-        mean = self._means(tuple(domains), tuple(budgets)).get(method, (None, None, None))
-        return Value(*mean, seeds, examples, *self.coverage(method, domains, budgets))
+        mean, low, high = self._means(tuple(domains), tuple(budgets)).get(method, (None, None, None))
+        done, planned = self.coverage(method, domains, budgets)
+        return Value(mean, low, high, seeds, examples, done, planned)
 
     def coverage(self, method: str, domains: Sequence[str], budgets: Sequence[int]) -> tuple[int, int]:
         """How many of a method's cells have a score, and how many are planned."""

@@ -86,7 +86,8 @@ def _costs(its: Columns) -> Row:
     known = {name: its[name][~np.isnan(its[name])] for name in (*MEANS, *PEAKS)}
     means = {name: float(known[name].mean()) if len(known[name]) else None for name in MEANS}
     peaks = {name: float(known[name].max()) if len(known[name]) else None for name in PEAKS}
-    return means | peaks | {name: None if (mean := means[name]) is None else round(mean) for name in MEANS[:2]}
+    whole = {name: None if (mean := means[name]) is None else round(mean) for name in MEANS[:2]}
+    return {**means, **peaks, **whole}
 
 
 def _preparation(each: Columns, serves: int) -> Row:

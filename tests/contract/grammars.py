@@ -26,6 +26,14 @@ def key(text: str) -> str:
     return "".join(text.split())
 
 
+def undivided(grammar: Grammar) -> list[str]:
+    """What a speaker is and answers: these frames are the same in every split, as those of summaries are."""
+    if grammar.talk is None:
+        return []
+    exchanges = [*grammar.talk.openings, *grammar.talk.exchanges]
+    return [*grammar.talk.persona, *(frame for its in exchanges for frames in its.turns[1::2] for frame in frames)]
+
+
 @contextmanager
 def watched() -> Iterator[Used]:
     """Note what grammars draw inside."""
@@ -82,7 +90,7 @@ def watched() -> Iterator[Used]:
         return persona, turns
 
     def noted_render(self: Grammar, frame: str, *arguments: Any) -> Any:
-        own = [*(self.talk.persona if self.talk else []), *(its for kind in self.records for its in kind.frames())]
+        own = [*undivided(self), *(its for kind in self.records for its in kind.frames())]
         if frame not in own and not any(frame in scenario.get("summary", []) for scenario in self.scenarios):
             frames.add(frame)
         return render(self, frame, *arguments)

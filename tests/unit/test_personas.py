@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from harness.data.roles import drawn
 from harness.data.task import Splits, Task, load_task
 from tests.unit.local_tasks import DIALOGUE, first, local_task, read_files
 
-MANY = 5  # personas of which a sentence that is no one's own is
 DATA = Path(os.environ.get("HEADSTART_DATA", "-")) / "persona_chat"
 FOLDER = tasks()["persona"]
 Entry = dict[str, Any]
@@ -155,20 +153,15 @@ def held_in(splits: Splits) -> set[str]:
 
 
 def test_no_sentence_of_a_scored_persona_is_learned_from_others() -> None:
+    """What a persona says and what is said of it is her own, whatever role she has; the partner's turns are common."""
     source = FOLDER.spec.sources["embedded"]
     assert source.roles is not None
     roles, said = drawn(source.named, source.roles), {name: held_in(its) for name, its in embedded().items()}
-    of = Counter(sentence for its in said.values() for sentence in its)
     learned = set().union(*(said[name] for name, role in roles.items() if role == "meta_train"))
-    shared = [sentence for name, role in roles.items() if role == "meta_test" for sentence in said[name] & learned]
-    assert shared, "a persona is made of what others are made of"
-    assert min(of[sentence] for sentence in shared) >= MANY
-    replies = defaultdict(set)
-    for name, splits in embedded().items():
-        for row in splits["train"]:
-            for _, reply in row["turns"]:
-                replies[reply].add(name)
-    assert max(map(len, replies.values())) == 1, "each reply is one persona's own"
+    tested = set().union(*(said[name] for name, role in roles.items() if role == "meta_test"))
+    assert len(tested) > 15 * 100
+    assert not tested & learned
+    assert sum(map(len, said.values())) == len(set().union(*said.values())), "a sentence of two personas"
 
 
 def test_embedded_personas_are_as_many_and_as_large_as_they_should_be() -> None:

@@ -132,7 +132,8 @@ def test_every_rate_that_is_stored_was_tuned_on_a_backbone_of_the_default() -> N
         for task in its.tuned
         for entry in its.tuned[task]
     }
-    assert {identity for *_, identity in stored} == own
+    assert stored
+    assert {identity for *_, identity in stored} <= own
 
 
 def test_the_default_searches_nothing_and_all_but_the_prepared_rates_were_tuned() -> None:

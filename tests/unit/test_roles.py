@@ -121,6 +121,9 @@ def test_texts_alone_take_part_where_replies_are_generated(project: Path) -> Non
     assert {block.method for block in planned(project, scored_domains=1).blocks} == {"finetune"}
     plan = planned(project, scored_domains=1, generates=True)
     assert {block.method for block in plan.blocks} == {"finetune", "echo"}
+    assert planned(project, scored_domains=1, generates=True, generation={"num_beams": 1}).tasks["persona"].generation
+    with pytest.raises(UserError, match=r"tasks.persona.generation .* generate no texts"):
+        planned(project, scored_domains=1, generation={"num_beams": 1})
     plain = {cell.fingerprint for cell in planned(project, scored_domains=1).cells()}
     assert not plain & {cell.fingerprint for cell in plan.cells()}
 
