@@ -133,6 +133,22 @@ def test_other_examples_are_independent(first: Path, tmp_path: Path) -> None:
     assert scaled("perplexity", np.exp(one.values)) == pytest.approx(one.values)
 
 
+@pytest.mark.parametrize("what", ["number", "tokens", "entities"])
+def test_the_same_seeds_on_other_examples_are_not_paired(what: str, first: Path) -> None:
+    """Other texts are known by how many there are, and by what of them the metric keeps."""
+    task = "ner" if what == "entities" else "lm"
+    a, b = (run_of(read_records(first / "records.parquet")) for _ in range(2))
+    for key, cells in b.cells.items():
+        for place, its in cells.items():
+            if key[0] == task and its is not None and its.statistics is not None:
+                changed = its.statistics.copy()
+                changed[0, -1] += 1  # tokens, or entities that were missed
+                other = replace(its, examples=41) if what == "number" else replace(its, statistics=changed)
+                cells[place] = other
+    hows = {its.key[0]: its.how for its in compare_runs(a, b).differences}
+    assert hows == {"ner": "paired", "lm": "paired"} | {task: "independent"}
+
+
 def test_rows_of_one_run_and_holes_are_named(first: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     methods = {"alpha": "Alpha", "beta": "Beta", "new": "New"}
     hole = {("ner", "beta", "fi", 8, 1): "error"}
