@@ -26,6 +26,7 @@ wildcard_constraints:
     method="[^/]+",
 
 
+RECORDS = expand(f"{OUT}/{{name}}", name=PLAN.records)
 TABLES = expand(f"{OUT}/tables/{{name}}.{{kind}}", name=[*PLAN.tasks, "sparsity"], kind=["csv", "md"])
 BOARDS = expand(f"{OUT}/leaderboard/{{board}}", board=PLAN.boards)
 FIGURES = expand(f"{OUT}/figures/{{name}}.{{kind}}", name=PLAN.figures, kind=["png", "svg"])
@@ -86,7 +87,7 @@ rule score:
 
 rule collect:
     input: INPUTS.collect()
-    output: f"{OUT}/records.parquet"
+    output: RECORDS
     log: f"{OUT}/logs/collect.log"
     shell: JOB + " 2> {log:q}"
 

@@ -57,9 +57,8 @@ def page(plan: Plan, job: TuneJob, scores: dict[float, float | None]) -> tuple[s
     lines = [f"{job.task} {job.method}, k={job.budgets}, {task.metric} on {note['domains']}, seeds {note['seeds']}"]
     for whose, its in (("search", searched), ("grid", scores)):
         lines += [f"{whose:<6}  {rate:<9g} {told(score):>7}" for rate, score in its.items()]
-    lines.append(
-        f"search chose {chosen:g} ({told(searched[chosen])}); best of the grid {best:g} ({told(scores[best])})"
-    )
+    lines.append(f"the search chose {chosen:g} ({told(searched[chosen])})")
+    lines.append(f"the best of the grid is {best:g} ({told(scores[best])})")
     lines.append(f"the choice is {behind:.2f} {task.metric} behind")
     return "\n".join(lines), behind
 

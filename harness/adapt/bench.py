@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ class Bench:
     test_examples: int | None
     match_parameters: float | None = None  # the share of the backbone that shall train
     precision: Precision = "float32"  # in which frozen dense layers multiply
+    points: Sequence[int] = ()  # of the training, at which the test split is predicted too
     match: Match | None = None  # the adaptations at that share, once they are solved for the block
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     splits: dict[tuple[str, str], list[Example]] = field(default_factory=dict)

@@ -5,23 +5,27 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.adapt.bench import Bench, run_control
 from harness.adapt.failure import Failure, failure_of, read_failure
 from harness.adapt.limits import limits
 from harness.adapt.rates import search_failed, searched
-from harness.adapt.record import Status, read_record, write_done, write_failed
+from harness.adapt.record import Status, read_record, write_along, write_done, write_failed
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
 from harness.base.progress import say
 from harness.base.threads import threads
 from harness.contracts.adaptation import Adaptation, Control
-from harness.contracts.discover import methods, tasks
+from harness.contracts.discover import tasks
 from harness.contracts.method import Train
 from harness.contracts.plan import Block, Cell, Plan, TuneJob
-from harness.data.task import load_task
+from harness.data.task import Example, load_task
 from harness.parts.build import adaptations_of
+from harness.parts.variants import method_of
+
+if TYPE_CHECKING:  # importing it imports torch, which controls do without
+    from harness.learn.between import Passed
 
 
 def run_block(plan: Plan, block: Block) -> int:
@@ -47,7 +51,7 @@ def run_block(plan: Plan, block: Block) -> int:
 
 def make_bench(plan: Plan, block: Block | TuneJob) -> Bench:
     """What the cells of a block share, or those of a search."""
-    task, found, method = plan.tasks[block.task], tasks()[block.task], methods()[block.method]
+    task, found, method = plan.tasks[block.task], tasks()[block.task], method_of(block.method)
     if [method.code, method.spec.adapt, found.code] != block.planned_from:
         where = f"{method.folder} or {found.folder}"
         raise UserError(f"{where}: the folder changed while the run was at work; start the run again")
@@ -63,6 +67,7 @@ def make_bench(plan: Plan, block: Block | TuneJob) -> Bench:
         test_examples=task.test_examples,
         match_parameters=block.match_parameters if block.sized_by else None,
         precision=block.precision,
+        points=block.points if isinstance(block, Block) else (),  # of a trial only the end is scored
     )
 
 
@@ -87,19 +92,24 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         write_failed(folder, identity | {"failed_in": failure.what}, failure.status, failure.error)
         return failure.status
     bench.train = Train(**train)
+    passed: list[Passed] = []
     try:
         with limits(plan.cell_minutes, plan.memory_gib):
-            predictions, costs = _compute(bench, cell)
+            predictions, costs = _compute(bench, cell, passed)
         test = bench.split(cell.domain, "test")
         if len(predictions) != len(test):
             raise ValueError(f"the method gave {len(predictions)} predictions for {len(test)} test examples")
-        rows = [{**example, "predicted": predicted} for example, predicted in zip(test, predictions, strict=True)]
-        write_done(folder, identity, rows, costs)
+        write_along(folder, {its.point: _rows(test, its.predictions) for its in passed})
+        write_done(folder, identity, _rows(test, predictions), costs)
         return "done"
     except Exception as error:  # a method may raise anything; the other cells go on
         failure = failure_of(cell.name, error)
         write_failed(folder, identity, failure.status, failure.error)
         return failure.status
+
+
+def _rows(examples: list[Example], predictions: list[Any]) -> list[dict[str, Any]]:
+    return [{**example, "predicted": predicted} for example, predicted in zip(examples, predictions, strict=True)]
 
 
 def _failed_before(plan: Plan, block: Block, cell: Cell) -> Failure | None:
@@ -133,9 +143,9 @@ def dropped_for(plan: Plan, block: Block, cell: Cell) -> dict[str, dict[str, int
     }
 
 
-def _compute(bench: Bench, cell: Cell) -> tuple[list[Any], dict[str, Any]]:
+def _compute(bench: Bench, cell: Cell, passed: list[Passed]) -> tuple[list[Any], dict[str, Any]]:
     if isinstance(bench.adaptations[0], Control):
         return run_control(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)
     from harness.adapt.cell import run_cell  # seconds to import, which controls do without
 
-    return run_cell(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)
+    return run_cell(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint, passed)

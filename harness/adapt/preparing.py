@@ -9,13 +9,14 @@ from typing import Any
 from harness.base.files import whole_folder, write_json
 from harness.base.measure import measured
 from harness.base.provenance import provenance
-from harness.contracts.discover import methods, tasks
+from harness.contracts.discover import tasks
 from harness.contracts.model import validate
 from harness.contracts.plan import Plan, Prepared, PrepareJob
 from harness.data.overlap import dropped
 from harness.data.task import load_task
 from harness.parts.build import adaptations_of
 from harness.parts.offered import preparations
+from harness.parts.variants import method_of
 
 
 def make_prepared(plan: Plan, job: PrepareJob, part: Prepared) -> None:
@@ -24,7 +25,7 @@ def make_prepared(plan: Plan, job: PrepareJob, part: Prepared) -> None:
 
     preparation = validate(preparations()[job.name], job.options, "plan.json", f"prepare.{job.name}")
     data, task = plan.data_of(job.task), plan.tasks[job.task]
-    adaptations: Any = adaptations_of(methods()[job.method]) if job.method else ()
+    adaptations: Any = adaptations_of(method_of(job.method)) if job.method else ()
     readable = preparation.reads(data.roles, part.target)
     with whole_folder(Path(part.folder)) as beside:
         workshop = Workshop(

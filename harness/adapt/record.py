@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,17 @@ def write_done(folder: Path, identity: dict[str, Any], rows: list[dict[str, Any]
     """Write a finished cell: its predictions first, then the record that says they stand."""
     write_lines(folder / PREDICTIONS, rows)
     write_json(folder / RECORD, identity | {"status": "done", "costs": costs, "provenance": provenance()})
+
+
+def along_file(folder: Path, point: int) -> Path:
+    """Where a cell's predictions at a point of its training are."""
+    return folder / f"along-{point}.jsonl"
+
+
+def write_along(folder: Path, rows: Mapping[int, list[dict[str, Any]]]) -> None:
+    """Write a cell's predictions at points of its training, before the record that names them."""
+    for point, its in rows.items():
+        write_lines(along_file(folder, point), its)
 
 
 def write_failed(folder: Path, identity: dict[str, Any], status: Status, error: str) -> None:
@@ -43,6 +55,7 @@ def read_record(folder: Path, fingerprint: str) -> dict[str, Any] | None:
 
 def forget(folder: Path) -> None:
     """Remove a cell's files, so that the next run computes it again."""
-    for name in (RECORD, PREDICTIONS, SCORES, FAILED):
+    along = [file.name for file in folder.glob("along-*.jsonl")]
+    for name in (RECORD, PREDICTIONS, SCORES, FAILED, *along):
         if (folder / name).exists():
             os.unlink(folder / name)

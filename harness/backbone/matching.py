@@ -86,6 +86,11 @@ def sizes(adaptations: Sequence[Adaptation]) -> list[int]:
     return [int(getattr(part, part.sized_by)) for part in adaptations if part.sized_by]
 
 
+def sized_as(part: Adaptation) -> dict[str, int]:
+    """The option that sizes an adaptation, with its value; nothing where none does."""
+    return {part.sized_by: getattr(part, part.sized_by)} if part.sized_by else {}
+
+
 def in_words(adaptations: Sequence[Adaptation]) -> str:
     """The sizes for a reader, as in "rank 4"."""
     return ", ".join(f"{part.sized_by} {getattr(part, part.sized_by)}" for part in adaptations if part.sized_by)

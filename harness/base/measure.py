@@ -37,6 +37,29 @@ def timed() -> Iterator[Cost]:
         cost.cpu_seconds = time.process_time() - cpu
 
 
+class Stopwatch:
+    """Seconds since it was started, without those of what is done while it is paused."""
+
+    def __init__(self) -> None:
+        self.begin, self.aside = time.perf_counter(), Cost()
+
+    def seconds(self) -> float:
+        """How much it shows."""
+        return time.perf_counter() - self.begin - self.aside.seconds
+
+    def show(self, seconds: float) -> None:
+        """Go on from what another one showed."""
+        self.begin = time.perf_counter() - self.aside.seconds - seconds
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Do something that does not count."""
+        with timed() as cost:
+            yield
+        self.aside.seconds += cost.seconds
+        self.aside.cpu_seconds += cost.cpu_seconds
+
+
 @contextmanager
 def measured() -> Iterator[Cost]:
     """Measure the seconds of what is done inside, and the most memory that it took beside what the process had before.

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from harness.cli.new import KIND, kinds
+from harness.contracts.budget import budget_of
 from harness.contracts.config import DEFAULT
 from harness.tune.space import SEEDS
 
@@ -69,7 +70,7 @@ def _of_runs(command: Command) -> None:
     _config(tuning)
     tuning.add_argument("--task", nargs="+")
     tuning.add_argument("--method", nargs="+")
-    tuning.add_argument("--budget", type=int, nargs="+", default=[32], help="the score is the mean over them")
+    tuning.add_argument("--budget", type=budget_of, nargs="+", default=[32], help="the score is the mean over them")
     tuning.add_argument("--seeds", type=int, default=len(SEEDS))
     tuning.add_argument("--show", action="store_true", help="print the trials of the run's searches; compute nothing")
 
@@ -129,5 +130,5 @@ def _cells(parser: argparse.ArgumentParser, required: bool = True) -> None:
     parser.add_argument("--task", required=required)
     parser.add_argument("--method", required=required)
     parser.add_argument("--domain")
-    parser.add_argument("--budget", type=int)
+    parser.add_argument("--budget", type=budget_of, help="a number of examples, or all")
     parser.add_argument("--seed", type=int)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli.columns import aligned
+from harness.contracts.budget import told_all
 from harness.contracts.plan import Block
 from harness.plan.entry import make_plan
 from harness.plan.estimate import Estimates
@@ -35,7 +36,7 @@ def show_plan(options: Namespace) -> int:
     for search in plan.tunes:
         total += (seconds := estimates.search(search))
         missing = estimates.tries(search)
-        budgets = ", ".join(map(str, search.reaches or search.budgets))
+        budgets = told_all(search.reaches or search.budgets)
         rows.append(_row("tune", search.task, search.whose, TRIALS * search.cells, missing, seconds, f"k={budgets}"))
     for block in plan.blocks:
         total += (seconds := estimates.block(block))

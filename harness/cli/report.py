@@ -17,16 +17,18 @@ from harness.paper.tables import write_papers
 from harness.record.collect import records_file, write_records
 from harness.record.read import read_records
 from harness.report.page import write_report
+from harness.table.along import write_along
 from harness.table.figures import write_figures
 from harness.table.leaderboard import write_leaderboards
 from harness.table.sparsity import write_sparsity
 from harness.table.structures import write_structures
 from harness.table.tables import write_tables
+from harness.table.variants import write_variants
 
 WRITERS: dict[str, list[Callable[[Plan, pd.DataFrame], None]]] = {
     "tables": [write_tables, write_sparsity],
     "leaderboard": [write_leaderboards],
-    "figures": [write_figures, write_structures],
+    "figures": [write_figures, write_structures, write_along, write_variants],
     "papers": [write_papers, write_paper_figures],
     "claims": [write_claims],
     "report": [write_report],

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from harness.cli.columns import aligned
+from harness.contracts.budget import told
 from harness.record.folder import RunFolder
 from harness.score.scale import unscaled
 from harness.table.markdown import difference, number, probability
@@ -46,10 +47,10 @@ def _row(its: Difference) -> tuple[str, ...]:
     means = ["–", "–"] if its.means is None else [number(unscaled(its.metric, mean), digits) for mean in its.means]
     less = "–" if its.estimate is None else difference(its.scale, its.estimate, *(its.interval or (None, None)))
     verdict = f"{its.verdict}: {its.why}" if its.why else its.verdict
-    return task, str(budget), method, *means, less, probability(its.p_holm), its.how or "–", verdict
+    return task, str(told(budget)), method, *means, less, probability(its.p_holm), its.how or "–", verdict
 
 
 def _listed(keys: Sequence[Key]) -> str:
-    names = [f"{task} k={budget} {method}" for task, budget, method in keys[:MOST]]
+    names = [f"{task} k={told(budget)} {method}" for task, budget, method in keys[:MOST]]
     more = f" and {len(keys) - MOST} more" if len(keys) > MOST else ""
     return f"{len(keys)} rows: {', '.join(names)}{more}"

@@ -16,10 +16,12 @@ from harness.base.yaml_file import read_yaml
 from harness.cli.asked import plan_to_look_at
 from harness.cli.columns import aligned
 from harness.cli.run import make_inputs
+from harness.contracts.budget import told_all
 from harness.contracts.discover import Method, methods
 from harness.contracts.method import Tuned
 from harness.contracts.model import one_of
 from harness.contracts.plan import Block, Plan, TuneJob
+from harness.parts.variants import method_of
 from harness.plan.entry import make_plan, release_locks, take_lock
 from harness.plan.request import Tuning
 from harness.tune.kept import kept_scores
@@ -117,7 +119,7 @@ def _told(block: Block) -> str:
     where = {"given": "the configuration", "tuned": "its tuned.yaml", "method": "its method.yaml"}
     if block.rates not in where:
         return ""
-    rate, _, _ = methods()[block.method].spec.searched
+    rate, _, _ = method_of(block.method).spec.searched
     return f"{rate} {block.train[rate]:g} of {where[block.rates]}"
 
 
@@ -129,7 +131,7 @@ def _page(plan: Plan, job: TuneJob) -> str:
     chosen = best({point: None if score is None else sign * score for point, score in scores.items()})
     domains = ", ".join(sorted({place.domain for place in job.places}))
     where = f"{'a part held out of k of' if job.held_out else ''} {domains}".strip()
-    budgets = ", ".join(map(str, job.budgets))
+    budgets = told_all(job.budgets)
     state = "" if Path(job.done).is_file() else f", {len(scores)} of {TRIALS} trials so far"
     lines = [f"{job.title}: tried at {budgets} on {where}{state}"]
     if job.prepare:

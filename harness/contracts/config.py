@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from harness.base.errors import bad
 from harness.base.lines import Layers, Where
@@ -15,8 +15,19 @@ from harness.base.paths import check_plain, expanded
 from harness.base.yaml_file import read_value, read_yaml
 from harness.contracts.folders import asked, included
 from harness.contracts.method import Share
-from harness.contracts.model import Strict
-from harness.contracts.task import Budgets, Commit, GenerationSettings, Overlap, Role, Seeds, Shares, SourceName
+from harness.contracts.model import Sparing, Strict
+from harness.contracts.task import (
+    Budgets,
+    Commit,
+    GenerationSettings,
+    Overlap,
+    Points,
+    Role,
+    Seeds,
+    Shares,
+    SourceName,
+    different,
+)
 
 DEFAULT = "config/default.yaml"
 Precision = Literal["float32", "bfloat16"]
@@ -72,7 +83,7 @@ Rates = Literal["search", "given"]
 Methods = Literal["all", "papers"] | list[str]
 
 
-class Settings(Strict):
+class Settings(Sparing):
     """What a configuration may say of methods' settings, for the whole run and below a task.
 
     A key of `train` is a field of it, for every method, or a method's name with such fields; a key of `prepare` is a
@@ -92,6 +103,11 @@ class Settings(Strict):
         "first; given: they are taken as they stand. search if absent, but for backbones that are pretrained on "
         "embedded text",
     )
+    evaluate_at: Points | None = Field(
+        None, description="steps, or epochs where `train` has epochs, after which the test split is scored too"
+    )
+
+    sparing: ClassVar[frozenset[str]] = frozenset({"evaluate_at", "variants", "show_variants"})
 
 
 class TaskRun(Settings):
@@ -140,6 +156,10 @@ class RunConfig(Settings):
     leave_out: list[str] = Field([], description="of `all` or `papers`, the methods that this run does without")
     tasks: dict[str, TaskRun]
     backbones: dict[str, BackboneSpec]
+    variants: dict[str, dict[str, Annotated[list[Any], Field(min_length=1), AfterValidator(different)]]] = Field(
+        {}, description="of methods of the run, other values of an option of their adaptation, each a row of its own"
+    )
+    show_variants: bool = Field(False, description="whether tables, boards and curves show the variants, too")
     claims: list[str] = Field([], description="PAPER/NAME that this run is to answer; `check` refuses what it cannot")
     allow_failures: bool = False
     cell_minutes: float | None = Field(None, gt=0, description="a cell that takes longer is a `timeout`")

@@ -34,6 +34,11 @@ class Method:
     tuned: dict[str, list[Tuned]]  # by task, one for each backbone
 
     @property
+    def base(self) -> str:
+        """The folder's name: of a variant, as `tarp@rank=8`, the method that it is one of."""
+        return self.id.partition("@")[0]
+
+    @property
     def code(self) -> str:
         """The hash of the folder's Python files."""
         return hash_files(own_files(self.folder, ".py"), self.folder)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 from pydantic.errors import PydanticUserError
 
 from harness.base.errors import UserError, bad, reason
@@ -18,6 +18,28 @@ class Strict(BaseModel):
     """A model that refuses unknown keys and cannot be changed after it is read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+
+class Word(int):
+    """A number that a word of the user stands for."""
+
+
+class Sparing(Strict):
+    """One that does not tell the fields `sparing` where they say nothing; `instead` are those that replace another."""
+
+    sparing: ClassVar[frozenset[str]] = frozenset()
+    instead: ClassVar[Mapping[str, str]] = {}
+
+    def unused(self) -> set[str]:
+        """The fields that are not told."""
+        fields = type(self).model_fields
+        idle = {name for name in self.sparing if name in fields and getattr(self, name) == fields[name].default}
+        return idle | {other for name, other in self.instead.items() if name not in idle}
+
+    @model_serializer(mode="wrap")
+    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        unused = self.unused()
+        return {name: value for name, value in handler(self).items() if name not in unused}
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -57,7 +79,7 @@ def _mend(value: Any, read: Any) -> str | None:
     number = isinstance(read, (int, float)) and not isinstance(read, bool)
     if isinstance(value, bool) and not isinstance(read, bool):
         return "write a number"
-    if isinstance(value, str) and number:
+    if isinstance(value, str) and number and not isinstance(read, Word):
         return f"write the number alone, as {read}: without quotes, a leading zero or underscores"
     if read is value and isinstance(value, Odd):  # a place that takes anything
         return "write true or false, or a decimal number, or put it in quotes: it can be read in several ways"

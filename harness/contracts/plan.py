@@ -6,16 +6,21 @@ Names of files hold fingerprints, so a file that stands is never stale: what cha
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.base.files import read_json, write_json
 from harness.base.fingerprint import fingerprint
+from harness.contracts.budget import told, told_all
 from harness.contracts.config import Precision
 from harness.contracts.task import Overlap, Role, SourceName
 
 SHORT = 10  # digits of a fingerprint in a file's name
+LATER: dict[str, Any] = {
+    "needs_dev": False,
+    "points": [],
+}  # told only where they say more, so that a plan without them is as before
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class DataJob:
     done: str
     where: str = ""  # the configuration file, for messages
     test_examples: int | None = None  # how many of the test examples are scored; all where None
+    needs_dev: bool = False  # whether early stopping looks at the dev split of a domain
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ class TuneJob:
     @property
     def title(self) -> str:
         """The search for a person."""
-        return f"{self.task} {self.whose} k={', '.join(map(str, self.reaches or self.budgets))}"
+        return f"{self.task} {self.whose} k={told_all(self.reaches or self.budgets)}"
 
 
 Origin = Literal["none", "given", "tuned", "searched", "method"]  # whose word a block's rate is
@@ -177,7 +183,7 @@ class Cell:
     @property
     def name(self) -> str:
         """The cell for a person."""
-        return f"{self.task} {self.method} {self.domain} k={self.budget} seed {self.seed}"
+        return f"{self.task} {self.method} {self.domain} k={told(self.budget)} seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -198,6 +204,7 @@ class Block:
     rates: Origin = "none"
     preparation_rates: Origin = "none"
     precision: Precision = "float32"  # in which frozen dense layers multiply
+    points: list[int] = field(default_factory=list)  # of the training, at which the test split is scored too
 
 
 @dataclass(frozen=True)
@@ -278,9 +285,25 @@ class Plan:
         return [task for task in self.tasks if task in learned]
 
     @property
+    def along(self) -> list[str]:
+        """The tasks of which scores along the way are asked for."""
+        return [task for task in self.tasks if any(block.task == task and block.points for block in self.blocks)]
+
+    @property
+    def varied(self) -> list[str]:
+        """The tasks on which a method has variants."""
+        return [task for task in self.tasks if any(block.task == task and "@" in block.method for block in self.blocks)]
+
+    @property
+    def records(self) -> list[str]:
+        """The names of the files that all records are collected in."""
+        return ["records.parquet", *(["along.parquet"] if self.along else [])]
+
+    @property
     def figures(self) -> list[str]:
         """The names of the run's figures."""
-        return [*self.tasks, *(f"{task}.structures" for task in self.structured)]
+        kinds = (("structures", self.structured), ("along", self.along), ("variants", self.varied))
+        return [*self.tasks, *(f"{task}.{kind}" for kind, its in kinds for task in its)]
 
     @property
     def boards(self) -> list[str]:
@@ -333,35 +356,13 @@ class Plan:
 
     def save(self) -> None:
         """Write the plan for the jobs, touching the file only when it changed."""
-        content = asdict(self)
+        content = asdict(self, dict_factory=_told)
         if not self.path.is_file() or read_json(self.path) != content:
             write_json(self.path, content)
 
 
-def ordered(plan: Plan) -> Plan:
-    """The plan with its mappings in the order that its file has, so that a job does the same whoever read it.
-
-    A preparation reads its domains in the order of their roles, and a corpus is read task by task.
-    """
-    jobs = {
-        name: [_ordered_job(job) for job in getattr(plan, name)]
-        for name in ("data", "backbones", "prepares", "blocks", "tunes")
-    }
-    tasks = {name: _ordered_job(task) for name, task in sorted(plan.tasks.items())}
-    return replace(_ordered_job(plan), tasks=tasks, **jobs)
-
-
-def _ordered_job(job: Any) -> Any:
-    """A job with its own mappings in order."""
-    its = {each.name: getattr(job, each.name) for each in fields(job)}
-    return replace(job, **{name: _ordered(value) for name, value in its.items() if isinstance(value, dict)})
-
-
-def _ordered(value: Any) -> Any:
-    """Mappings in the order of their keys, all the way down."""
-    if isinstance(value, dict):
-        return {name: _ordered(its) for name, its in sorted(value.items())}
-    return [_ordered(its) for its in value] if isinstance(value, list) else value
+def _told(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if name not in LATER or value != LATER[name]}
 
 
 def load_plan(path: Path) -> Plan:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from harness.contracts.budget import Budget
 from harness.contracts.method import Kind
 from harness.contracts.model import Strict
 from harness.contracts.reader import AnyReader
@@ -15,16 +16,17 @@ SourceName = Literal["embedded", "local", "hub"]
 Overlap = Literal["refuse", "drop", "allow"]  # what is done with examples that meta_train and meta_test share
 
 
-def _different(values: list[int]) -> list[int]:
-    """Refuse a number that stands twice."""
+def different(values: list[Any]) -> list[Any]:
+    """Refuse a value that stands twice."""
     for place, value in enumerate(values):
         if value in values[:place]:
             raise ValueError(f"{value} stands twice; remove one")
     return values
 
 
-Budgets = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1), AfterValidator(_different)]
-Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_different)]
+Budgets = Annotated[list[Budget], Field(min_length=1), AfterValidator(different)]
+Points = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(different)]
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(different)]
 
 
 class Sizes(Strict):

@@ -12,6 +12,7 @@ from harness.base.files import read_lines, whole_folder, write_json, write_lines
 from harness.base.fingerprint import fingerprint, hash_file
 from harness.base.lines import Where
 from harness.base.paths import expanded, own_files
+from harness.contracts.budget import WHOLE
 from harness.contracts.discover import TaskFolder
 from harness.contracts.model import one_of
 from harness.contracts.plan import DataJob
@@ -164,7 +165,7 @@ def build_domain(task: TaskFolder, name: SourceName, domain: str, folder: Path, 
 def check_budgets(where: str, task: str, domain: str, size: int, budgets: Iterable[int]) -> None:
     """Raise UserError where a budget is larger than the domain's train split."""
     for budget in budgets:
-        if budget > size:
+        if size < budget != WHOLE:
             mend = f"domain {domain!r} has {size} training examples; choose at most that"
             raise bad(where, f"tasks.{task}.budgets", budget, mend)
 
@@ -172,6 +173,9 @@ def check_budgets(where: str, task: str, domain: str, size: int, budgets: Iterab
 def check_job(task: Task, job: DataJob, read: Read) -> None:
     """Raise UserError where a task's splits do not allow its budgets, its roles and its metric."""
     for domain, role in job.roles.items():
+        if job.needs_dev and role != "meta_train" and not read(domain, "dev"):
+            mend = "it has no dev example for `patience` to look at; give it some, or write `dev: budget`"
+            raise bad(job.where, f"tasks.{job.task}.domains.{domain}", role, mend)
         if role == "meta_test":
             check_budgets(job.where, job.task, domain, len(read(domain, "train")), job.budgets)
             if not (tested := read(domain, "test")[: job.test_examples]):

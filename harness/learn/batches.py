@@ -46,6 +46,12 @@ def in_order(features: Sequence[Features], size: int, pad: int, device: torch.de
         yield collate(features[begin : begin + size], pad, device)
 
 
+def parts(batch: Batch, size: int) -> list[Batch]:
+    """A batch in parts of at most `size` rows, in their order."""
+    rows = len(batch["input_ids"])
+    return [{name: tensor[begin : begin + size] for name, tensor in batch.items()} for begin in range(0, rows, size)]
+
+
 def shuffled(features: Sequence[Features], size: int, order: Random) -> Iterator[list[Features]]:
     """Batches of features without end, every epoch in a new order."""
     lengths = [len(row["input_ids"]) for row in features]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness.contracts.method import Train
 from harness.learn.batches import Batch
-from harness.learn.loop import rate
+from harness.learn.schedules import rate
 
 Values = dict[str, Tensor]
 Losses = Callable[[Values, Values, Batch], Tensor]  # (body, adapted, batch) -> [tasks]

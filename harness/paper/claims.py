@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from harness.base.files import write_json, write_text
+from harness.contracts.budget import told_all
 from harness.contracts.claim import Claim
 from harness.contracts.paper import PaperSpec
 from harness.contracts.papers import papers
@@ -86,7 +87,7 @@ def to_row(answer: Answer) -> Row:
         "lost": "; ".join(answer.lost),
         "task": claim.on.task,
         "metric": claim.on.metric,
-        "budgets": " ".join(map(str, answer.budgets)),
+        "budgets": told_all(answer.budgets, " "),
         "domains": " ".join(answer.domains),
     }
 
@@ -172,7 +173,7 @@ def told(answer: Answer) -> str:
         lost = f": less for {', '.join(answer.lost)}" if answer.lost else ""
         lines.append(f"certainty {answer.certainty_words} ({answer.certainty} of 4){lost}; setting {answer.setting}")
     if answer.budgets:
-        cells = f"{claim.on.task}, domains {listed(answer.domains)}, budgets {', '.join(map(str, answer.budgets))}"
+        cells = f"{claim.on.task}, domains {listed(answer.domains)}, budgets {told_all(answer.budgets)}"
         lines.append(f"cells: {', '.join(claim.names)} on {cells}")
     return "\n".join(lines)
 

@@ -9,7 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from harness.contracts.budget import WHOLE, told
 from harness.contracts.claim import Claim
+from harness.contracts.method import Train
 from harness.contracts.plan import Plan, PrepareJob
 from harness.paper.curves import variants
 from harness.paper.evidence import Evidence
@@ -41,7 +43,9 @@ class Contrast:
 
 def budgets_of(claim: Claim, scores: TaskScores) -> list[int]:
     """The budgets of the run that the claim is about."""
-    return [budget for budget in scores.budgets if claim.on.budgets == "all" or budget in claim.on.budgets]
+    wanted = [budget for budget in scores.budgets if claim.on.budgets == "all" or budget in claim.on.budgets]
+    # A slope is over numbers, and `all` is another in each domain.
+    return [budget for budget in wanted if claim.option != "budget" or budget != WHOLE]
 
 
 def obstacle(plan: Plan, claim: Claim) -> NotRun | None:
@@ -64,7 +68,7 @@ def obstacle(plan: Plan, claim: Claim) -> NotRun | None:
     budgets = {cell.budget for cell in cells} or set(run.budgets)
     wanted = budgets if claim.on.budgets == "all" else budgets & set(claim.on.budgets)
     if claim.on.budgets != "all" and (absent := sorted(set(claim.on.budgets) - budgets)):
-        return NotRun("no data", f"the run does not have the budget {absent[0]}")
+        return NotRun("no data", f"the run does not have the budget {told(absent[0])}")
     if claim.kind == "interaction" and len(wanted) < 2:
         return NotRun("no data", "the run has one budget, and it compares two")
     if absent_domains := sorted(set(claim.on.domains or ()) - set(run.domains)):
@@ -85,8 +89,9 @@ def _unmatched(plan: Plan, claim: Claim) -> NotRun | None:
     return None
 
 
-def _trained(plan: Plan, task: str, method: str) -> int | None:
-    return plan.block(task, method).train.get("steps")
+def _trained(plan: Plan, task: str, method: str) -> str:
+    settings = Train(**plan.block(task, method).train)
+    return str(settings.steps) if settings.epochs is None else f"{settings.epochs} epochs"
 
 
 def _prepared(plan: Plan, task: str, method: str) -> int | None:
@@ -189,7 +194,7 @@ def _interaction(evidence: Evidence, claim: Claim, scores: TaskScores) -> list[C
     whole = lead(claim.on.domains or scores.domains)
     if whole is None:
         return NotRun("missing cells", "the methods do not have every seed of the run")
-    label = f"{pair[0]} over {pair[1]}, with {budgets[0]} less with {budgets[-1]}"
+    label = f"{pair[0]} over {pair[1]}, with {told(budgets[0])} less with {told(budgets[-1])}"
     return [Contrast(label, whole, _by_domain(claim, scores, lead))]
 
 

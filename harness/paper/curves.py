@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.contracts.budget import told
 from harness.contracts.paper import Figure, PaperSpec
 from harness.contracts.plan import Plan
 from harness.paper.evidence import Evidence
@@ -62,7 +63,7 @@ def panel(evidence: Evidence, paper: PaperSpec, name: str, figure: Figure) -> Pa
     ]
     ours = list(_ours(evidence, figure))
     known = {spot.place for curve in ours for spot in curve.spots}
-    our_axis = figure.option or "training examples"
+    our_axis = evidence.unit(str(figure.task)) if figure.kind == "steps" else figure.option or "training examples"
     scale, axis = scale_of(figure.metric), figure.axis or ""
     why = "" if ours else _why(evidence, figure)
     our_places = sorted(known, key=_order)
@@ -78,23 +79,37 @@ def _order(place: str) -> tuple[bool, float]:
 
 
 def _ours(evidence: Evidence, figure: Figure) -> Iterator[Curve]:
-    """Our lines: over the run's budgets, or over the variants that it has of a method."""
-    if figure.task is None or not evidence.has(figure.task) or figure.kind not in ("budgets", "option"):
+    """Our lines: over the run's budgets, the variants that it has of a method, or the points of its trainings."""
+    if figure.task is None or not evidence.has(figure.task) or figure.kind == "structure":
         return
     scores = evidence.scores(figure.task)
     for line, row in figure.lines.items():
         if row.method is None:
             continue
         points: dict[str, tuple[str, list[int]]] = {}
-        if figure.kind == "option":
+        if figure.kind == "steps":
+            yield from _along(evidence, figure, line, row.method)
+        elif figure.kind == "option":
             its = variants(evidence.plan, figure.task, row.method, str(figure.option))
             points = {f"{value:g}": (method, scores.budgets) for value, method in its.items()}
         elif row.method in scores.methods:
-            points = {str(budget): (row.method, [budget]) for budget in scores.budgets}
+            points = {str(told(budget)): (row.method, [budget]) for budget in scores.budgets}
         values = {place: scores.value(method, scores.domains, budgets) for place, (method, budgets) in points.items()}
         spots = [Spot(place, its.mean, its.low, its.high) for place, its in values.items() if its.mean is not None]
         if spots:
             yield Curve(line, spots, scores.group(next(iter(points.values()))[0]), row.method)
+
+
+def _along(evidence: Evidence, figure: Figure, line: str, method: str) -> Iterator[Curve]:
+    """A method's line over the points of its training, all budgets of the run together."""
+    task, spots = str(figure.task), []
+    for point in evidence.points(task):
+        scores = evidence.at(task, point)
+        value = scores.value(method, scores.domains, scores.budgets) if method in scores.methods else None
+        if value and value.mean is not None:
+            spots.append(Spot(f"{point:g}", value.mean, value.low, value.high))
+    if spots:
+        yield Curve(line, spots, evidence.scores(task).group(method), method)
 
 
 def variants(plan: Plan, task: str, method: str, option: str) -> dict[float, str]:
@@ -114,7 +129,7 @@ def _why(evidence: Evidence, figure: Figure) -> str:
     if not evidence.has(figure.task):
         return f"no task: the run does not have {figure.task}"
     if figure.kind == "steps":
-        return "a record keeps the score of the last step alone"
+        return f"no score was taken along the way of all cells: `evaluate_at` asks for them of {figure.task}"
     if figure.kind == "option":
         return f"the run has no variants of {figure.option}"
     return "the run has none of its methods, or every line has a hole"

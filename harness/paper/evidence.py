@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from harness.contracts.plan import Plan
-from harness.record.read import each_row
+from harness.record.read import each_row, read_along
 from harness.record.schema import PREPARATION
+from harness.table.along import points_of, scores_at
 from harness.table.influence import Floats
 from harness.table.scores import TaskScores
 
@@ -31,6 +32,22 @@ class Evidence:
         if task not in self._scores:
             self._scores[task] = TaskScores(self.plan, self.records, task)
         return self._scores[task]
+
+    @cached_property
+    def _along(self) -> pd.DataFrame:
+        return read_along(self.plan)
+
+    def points(self, task: str) -> list[float]:
+        """The points of trainings at which a task was scored too."""
+        return points_of(self._along, task)
+
+    def unit(self, task: str) -> str:
+        """What those points are counted in."""
+        return ", ".join(sorted(set(self._along[self._along.task == task].unit)))
+
+    def at(self, task: str, point: float) -> TaskScores:
+        """The primary scores of a task at such a point."""
+        return scores_at(self.plan, self._along, task, point)
 
     @cached_property
     def cells(self) -> pd.DataFrame:

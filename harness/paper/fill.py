@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from harness.contracts.budget import told_all
 from harness.contracts.paper import UNITS, Column, PaperSpec, PaperTable, Reported, Row
 from harness.paper.evidence import Evidence
 from harness.paper.setting import Comparison, compare_setting
@@ -253,7 +254,7 @@ class Filler:
         notes = list(self.comparison.words) if self.comparison else []
         task = self.table.task
         if task is not None and self.evidence.has(task):
-            budgets = ", ".join(map(str, self._budgets(task)))
+            budgets = told_all(self._budgets(task))
             notes.append(
                 f"Ours: means over {len(self.evidence.scores(task).seeds)} seeds with 95% intervals, budget {budgets}."
             )

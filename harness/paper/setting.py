@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from harness.contracts.budget import told_all
 from harness.contracts.paper import Setting
 from harness.paper.evidence import Evidence
 from harness.table.markdown import listed
@@ -71,7 +72,7 @@ def _fields(evidence: Evidence, setting: Setting, task: str, budgets: Sequence[i
     ]
     if setting.budgets is not None:
         same = set(budgets) <= set(setting.budgets)
-        found.append(Compared("budgets", _listed(setting.budgets), _listed(budgets), same))
+        found.append(Compared("budgets", _listed(setting.budgets), told_all(budgets), same))
     if setting.seeds is not None:
         found.append(Compared("seeds", str(setting.seeds), str(len(scores.seeds)), len(scores.seeds) >= setting.seeds))
     job = next((job for job in plan.data if job.task == task), None)

@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.base.fingerprint import fingerprint
 from harness.contracts.adaptation import TokenControl
+from harness.contracts.budget import told
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
 from harness.contracts.plan import SHORT, BackboneJob, Block, Cell, PrepareJob, TaskPlan, TuneJob
@@ -14,6 +15,7 @@ from harness.plan.preparation_tunes import PreparationTunePlanner
 from harness.plan.prepares import PreparePlanner
 from harness.plan.rates import preparation_origin
 from harness.plan.request import Ground, LaterPlanner, computed
+from harness.plan.settings import check_not_solved, check_stopping, points_of
 from harness.plan.setups import setup_of
 from harness.plan.tunes import TunePlanner
 
@@ -25,21 +27,29 @@ class BlockPlanner(LaterPlanner):
         super().__init__(ground)
         self.tunes = TunePlanner(ground)
         self.prepares = PreparePlanner(ground, PreparationTunePlanner(ground, self.tunes))
+        # By method and task: a variant takes its method's.
+        self.searched: dict[tuple[str, str], dict[int, TuneJob]] = {}
 
     def plan(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> Block:
         """The block of a method on a task."""
         base = self.backbones[plan.backbone]
         setup = setup_of(self.request, method, task, plan, run, base)
+        check_stopping(self.request, setup.train, task, plan)
+        check_not_solved(self.request, method, task, setup.sized_by)
         preparing = None if setup.is_control else self.prepares.setup(method, task, plan, run)
         prepare = self.prepares.plan(preparing) if preparing else None
         tunes: dict[int, TuneJob] = {}
         if setup.origin == "searched":
-            makers: list[PrepareJob | BackboneJob] = [base]
-            if prepare and preparing:
-                makers = [prepare, *self.prepares.beside(prepare, preparing, self.tunes.places(task, plan))]
-            tunes = self.tunes.plan(setup, task, plan, makers)
+            if (method.base, task) not in self.searched:
+                makers: list[PrepareJob | BackboneJob] = [base]
+                if prepare and preparing:
+                    makers = [prepare, *self.prepares.beside(prepare, preparing, self.tunes.places(task, plan))]
+                self.searched[method.base, task] = self.tunes.plan(setup, task, plan, makers)
+            tunes = self.searched[method.base, task]
         from_base = not setup.is_control or isinstance(setup.adaptations[0], TokenControl)
-        cells = self._cells(method, task, plan, prepare or (base if from_base else None), setup.depends, tunes)
+        points = [] if setup.is_control else points_of(self.request, setup.train, method, task, run)
+        depends = setup.depends | ({"points": points} if points else {})  # a search scores none of them
+        cells = self._cells(method, task, plan, prepare or (base if from_base else None), depends, tunes)
         key = fingerprint([[cell.fingerprint for cell in cells], self.data[task].done])[:SHORT]
         return Block(
             task=task,
@@ -54,6 +64,7 @@ class BlockPlanner(LaterPlanner):
             match_parameters=setup.match_parameters,
             sized_by=setup.sized_by,
             precision=self.request.config.precision,
+            points=points,
             rates=setup.origin,
             preparation_rates=preparation_origin(self.request, method, task, run, base),
         )
@@ -83,7 +94,7 @@ class BlockPlanner(LaterPlanner):
                         content["rate"] = tune.fingerprint
                     key = computed(content)
                     parent = self.request.output / "cells" / task / method.id
-                    folder = str(parent / f"{domain}-k{budget}-s{seed}-{key[:SHORT]}")
+                    folder = str(parent / f"{domain}-k{told(budget)}-s{seed}-{key[:SHORT]}")
                     checkpoint, rates_from = begin.checkpoint if begin else None, tune.done if tune else None
                     cells.append(Cell(task, method.id, domain, budget, seed, key, folder, checkpoint, rates_from))
         return cells

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.contracts.adaptation import Adaptation
-from harness.contracts.discover import methods, tasks
+from harness.contracts.discover import tasks
+from harness.contracts.method import Train
 from harness.contracts.plan import BackboneJob, Block, Plan
 from harness.data.task import load_task
 from harness.parts.build import adaptations_of
 from harness.parts.offered import preparations
+from harness.parts.variants import method_of
 
 if TYPE_CHECKING:
     from harness.adapt.trial import Use
@@ -59,8 +61,9 @@ def _uses(plan: Plan, job: BackboneJob, with_methods: bool) -> Iterator[Use]:
 
 def _adaptations(block: Block) -> list[Adaptation]:
     """What a block's method attaches to a backbone."""
-    parts = adaptations_of(methods()[block.method])
-    return [part.trained_for(block.train["steps"]) for part in parts if isinstance(part, Adaptation)]
+    parts = adaptations_of(method_of(block.method))
+    steps = Train(**block.train).over(min(cell.budget for cell in block.cells)).steps
+    return [part.trained_for(steps) for part in parts if isinstance(part, Adaptation)]
 
 
 def texts_of(plan: Plan, name: str) -> list[str]:

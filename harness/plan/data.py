@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
 from harness.base.errors import bad
 from harness.base.fingerprint import fingerprint
 from harness.base.lines import Where
 from harness.contracts.config import TaskRun
+from harness.contracts.method import Train
 from harness.contracts.model import one_of
-from harness.contracts.plan import SHORT, DataJob
+from harness.contracts.plan import SHORT, Block, DataJob
 from harness.contracts.task import Role, Source
 from harness.data.build import check_domain, check_roles, domain_fingerprints, domains_of
 from harness.data.roles import drawn, limited
@@ -79,3 +84,11 @@ class DataPlanner:
             mend = f"{tested} of {len(roles)} domains are drawn for meta_test; choose at most that"
             raise bad(where, f"tasks.{task}.scored_domains", run.scored_domains, mend)
         return limited(roles, run.scored_domains)
+
+
+def looked_at(job: DataJob, blocks: Sequence[Block]) -> DataJob:
+    """The job, which also sees that there are dev splits where early stopping of some block looks at them."""
+    if not any(block.task == job.task and Train(**block.train).looks_at_split for block in blocks):
+        return job
+    done = Path(job.done).with_name(f"{fingerprint([job.done, 'dev'])[:SHORT]}.json")
+    return replace(job, needs_dev=True, done=str(done))

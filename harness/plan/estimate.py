@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from harness.adapt.record import read_record
 from harness.backbone.anatomy import anatomies
 from harness.backbone.weights import shapes_in, weight_files
 from harness.base.errors import UserError
-from harness.contracts.method import Kind
+from harness.contracts.budget import WHOLE
+from harness.contracts.method import Kind, Train
 from harness.contracts.plan import BackboneJob, Block, Plan, PrepareJob, TuneJob
 from harness.plan.checkpoints import texts_of
 from harness.tune.kept import kept_scores
@@ -30,7 +31,7 @@ BESIDE = 3e5  # parameters whose products take as long as all that a step does b
 GENERATED: dict[Kind, float] = {"summarization": 8.0, "data-to-text": 8.0}
 UNKNOWN = 1e8  # parameters of a backbone that is not here yet, where its entry does not say
 LETTERS = 4  # a token, about
-TESTS = 300  # examples of a test split that does not stand yet
+TESTS, TRAINS = 300, 1000  # examples of a test split and of a train split that do not stand yet
 CONTROL, IMPORTS = 0.05, 5.0  # seconds of a control's cell, and of importing torch for a job
 EMBEDDINGS = re.compile(r"(?:^|[._])(?:\w*embed\w*|wte|wpe|shared)(?:[._]|$)")
 
@@ -88,7 +89,9 @@ class Estimates:
     def _cell(self, block: Block | TuneJob) -> float:
         """What a cell takes."""
         training, predicting = self._operations(block)
-        return training * self._seconds(block, "training") + predicting * self._seconds(block, "predicting")
+        once = predicting * self._seconds(block, "predicting")
+        points = len(block.points) if isinstance(block, Block) else 0
+        return training * self._seconds(block, "training") + (1 + points) * once
 
     def preparation(self, job: PrepareJob, missing: int) -> float:
         """What `missing` checkpoints of a preparation take: as those that stand, else by what they read."""
@@ -112,9 +115,18 @@ class Estimates:
     def _operations(self, block: Block | TuneJob) -> tuple[float, float]:
         """Of one cell: those of its training and of its predicting."""
         size, tokens = self._size(block.backbone, block.task), self._tokens[block.task]
-        trained = block.train["steps"] * block.train["batch_size"] * tokens * size * TRAINED
+        trained = self._sentences(block) * tokens * size * TRAINED
         kind: Any = self.plan.tasks[block.task].kind
         return trained, self._tests[block.task] * tokens * size * READ * GENERATED.get(kind, 1.0)
+
+    def _sentences(self, block: Block | TuneJob) -> float:
+        """The sentences that a cell trains on, the mean over cells where they follow from epochs."""
+        settings = Train(**block.train)
+        if settings.epochs is None:
+            return settings.steps * settings.read_at_once
+        budgets = block.budgets if isinstance(block, TuneJob) else [cell.budget for cell in block.cells]
+        sizes = [self._trains[block.task] if budget == WHOLE else budget for budget in budgets]
+        return fmean(settings.over(size).steps * settings.read_at_once for size in sizes)
 
     def _seconds(self, block: Block | TuneJob, what: str) -> float:
         """What an operation takes in cells like those of a block."""
@@ -152,9 +164,9 @@ class Estimates:
         found = {}
         for name, task in self.plan.tasks.items():
             read = [
-                costs["trained_tokens"] / (block.train["steps"] * block.train["batch_size"])
+                costs["trained_tokens"] / self._sentences(block)
                 for block in self.plan.blocks
-                if block.task == name and block.train.get("steps")
+                if block.task == name and self._sentences(block)
                 for costs in self._costs(block)
                 if costs.get("trained_tokens")
             ]
@@ -165,14 +177,21 @@ class Estimates:
 
     @cached_property
     def _tests(self) -> dict[str, int]:
-        """How many test examples a domain of each task has."""
-        found = {}
-        for name, task in self.plan.tasks.items():
-            files = [Path(self.plan.data_of(name).folders[domain]) / "test.jsonl" for domain in task.domains]
-            lines = [len(file.read_bytes().splitlines()) for file in files if file.is_file()]
-            many = round(median(lines)) if lines else TESTS
-            found[name] = min(many, task.test_examples or many)
-        return found
+        """How many test examples of a domain of each task are scored."""
+        many = {name: self._lines(name, "test", TESTS) for name in self.plan.tasks}
+        return {name: min(many[name], task.test_examples or many[name]) for name, task in self.plan.tasks.items()}
+
+    @cached_property
+    def _trains(self) -> dict[str, int]:
+        """How many training examples a domain of each task has."""
+        return {name: self._lines(name, "train", TRAINS) for name in self.plan.tasks}
+
+    def _lines(self, name: str, split: str, guess: int) -> int:
+        """How many examples a scored domain of a task has in a split."""
+        folders = [Path(self.plan.data_of(name).folders[domain]) for domain in self.plan.tasks[name].domains]
+        files = [folder / f"{split}.jsonl" for folder in folders]
+        lines = [len(file.read_bytes().splitlines()) for file in files if file.is_file()]
+        return round(median(lines)) if lines else guess
 
     def _size(self, backbone: str, task: str) -> float:
         """The parameters of a backbone's products for a task, and what stands for all else that a step does."""

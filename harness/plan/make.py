@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from harness.contracts.config import TaskRun
 from harness.contracts.model import one_of
-from harness.contracts.plan import Block, Plan, TaskPlan, ordered
+from harness.contracts.plan import Block, Plan, TaskPlan
+from harness.contracts.plan_order import ordered
+from harness.parts.variants import variants_of
 from harness.plan.backbones import BackbonePlanner
 from harness.plan.blocks import BlockPlanner
-from harness.plan.data import DataPlanner
+from harness.plan.data import DataPlanner, looked_at
 from harness.plan.papers import planned_papers
 from harness.plan.request import Ground, Request
 from harness.plan.settings import check_settings
@@ -21,6 +25,7 @@ def plan_run(request: Request) -> Plan:
     """Every job of the run; raises UserError at the first mistake."""
     config = request.config
     check_names(request)
+    request = with_variants(request)
     of_data = DataPlanner(request)
     data = {task: of_data.plan(task, run) for task, run in config.tasks.items()}
     of_backbones = BackbonePlanner(request, data, of_data.prints)
@@ -31,9 +36,10 @@ def plan_run(request: Request) -> Plan:
     blocks: list[Block] = []
     for task, run in config.tasks.items():
         tasks[task] = plan = of_tasks.plan(task, run)
-        field = f"tasks.{task}.methods" if run.methods else "methods"
-        names = request.chosen_methods(run.methods or config.methods, field, task)
-        chosen = [request.methods[name] for name in request.kept("method", names) if request.kept("task", [task])]
+        names = _chosen(request, task, run)
+        # A method comes before its variants, which take the rates that are searched for it.
+        rows = [its for name in names for its in (name, *(one.id for one in request.variants.get(name, ())))]
+        chosen = [request.methods[name] for name in request.kept("method", rows) if request.kept("task", [task])]
         fitting = [method for method in chosen if takes_part(method, plan)]
         # Unprepared methods first: the search of such a one serves the preparations before the same adaptation.
         unprepared_first = sorted(fitting, key=lambda method: method.spec.preparation[0] != "none")
@@ -48,7 +54,7 @@ def plan_run(request: Request) -> Plan:
         memory_gib=config.memory_gib,
         tasks=tasks,
         methods={name: _summary(request, name) for name in sorted({block.method for block in blocks})},
-        data=list(data.values()),
+        data=[looked_at(job, blocks) for job in data.values()],
         backbones=[job for name, job in backbones.items() if name in used],
         prepares=list(of_blocks.prepares.jobs.values()),
         blocks=blocks,
@@ -58,6 +64,24 @@ def plan_run(request: Request) -> Plan:
         papers=planned_papers(request.papers),
     )
     return ordered(whole)
+
+
+def with_variants(request: Request) -> Request:
+    """The request with the methods that its variants are."""
+    if not request.config.variants:
+        return request
+    found = variants_of(request.config.variants, request.methods, request.where)
+    chosen = {name for task, run in request.config.tasks.items() for name in _chosen(request, task, run)}
+    for name in found:
+        one_of(name, sorted(chosen), request.where, "variants")
+    its = {method.id: method for methods in found.values() for method in methods}
+    return replace(request, methods=request.methods | its, variants=found)
+
+
+def _chosen(request: Request, task: str, run: TaskRun) -> list[str]:
+    """The methods of a task."""
+    field = f"tasks.{task}.methods" if run.methods else "methods"
+    return request.chosen_methods(run.methods or request.config.methods, field, task)
 
 
 def check_names(request: Request) -> None:

@@ -10,7 +10,8 @@ from harness.base.yaml_file import read_yaml
 from harness.contracts.config import Pretrained, RunConfig
 from harness.contracts.discover import tasks
 from harness.contracts.model import one_of, validate
-from harness.contracts.plan import Plan, ordered
+from harness.contracts.plan import Plan
+from harness.contracts.plan_order import ordered
 from harness.plan.backbones import BackbonePlanner
 from harness.plan.data import DataPlanner
 from harness.plan.request import Request

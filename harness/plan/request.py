@@ -39,6 +39,7 @@ class Request:
     tuning: Tuning | None = None
     methods: dict[str, Method] = field(default_factory=methods)
     tasks: dict[str, TaskFolder] = field(default_factory=tasks)
+    variants: dict[str, list[Method]] = field(default_factory=dict)  # of methods of the run, by their method
 
     @property
     def output(self) -> Path:

@@ -10,12 +10,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.base.errors import UserError, bad
+from harness.base.lines import Where
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.config import Settings, TaskRun, merged
 from harness.contracts.discover import Method
 from harness.contracts.method import Train, Tuned
 from harness.contracts.model import one_of, validate
+from harness.contracts.plan import TaskPlan
 from harness.contracts.preparation import Preparation
+from harness.data.splits import HELD
 from harness.parts.build import preparation_of
 from harness.parts.offered import preparations
 from harness.plan.request import Request
@@ -59,14 +62,28 @@ def _check_prepare(request: Request, said: Mapping[str, dict[str, Any]], field: 
 
 def train_settings(request: Request, method: Method, task: str, run: TaskRun, tuned: Tuned | None) -> Train:
     """The method's training, then what was tuned for the task and its backbone, then what the configuration says."""
-    settings = method.spec.train.model_dump()
     if not method.spec.trains:
         return method.spec.train
-    if tuned:
-        settings |= tuned.train
+    settings = method.spec.train.model_dump() | (tuned.train if tuned else {})
+    _check_together(Train(**settings), method.folder / "method.yaml", "train")
     for field, said in _train_of(request, method, task, run):
-        settings = validate(Train, settings | said, request.where, field).model_dump()
+        if not said:
+            continue
+        # A length replaces the other: the nearer word counts, whether it says steps or epochs.
+        replaced = {"steps": "epochs", "epochs": "steps"}
+        lost = {replaced[name] for name in said if name in replaced}
+        kept = {name: value for name, value in settings.items() if name not in lost}
+        merged_settings = validate(Train, kept | said, request.where, field)
+        settings = merged_settings.model_dump()
+        _check_together(merged_settings, request.where, field)
     return Train(**settings)
+
+
+def _check_together(settings: Train, where: Where, field: str) -> None:
+    """Refuse a field that the others leave without effect."""
+    if found := settings.contradiction():
+        name, value, mend = found
+        raise bad(where, f"{field}.{name}", value, mend)
 
 
 def _train_of(request: Request, method: Method, task: str, run: TaskRun) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -74,8 +91,8 @@ def _train_of(request: Request, method: Method, task: str, run: TaskRun) -> Iter
     levels: list[tuple[str, Settings]] = [("train", request.config), (f"tasks.{task}.train", run)]
     for field, said in levels:
         yield field, {name: value for name, value in said.train.items() if name in Train.model_fields}
-        if method.id not in Train.model_fields:
-            yield f"{field}.{method.id}", said.train.get(method.id, {})
+        if method.base not in Train.model_fields:
+            yield f"{field}.{method.base}", said.train.get(method.base, {})
 
 
 def says_rate(request: Request, method: Method, task: str, run: TaskRun, rate: str) -> bool:
@@ -91,6 +108,35 @@ def check_training(method: Method, adaptations: list[Adaptation | Control], task
                 part.trained_for(steps)
         except ValueError as error:
             raise UserError(f"{method.folder / 'method.yaml'}: on {task} adapt.{name}.{error}") from None
+
+
+def check_stopping(request: Request, settings: Train, task: str, plan: TaskPlan) -> None:
+    """Refuse early stopping where a budget has no example that can be held out."""
+    least = min(plan.budgets)
+    if settings.patience is not None and settings.dev == "budget" and least < HELD:
+        mend = f"`patience` holds out one of {HELD} examples; take larger budgets, or write `dev: split` beside it"
+        raise bad(request.where, f"tasks.{task}.budgets", least, mend)
+
+
+def check_not_solved(request: Request, method: Method, task: str, sized_by: list[str]) -> None:
+    """Refuse variants of an option that the wanted share solves."""
+    option = method.id.partition("@")[2].partition("=")[0]
+    if option and option in sized_by:
+        mend = f"`match_parameters` solves it on {task}; remove one of the two"
+        raise bad(request.where, f"variants.{method.base}.{option}", method.id, mend)
+
+
+def points_of(request: Request, settings: Train, method: Method, task: str, run: TaskRun) -> list[int]:
+    """The points of a method's training at which it is scored too, the task's word before the run's."""
+    said = [(f"tasks.{task}.evaluate_at", run.evaluate_at), ("evaluate_at", request.config.evaluate_at)]
+    field, points = next(((field, its) for field, its in said if its is not None), ("", []))
+    if settings.idle or not points:
+        return []
+    length, unit = (settings.steps, "steps") if settings.epochs is None else (settings.epochs, "epochs")
+    if max(points) > length:
+        mend = f"{method.id} trains for {length} {unit} on {task}; lower it, or give every method one length in `train`"
+        raise bad(request.where, field, max(points), mend)
+    return sorted(points)
 
 
 def preparation_settings(request: Request, method: Method, task: str, run: TaskRun) -> Preparation | None:
@@ -109,7 +155,7 @@ def _prepare_of(request: Request, method: Method, task: str, run: TaskRun) -> It
     levels: list[tuple[str, Settings]] = [("prepare", request.config), (f"tasks.{task}.prepare", run)]
     known = preparations()
     for field, said in levels:
-        for name in (method.spec.preparation[0], *([] if method.id in known else [method.id])):
+        for name in (method.spec.preparation[0], *([] if method.base in known else [method.base])):
             if name in said.prepare:
                 yield f"{field}.{name}", said.prepare[name]
 

@@ -46,11 +46,11 @@ def setup_of(request: Request, method: Method, task: str, plan: TaskPlan, run: T
     """A method's setup on a task; raises UserError where its settings do not fit."""
     adaptations = adaptations_of(method)
     train = train_settings(request, method, task, run, tuned_for(method, task, run, backbone))
-    check_training(method, adaptations, task, train.steps)
+    check_training(method, adaptations, task, train.over(min(plan.budgets)).steps)
     control = isinstance(adaptations[0], Control)
-    wanted = None if control or train.steps == 0 else wanted_share(request, method, run)
+    wanted = None if control or train.idle else wanted_share(request, method, run)
     sized_by = sizes_of(adaptations) if wanted is not None else []
-    origin = origin_of(request, method, task, run, backbone) if train.steps else "none"
+    origin = origin_of(request, method, task, run, backbone) if not train.idle else "none"
     depends: dict[str, Any] = {
         "code": method.code,
         "adapt": {name: part.model_dump() for name, part in zip(method.spec.adapt, adaptations, strict=True)},

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.base.errors import bad
+from harness.contracts.budget import told_all
 from harness.contracts.plan import SHORT, BackboneJob, Line, Place, PrepareJob, TaskPlan, TuneJob
 from harness.plan.begins import begins_with
 from harness.plan.request import Ground, LaterPlanner, computed
@@ -84,7 +85,7 @@ class TunePlanner(LaterPlanner):
         # From the backbone itself it is a matter of the adaptation: methods that train alike share it.
         prepared = any(isinstance(maker, PrepareJob) for maker in makers)
         name = setup.method.id if prepared else "+".join(setup.method.spec.adapt)
-        folder = self.request.output / "tune" / task / f"{name}-k{'-'.join(map(str, budgets))}-{key[:SHORT]}"
+        folder = self.request.output / "tune" / task / f"{name}-k{told_all(budgets, '-')}-{key[:SHORT]}"
         job = tune_job(
             setup,
             task=task,

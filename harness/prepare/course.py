@@ -11,7 +11,7 @@ from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
 from harness.data.task import Features
 from harness.learn.flops import Flops
-from harness.learn.loop import rate
+from harness.learn.schedules import rate
 from harness.meta.episodes import Episode, batches_of, check_size, draw, tokens_in
 from harness.meta.inner import Values
 from harness.meta.outer import Learner

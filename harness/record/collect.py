@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 
 from harness.adapt.record import SCORES, read_record
 from harness.base.files import read_json, whole_file
+from harness.contracts.budget import WHOLE
 from harness.contracts.plan import Cell, Plan
-from harness.record.read import in_frame
-from harness.record.schema import COLUMNS, PREPARATION, SCHEMA
+from harness.record.read import along_file, in_frame
+from harness.record.schema import ALONG, COLUMNS, PREPARATION, SCHEMA
 
 
 def collect(plan: Plan) -> pd.DataFrame:
@@ -26,6 +27,9 @@ def write_records(plan: Plan) -> None:
     """Write records.parquet, whole or not at all."""
     with whole_file(records_file(plan)) as beside:
         pq.write_table(_table(plan), beside)
+    if plan.along:
+        with whole_file(along_file(plan)) as beside:
+            pq.write_table(_along_table(plan), beside)
 
 
 def records_file(plan: Plan) -> Path:
@@ -50,15 +54,43 @@ def _table(plan: Plan) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
+def _along_table(plan: Plan) -> pa.Table:
+    """A row for each point of a finished cell's training and each metric there."""
+    preparation, rows = _preparation_costs(plan), []
+    for cell in (cell for block in plan.blocks if block.points for cell in block.cells):
+        record, scores = _record(cell), Path(cell.folder) / SCORES
+        costs = record.get("costs", {})
+        if record["status"] != "done" or "along" not in costs or not scores.is_file():
+            continue
+        row, found = _row(plan, cell, record, preparation), read_json(scores)
+        for place, its in zip(costs["along"], [*found.get("along", []), found], strict=True):
+            point = place | {"unit": costs["along_unit"], "last": its is found}
+            rows += [scored | point for scored in _scored(plan, cell, row, its)]
+    return pa.Table.from_pylist(rows, schema=ALONG)
+
+
+def _record(cell: Cell) -> dict[str, Any]:
+    return read_record(Path(cell.folder), cell.fingerprint) or {"status": "missing"}
+
+
 def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    task = plan.tasks[cell.task]
-    record = read_record(Path(cell.folder), cell.fingerprint) or {"status": "missing"}
-    costs = record.get("costs", {})
+    """A cell's row for each metric, or one with its status."""
+    record, scores = _record(cell), Path(cell.folder) / SCORES
+    row = _row(plan, cell, record, preparation)
+    if record["status"] != "done" or not scores.is_file():
+        return [row]
+    return _scored(plan, cell, row, read_json(scores))
+
+
+def _row(plan: Plan, cell: Cell, record: dict[str, Any], preparation: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What all rows of a cell share."""
+    task, costs = plan.tasks[cell.task], record.get("costs", {})
     row = {
         "task": cell.task,
         "method": cell.method,
         "domain": cell.domain,
-        "budget": cell.budget,
+        "budget": _examples(plan, cell),
+        "whole": cell.budget == WHOLE,
         "seed": cell.seed,
         "source": task.source,
         "backbone": task.backbone,
@@ -77,11 +109,12 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
         "generation": _json(record.get("generation")),  # of kinds that generate
         "provenance": _json(record.get("provenance")),
     } | {name: value for name, value in costs.items() if name in COLUMNS}
-    row["report"] = _json(costs.get("report", {}))
-    scores = Path(cell.folder) / SCORES
-    if record["status"] != "done" or not scores.is_file():
-        return [row]
-    found = read_json(scores)
+    return row | {"report": _json(costs.get("report", {}))}
+
+
+def _scored(plan: Plan, cell: Cell, row: dict[str, Any], found: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each metric of what was scored."""
+    task = plan.tasks[cell.task]
     return [
         row
         | {
@@ -95,6 +128,14 @@ def _rows(plan: Plan, cell: Cell, preparation: dict[str, dict[str, Any]]) -> lis
         }
         for metric, score in found["scores"].items()
     ]
+
+
+def _examples(plan: Plan, cell: Cell) -> int | None:
+    """The number of examples of a cell's budget: of `all` its domain's, None before its data stand."""
+    if cell.budget != WHOLE:
+        return cell.budget
+    manifest = Path(plan.data_of(cell.task).folders[cell.domain]) / "manifest.json"
+    return int(read_json(manifest)["splits"]["train"]["examples"]) if manifest.is_file() else None
 
 
 def _json(value: Any) -> str | None:

@@ -11,6 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.contracts.budget import WHOLE
+from harness.contracts.plan import Plan
+from harness.record.schema import ALONG
+
 STATISTICS = "statistics"
 
 
@@ -26,7 +30,23 @@ def in_frame(records: pa.Table) -> pd.DataFrame:
     """
     frame = records.drop_columns([STATISTICS]).to_pandas()
     frame.insert(records.column_names.index(STATISTICS), STATISTICS, _arrays(records))
-    return frame
+    if "whole" not in frame:  # records that were written before there was such a budget
+        return frame
+    # Domains have other numbers of examples, and one budget `all`.
+    whole = frame.whole.astype(bool)
+    return frame.assign(budget=frame.budget.mask(whole, int(WHOLE)).astype("int64"))
+
+
+def along_file(plan: Plan) -> Path:
+    """Where scores along the way are."""
+    return Path(plan.output) / "along.parquet"
+
+
+def read_along(plan: Plan) -> pd.DataFrame:
+    """Scores along the way, with the columns of records and those of `POINTS`; none where none were collected."""
+    if plan.along and along_file(plan).is_file():
+        return read_records(along_file(plan))
+    return pa.Table.from_pylist([], schema=ALONG).to_pandas()
 
 
 def each_row(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:

@@ -18,6 +18,8 @@ TYPES: dict[str, pa.DataType] = {
     "peak_rss_mib": NUMBER, "peak_device_mib": NUMBER, "trained_parameters": WHOLE, "model_parameters": WHOLE,
     "stored_bytes": WHOLE, "trained_tokens": WHOLE, "trained_share": NUMBER, "wanted_share": NUMBER, "sized": TEXT,
     "arithmetic_cpu_seconds": NUMBER, "rates": TEXT, "preparation_rates": TEXT, "tuning_seconds": NUMBER,
+    "best_step": WHOLE, "best_seconds": NUMBER,  # of early stopping, where it is on
+    "whole": TRUTH,  # whether the budget is `all`, and `budget` the number of the domain's examples
     "preparation_tuning_seconds": NUMBER,
     "leaks": TRUTH, "dropped": TEXT, "options": TEXT, "error": TEXT,
     # An example's statistics are a row of numbers; what else has a shape of its own is JSON.
@@ -25,3 +27,6 @@ TYPES: dict[str, pa.DataType] = {
 }  # fmt: skip
 COLUMNS = tuple(TYPES)
 SCHEMA = pa.schema(list(TYPES.items()))
+# along.parquet has a row a point of a training, before which the seconds of training are; the last is the cell's score.
+POINTS: dict[str, pa.DataType] = {"point": NUMBER, "unit": TEXT, "step": WHOLE, "seconds": NUMBER, "last": TRUTH}
+ALONG = pa.schema([*TYPES.items(), *POINTS.items()])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.contracts.budget import told
 from harness.report.charts import Point, Series, line_chart, scatter
 from harness.report.markup import Content, Html, folded, join, rows, tag
 from harness.report.material import Material
@@ -107,7 +108,7 @@ def _cost(scores: TaskScores, together: Sequence[Row], marks: dict[str, str]) ->
 
 def _curves(scores: TaskScores, marks: dict[str, str]) -> Html:
     """A drawing of the domains' mean, and one of each where they are no sample."""
-    ticks = [(float(place), str(budget)) for place, budget in enumerate(scores.budgets)]
+    ticks = [(float(place), str(told(budget))) for place, budget in enumerate(scores.budgets)]
     drawn: list[Content] = []
     log = scores.scale == "log_ratio"
     for name in [scores.mean_in_words, *scores.own_columns]:

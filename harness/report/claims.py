@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.contracts.budget import told_all
 from harness.paper.answers import Answer, Part
 from harness.paper.claims import MEANING, SIGNS, effects, extremes, of_part, where
 from harness.paper.effects import shown_effect
@@ -81,7 +82,7 @@ def _details(answer: Answer) -> Iterator[Content]:
         yield tag(
             "p",
             f"Cells: {', '.join(claim.names)} on {claim.on.task}; domains {listed(answer.domains)}; budgets "
-            f"{', '.join(map(str, answer.budgets))}.",
+            f"{told_all(answer.budgets)}.",
         )
     yield tag("p", tag("code", f"headstart claim {answer.paper}/{answer.name}"))
 

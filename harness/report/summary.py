@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from harness.contracts.budget import told_all
 from harness.paper.answers import Answer
 from harness.paper.claims import SIGNS, tally
 from harness.report.claims import id_of
@@ -45,7 +46,7 @@ def _compared(material: Material) -> str:
     tasks = []
     for name, task in plan.tasks.items():
         scores = material.evidence.scores(name)
-        budgets = ", ".join(map(str, scores.budgets))
+        budgets = told_all(scores.budgets)
         tasks.append(f"{task.label} ({task.metric_in_words}, {len(scores.domains)} domains, budgets {budgets})")
     return (
         f"{len(plan.methods) - controls} methods and {controls} controls, each adapted to few examples in "

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapt.failure import failure_of, forget_failure, leave_failure
-from harness.adapt.record import PREDICTIONS, SCORES, Status, read_record
+from harness.adapt.record import PREDICTIONS, SCORES, Status, along_file, read_record
 from harness.base.files import read_json, read_lines, write_json
 from harness.base.fingerprint import hash_file
 from harness.base.progress import say
@@ -90,12 +90,15 @@ def score_cell(cell: Cell, task: TaskPlan) -> Status | None:
     if record is None or record["status"] != "done":
         return record["status"] if record else None
     options = task.options_of(cell.domain)
-    key = [scoring_code(), options, hash_file(folder / PREDICTIONS)]
+    along = [along_file(folder, int(its["point"])) for its in record["costs"].get("along", [])[:-1]]
+    key = [scoring_code(), options, *(hash_file(file) for file in (folder / PREDICTIONS, *along))]
     if (folder / SCORES).is_file() and read_json(folder / SCORES)["key"] == key:
         return "done"
     try:
         kind: Kind = task.kind  # type: ignore[assignment]
         scores = score_rows(kind, read_lines(folder / PREDICTIONS), options)
+        if along:  # the last point is the cell itself
+            scores["along"] = [score_rows(kind, read_lines(file), options) for file in along]
     except Exception as error:
         failure = failure_of("scoring", error)
         leave_failure(folder, failure)

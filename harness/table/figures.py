@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from harness.base.files import whole_file
+from harness.contracts.budget import positions, told
 from harness.contracts.plan import Plan
 from harness.table.scores import Group, TaskScores, Value
 
@@ -91,7 +92,7 @@ def _curves(scores: TaskScores, name: str) -> dict[str, list[Value]]:
     return {m: [scores.value(m, domains, [budget]) for budget in scores.budgets] for m in scores.methods}
 
 
-def _styles(scores: TaskScores) -> dict[str, dict[str, Any]]:
+def styles_of(scores: TaskScores) -> dict[str, dict[str, Any]]:
     """Colour, marker and line of each method, the same in every task of a run; controls are dashed and grey."""
     styles: dict[str, dict[str, Any]] = {}
     for place, method in enumerate(method for method in scores.about if not scores.control(method)):
@@ -104,8 +105,9 @@ def _styles(scores: TaskScores) -> dict[str, dict[str, Any]]:
 
 
 def _draw_panel(panel: Any, scores: TaskScores, curves: dict[str, list[Value]]) -> None:
-    styles = _styles(scores)
-    budgets = np.asarray(scores.budgets, dtype=np.float64)
+    styles = styles_of(scores)
+    budgets = np.asarray(positions(scores.budgets), dtype=np.float64)
+    names = {place: str(told(budget)) for place, budget in zip(budgets, scores.budgets, strict=True)}
     # Lines are set apart a little, else the bars of many methods hide one another.
     apart = np.linspace(-0.06, 0.06, max(len(styles), 2))
     for shift, (method, style) in zip(apart, styles.items(), strict=False):
@@ -118,7 +120,7 @@ def _draw_panel(panel: Any, scores: TaskScores, curves: dict[str, list[Value]]) 
     panel.set_xscale("log")
     panel.xaxis.set_major_locator(FixedLocator(list(budgets)))
     panel.xaxis.set_minor_locator(NullLocator())
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda budget, _: f"{budget:g}"))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda place, _: names.get(place, "")))
     if scores.budgets:
         panel.set_xlim(budgets.min() / 1.3, budgets.max() * 1.3)
     panel.grid(axis="y", linewidth=0.4, alpha=0.5)
@@ -141,7 +143,7 @@ def _scale(panel: Any, scores: TaskScores, values: Sequence[Value]) -> None:
 def _legend(figure: Any, scores: TaskScores, panel: Any, columns: int) -> None:
     """The legend beside the panels, best first; it says which methods are not drawn everywhere."""
     handles = []
-    styles = _styles(scores)
+    styles = styles_of(scores)
     for method in sorted(styles, key=lambda method: _standing(scores, method)):
         places = [(method, domain, budget) for domain in scores.domains for budget in scores.budgets]
         notes = {"contender": [], "leaking": ["sees the future"], "control": ["control"]}[scores.group(method)]
@@ -150,7 +152,7 @@ def _legend(figure: Any, scores: TaskScores, panel: Any, columns: int) -> None:
         label = f"{scores.label(method)}{scores.rates_mark(method)}{note}".replace("$", r"\$")  # no formulas in names
         handles += panel.plot([], [], markersize=4.5, linewidth=1.2, label=label, **styles[method])
     if handles:
-        title = f"best first, by the mean at {scores.budgets[-1]}"
+        title = f"best first, by the mean at {told(scores.budgets[-1])}"
         shape: dict[str, Any] = {"ncols": columns, "fontsize": 8, "title_fontsize": 8, "alignment": "left"}
         figure.legend(handles=handles, loc="outside right upper", frameon=False, title=title, **shape)
 

@@ -55,14 +55,17 @@ class TaskScores:
         for cell in plan.cells():
             if cell.task == task:
                 self.planned[cell.method, cell.domain, cell.budget].append(cell.seed)
-        self.methods = sorted({method for method, _, _ in self.planned}, key=list(plan.methods).index)
+        self.measured = sorted({method for method, _, _ in self.planned}, key=list(plan.methods).index)
+        # Variants have values, and stand on a board only where the configuration asks for it.
+        shown = bool(plan.config.get("show_variants"))
+        self.methods = [method for method in self.measured if shown or "@" not in method]
         # A run may be narrowed to some domains and budgets: what has no cell is no hole.
         self.domains = sorted({domain for _, domain, _ in self.planned}, key=self.run.domains.index)
         self.budgets = sorted({budget for _, _, budget in self.planned})
         self.seeds = sorted({seed for seeds in self.planned.values() for seed in seeds})
         mine = records[records.task == task]
         leaking = set(mine[mine.leaks.astype(bool)].method) if self.run.kind in CAUSAL else set()
-        self.leaking: set[str] = leaking & set(self.methods)
+        self.leaking: set[str] = leaking & set(self.measured)
         self.model = models_in_words(mine.model.unique())
         self.rates = origins(plan, task)
         self.untuned = untuned(plan, task)
@@ -138,7 +141,7 @@ class TaskScores:
         """The means with their intervals of all methods without a hole: who asks for one asks for the others too."""
         key = domains, budgets
         if key not in self._kept_means:
-            found = {method: self.sample(method, budgets, domains) for method in self.methods}
+            found = {method: self.sample(method, budgets, domains) for method in self.measured}
             samples = {method: sample for method, sample in found.items() if sample is not None}
             its = pivot(stacked(list(samples.values()))) if samples else None
             means = [unscaled(self.run.metric, sample.values.mean()) for sample in samples.values()]

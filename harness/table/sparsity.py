@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from harness.base.files import write_text
+from harness.contracts.budget import told
 from harness.contracts.plan import Plan
 from harness.record.read import each_row
 from harness.table.markdown import line
@@ -57,7 +58,7 @@ def sparsity_rows(plan: Plan, records: pd.DataFrame) -> Iterator[dict[str, objec
                 "method": method,
                 "label": plan.methods[method]["label"],
                 "domain": domain,
-                "budget": budget,
+                "budget": told(budget),
                 "planned": count,
             } | _kept(reported[place], count)
 

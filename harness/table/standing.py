@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from harness.contracts.budget import in_words, told
 from harness.table.pivot import SIGNIFICANCE
 from harness.table.ranks import Duels, Rank, rank_methods
 from harness.table.rows import ALL
@@ -25,12 +26,12 @@ class Selection:
     @property
     def title(self) -> str:
         """The selection for a reader."""
-        return "All budgets" if self.name == ALL else f"{self.name} training examples"
+        return "All budgets" if self.name == ALL else in_words(self.budgets[0])
 
 
 def selections(scores: TaskScores) -> list[Selection]:
     """Each budget of a task, then all together."""
-    return [*(Selection(budget, [budget]) for budget in scores.budgets), Selection(ALL, scores.budgets)]
+    return [*(Selection(told(budget), [budget]) for budget in scores.budgets), Selection(ALL, scores.budgets)]
 
 
 @dataclass(frozen=True)

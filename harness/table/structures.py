@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib import pyplot
 from matplotlib.patches import Patch, Rectangle
 
+from harness.contracts.budget import told
 from harness.contracts.plan import Plan
 from harness.record.read import each_row
 from harness.table.figures import COLOURS, backbone_in_title, save
@@ -54,7 +55,7 @@ def draw(scores: TaskScores, found: dict[str, dict[Place, Facts]]) -> Any:
         panel.set_title(scores.label(method).replace("$", r"\$"), fontsize=10)
     if methods:
         step = len(scores.seeds)
-        words = [f"{domain}\nk = {budget}" for domain, budget, _ in places[::step]]
+        words = [f"{domain}\nk = {told(budget)}" for domain, budget, _ in places[::step]]
         axes[-1][0].set_xticks([start + step / 2 for start in range(0, len(places), step)], words, fontsize=7)
     else:
         axes[0][0].text(0.5, 0.5, "no cell with a structure is done", ha="center")

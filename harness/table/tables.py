@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from harness.base.files import write_text
+from harness.contracts.budget import in_words, told
 from harness.contracts.plan import Plan
 from harness.record.read import each_row
 from harness.score.scale import scaled, unscaled
@@ -83,7 +84,7 @@ def _rows(scores: TaskScores) -> Iterator[dict[str, object]]:
                         "control": scores.control(method),
                         "leaks": scores.leaks(method),
                         "domain": domain,
-                        "budget": budget,
+                        "budget": told(budget),
                         "n_examples": value.examples,
                     }
                     | asdict(value)
@@ -115,7 +116,7 @@ def _metric_rows(scores: TaskScores, records: pd.DataFrame) -> Iterator[dict[str
                         "control": scores.control(method),
                         "leaks": scores.leaks(method),
                         "domain": domain,
-                        "budget": budget,
+                        "budget": told(budget),
                         "metric": metric,
                         "mean": _mean(metric, values) if 0 < planned == len(values) else None,
                         "done": len(values),
@@ -132,7 +133,7 @@ def _markdown(scores: TaskScores, shares: dict[str, str]) -> str:
     mark = " †" if scores.run.overlap_allowed else ""
     parts = [f"# {scores.run.label}{mark}", *_headline(scores)]
     for budget in scores.budgets:
-        parts += [f"## {budget} training examples{mark}", *_seen(scores, budget), _pipe_table(scores, budget, shares)]
+        parts += [f"## {in_words(budget)}{mark}", *_seen(scores, budget), _pipe_table(scores, budget, shares)]
     if shares:
         parts.append(MATCHED)
     if scores.run.overlap_allowed:

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.adapt.failure import Failure
 from harness.base.files import read_json
+from harness.contracts.budget import told
 from harness.contracts.plan import Place, TuneJob
 from harness.score.scale import scaled, unscaled
 from harness.tune.space import Point
@@ -30,7 +31,7 @@ def trial_folder(job: TuneJob, point: Point) -> Path:
 
 def trial_file(job: TuneJob, point: Point, place: Place, budget: int) -> Path:
     """Where one cell of a trial is kept."""
-    return trial_folder(job, point) / f"{place.domain}-k{budget}-s{place.seed}.json"
+    return trial_folder(job, point) / f"{place.domain}-k{told(budget)}-s{place.seed}.json"
 
 
 def point_of(job: TuneJob, folder: Path) -> Point:

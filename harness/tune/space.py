@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import exp, log
 
+from harness.contracts.budget import WHOLE
 from harness.contracts.plan import Line
 
 COARSE = 5  # rates over the whole range
@@ -34,8 +35,10 @@ Tried = Mapping[Point, float | None]  # a point's score, higher being better; No
 def reached(budget: int) -> int:
     """The power of ten that a budget reaches, which stands for its class; trials train on as many examples.
 
-    So a budget that is added to a run leaves what was searched for the others as it was.
+    `all` is a class of its own. So a budget that is added to a run leaves what was searched for the others as it was.
     """
+    if budget == WHOLE:
+        return budget
     power = 10
     while power * 10 <= budget:
         power *= 10

@@ -18,14 +18,12 @@ from harness.base.errors import Diverged
 from harness.base.files import read_lines, write_json
 from harness.contracts.method import Train
 from harness.contracts.plan import Place, Plan, TuneJob
-from harness.data.splits import few
+from harness.data.splits import few, held_out
 from harness.score.scale import within
 from harness.score.score import score_rows
 from harness.tune.kept import Trial, mean_score, named, read_trial, trial_file
 from harness.tune.space import EXAMPLES, Point
 from harness.tune.starts import Starts
-
-HELD = 4  # of as many of the budget's examples one is held out, where no domain is there to score on
 
 
 class Trials:
@@ -96,8 +94,7 @@ class Trials:
         axes = bench.task.folder.name, place.domain, place.seed
         learned = few(read_lines(folder / "train.jsonl"), budget, *axes)
         if self.job.held_out:  # a target's own test split is never looked at
-            count = max(1, len(learned) // HELD)
-            learned, scored = learned[:-count], learned[-count:]
+            learned, scored = held_out(learned)
         else:
             scored = read_lines(folder / "test.jsonl")[: min(EXAMPLES, self.task.test_examples or EXAMPLES)]
         bench.splits = {(place.domain, "train"): learned, (place.domain, "test"): scored}

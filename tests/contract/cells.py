@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -218,13 +218,17 @@ def run(
     budget: int = BUDGET,
     match_parameters: float | None = None,
     precision: Precision = "float32",
+    options: Mapping[str, Any] | None = None,
 ) -> Ran:
-    """Run one cell of a case in `folder` on `splits`, noting the largest gradient of each trained parameter."""
+    """Run one cell of a case in `folder` on `splits`, noting the largest gradient of each trained parameter.
+
+    `options` replace fields of its training.
+    """
     task, domain, _ = task_of(case.kind)
-    for split in ("train", "test"):
+    for split in ("train", "dev", "test"):
         write_lines(folder / f"{split}.jsonl", splits[split])
     settings = case.folder.spec.train
-    train = settings.model_copy(update={"steps": steps_of(case), "batch_size": 2})
+    train = settings.model_copy(update={"steps": steps_of(case), "batch_size": 2, **(options or {})})
     adaptations: Any = adaptations_of(case.folder)
     lengths = WHOLE_REPLIES if case.kind == "dialogue" else (MAX_LENGTH, TARGET_LENGTH)
     bench = Bench(task, {domain: str(folder)}, adaptations, train, *lengths, None)

@@ -20,7 +20,7 @@ from harness.learn.batches import Batch
 from harness.learn.loop import train
 from tests.contract.probes import tokens
 
-BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch's and the papers' own
+EPSILON = 1e-8  # torch's own
 
 
 class Slope(nn.Module):
@@ -161,6 +161,7 @@ def named(name: str) -> Callable[[str], str]:
 def by_hand(backbone: Backbone, rows: list[Batch], settings: Train) -> list[bool]:
     """AdamW (Loshchilov and Hutter, 2019, algorithm 2) with the gradient's norm clipped; which steps were clipped."""
     parameters = [value for value in backbone.parameters() if value.requires_grad]
+    betas = settings.betas
     first = [torch.zeros_like(value) for value in parameters]
     second = [torch.zeros_like(value) for value in parameters]
     clipped = []
@@ -179,10 +180,10 @@ def by_hand(backbone: Backbone, rows: list[Batch], settings: Train) -> list[bool
         with torch.no_grad():
             for place, (value, gradient) in enumerate(zip(parameters, gradients, strict=True)):
                 gradient = gradient * min(1.0, settings.clip / float(norm))
-                first[place] = BETAS[0] * first[place] + (1 - BETAS[0]) * gradient
-                second[place] = BETAS[1] * second[place] + (1 - BETAS[1]) * gradient**2
-                mean = first[place] / (1 - BETAS[0] ** (step + 1))
-                spread = second[place] / (1 - BETAS[1] ** (step + 1))
+                first[place] = betas[0] * first[place] + (1 - betas[0]) * gradient
+                second[place] = betas[1] * second[place] + (1 - betas[1]) * gradient**2
+                mean = first[place] / (1 - betas[0] ** (step + 1))
+                spread = second[place] / (1 - betas[1] ** (step + 1))
                 value.sub_(rate * settings.weight_decay * value)
                 value.sub_(rate * mean / (spread.sqrt() + EPSILON))
     return clipped

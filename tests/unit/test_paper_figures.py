@@ -64,7 +64,7 @@ def test_variants_are_the_points_of_an_option() -> None:
     ("changes", "why"),
     [
         ({"task": "persona"}, "no task: the run does not have persona"),
-        ({"kind": "steps"}, "a record keeps the score of the last step alone"),
+        ({"kind": "steps"}, "no score was taken along the way of all cells: `evaluate_at` asks for them of ner"),
         ({"kind": "option", "option": "width"}, "the run has no variants of width"),
         ({"lines": {"Theirs $_1": Row(method="delta")}}, "the run has none of its methods"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from graphlib import TopologicalSorter
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,8 @@ import pytest
 
 from harness.cli.main import main
 from harness.cli.told import jobs_of
+from harness.cli.tune import tuning_plan
+from harness.contracts.discover import methods
 from harness.contracts.plan import Plan, TuneJob, load_plan
 from harness.contracts.preparation import Preparation, at_rates, rate_options
 from harness.parts.offered import preparations
@@ -171,6 +174,15 @@ def test_without_meta_dev_no_target_gives_more_examples_than_its_smallest_cell_h
         assert job.held_out
         assert {place.domain for place in job.places} == {"nl", "pt"}
         assert job.budgets == [10]
+
+
+def test_a_search_that_is_asked_for_begins_where_the_runs_cells_begin(project: Path) -> None:
+    whole = planned(seeds=list(SEEDS), methods=["multitask"])
+    asked = Namespace(configfile=use.CONFIG, budget=[16], seeds=len(SEEDS))
+    plan = tuning_plan(asked, whole, methods()["multitask"], "wikiann")
+    (job,) = (job for job in plan.tunes if job.reaches)
+    assert {place.checkpoint for place in job.places} == {cell.checkpoint for cell in whole.cells()}
+    assert of_preparations(plan)["multitask"].done == of_preparations(whole)["multitask"].done
 
 
 def test_a_saved_plan_is_read_back_as_it_was(project: Path) -> None:

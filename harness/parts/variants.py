@@ -1,0 +1,86 @@
+"""Variants: a method at another value of one of its options, a row of its own, as `tarp_dynamic@rank=8`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness.base.errors import UserError, bad
+from harness.base.lines import Where
+from harness.base.yaml_file import read_value
+from harness.contracts.adaptation import Control
+from harness.contracts.discover import Method, methods
+from harness.contracts.model import one_of
+from harness.parts.build import adaptations_of
+
+PLAIN = re.compile(r"[A-Za-z0-9_.+-]+")  # what a value may be written with, since it stands in names of files
+
+
+def method_of(name: str) -> Method:
+    """A discovered method, or a variant of one, by its name."""
+    base, _, chosen = name.partition("@")
+    method = methods()[base]
+    if not chosen:
+        return method
+    option, _, value = chosen.partition("=")
+    return variant(method, option, read_value(value, name))
+
+
+def variant(method: Method, option: str, value: Any) -> Method:
+    """The method with another value of an option of its adaptation."""
+    adapt = {
+        name: options | ({option: value} if name == _owner(method, option) else {})
+        for name, options in method.spec.adapt.items()
+    }
+    label = f"{method.spec.label}, {option.replace('_', ' ')} {value}"
+    spec = method.spec.model_copy(update={"adapt": adapt, "label": label})
+    return replace(method, id=f"{method.id}@{option}={value}", spec=spec)
+
+
+def _owner(method: Method, option: str) -> str:
+    """The part of the adaptation that has an option; the first, where several have."""
+    parts = zip(method.spec.adapt, adaptations_of(method), strict=True)
+    return next(name for name, part in parts if option in type(part).model_fields)
+
+
+def variants_of(
+    said: Mapping[str, Mapping[str, Sequence[Any]]], known: Mapping[str, Method], where: Where
+) -> dict[str, list[Method]]:
+    """The variants that a configuration asks for, by their method; raises UserError where one cannot be."""
+    found: dict[str, list[Method]] = {}
+    for name, options in said.items():
+        one_of(name, list(known), where, "variants")
+        for option, values in options.items():
+            field = f"variants.{name}.{option}"
+            _check_option(known[name], option, where, field)
+            found.setdefault(name, []).extend(_checked(known[name], option, value, where, field) for value in values)
+    return found
+
+
+def _check_option(method: Method, option: str, where: Where, field: str) -> None:
+    """Refuse an option that no part of the adaptation has, or several."""
+    parts = adaptations_of(method)
+    if any(isinstance(part, Control) for part in parts):
+        raise bad(where, field, option, f"{method.id} is a control, which has one row; remove it")
+    one_of(option, sorted({name for part in parts for name in type(part).model_fields}), where, field)
+    if sum(option in type(part).model_fields for part in parts) > 1:
+        mend = f"several parts of {method.id} have it; write a method of your own for each value"
+        raise bad(where, field, option, mend)
+
+
+def _checked(method: Method, option: str, value: Any, where: Where, field: str) -> Method:
+    """A variant whose value the adaptation takes, and whose name can stand in a path and is read as it was written."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)) or not PLAIN.fullmatch(str(value)):
+        mend = "it becomes a part of names of files; write a number or a word of letters, digits, _ . + and -"
+        raise bad(where, field, value, mend)
+    if read_value(str(value), field) != value:
+        raise bad(where, field, value, "it would be read as another value; write it without quotes")
+    found = variant(method, option, value)
+    try:
+        adaptations_of(found)
+    except UserError as error:
+        told = str(error).rpartition("; ")[2]
+        raise bad(where, field, value, told) from None
+    return found
