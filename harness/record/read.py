@@ -32,8 +32,8 @@ def in_frame(records: pa.Table) -> pd.DataFrame:
     frame.insert(records.column_names.index(STATISTICS), STATISTICS, _arrays(records))
     if "whole" not in frame:  # records that were written before there was such a budget
         return frame
-    # Domains have other numbers of examples, and one budget `all`.
-    whole = frame.whole.astype(bool)
+    # Domains have other numbers of examples, and one budget `all`. What does not say is no such.
+    whole = frame.whole.eq(True)
     return frame.assign(budget=frame.budget.mask(whole, int(WHOLE)).astype("int64"))
 
 
