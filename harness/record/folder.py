@@ -12,9 +12,13 @@ import pyarrow.parquet as pq
 
 from harness.base.errors import UserError
 from harness.record.read import in_frame
-from harness.record.schema import COLUMNS
 
 RECORDS = "records.parquet"
+# What runs are compared by; a column that came later, or went, leaves an older run comparable.
+NEEDED = (
+    "task", "method", "domain", "budget", "seed", "source", "model", "status", "metric", "score", "n", "primary",
+    "statistics", "error", "provenance",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def read_table(folder: Path) -> pa.Table:
         found = pq.read_table(file)
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{file}: it cannot be read as parquet ({error}); collect it again with Snakemake") from error
-    if lacking := [name for name in COLUMNS if name not in found.column_names]:
+    if lacking := [name for name in NEEDED if name not in found.column_names]:
         mend = "it is of another version of the program; collect it again with Snakemake"
         raise UserError(f"{file}: it has no column {lacking[0]!r}; {mend}")
     return found

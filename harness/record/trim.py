@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -50,11 +51,20 @@ def make_reference(source: Path, target: Path) -> str:
 
 def trimmed(records: pa.Table) -> pa.Table:
     """The records, the same columns and rows, without texts of single cells and statistics that rank nothing."""
-    for name in LEFT_OUT:
+    for name in (name for name in LEFT_OUT if name in records.column_names):
         records = _replaced(records, name, pa.nulls(len(records), records.schema.field(name).type))
     nothing = pa.scalar(None, records.schema.field("statistics").type)
-    records = _replaced(records, "statistics", pc.if_else(records["primary"], records["statistics"], nothing))
+    ranking = pc.if_else(records["primary"], records["statistics"], nothing)
+    records = _replaced(records, "statistics", _rounded(ranking.combine_chunks()))
     return _replaced(records, "error", _last_lines(records["error"]))
+
+
+def _rounded(statistics: pa.ListArray) -> pa.ListArray:
+    """Statistics to seven digits, in half the bytes: they tell the examples' part of a variance; scores stay whole."""
+    examples = statistics.values
+    numbers = examples.values.to_numpy(zero_copy_only=False).astype(np.float32).astype(np.float64)
+    rounded = pa.ListArray.from_arrays(examples.offsets, pa.array(numbers))
+    return pa.ListArray.from_arrays(statistics.offsets, rounded, mask=statistics.is_null())
 
 
 def _last_lines(errors: pa.ChunkedArray) -> pa.Array:

@@ -140,7 +140,8 @@ def _difference(key: Key, a: Run, b: Run) -> Difference:
     ours, its = (_rows(run, key, domains, run.seeds(key)) for run in (a, b))
     if not ours or not its:
         holes = " and ".join(name for name, rows in (("A", ours), ("B", its)) if not rows)
-        return replace(start, why=f"{holes} has cells without a score")
+        have = "have" if not ours and not its else "has"
+        return replace(start, why=f"{holes} {have} cells without a score")
     if why := _unlike(ours, its):
         return replace(start, why=why)
     return _independent(start, ours, its)

@@ -198,8 +198,8 @@ def test_a_folder_that_cannot_be_compared_is_refused(
         (other / "records.parquet").write_text("no parquet")
         wanted = "cannot be read as parquet"
     elif what == "older":
-        pq.write_table(read_table(first).drop_columns(["leaks"]), other / "records.parquet")
-        wanted = "no column 'leaks'"
+        pq.write_table(read_table(first).drop_columns(["statistics"]), other / "records.parquet")
+        wanted = "no column 'statistics'"
     elif what == "unlike":
         folder(other, LEVELS, budgets=[7])
         wanted = "no task, budget and method in common"
@@ -228,6 +228,11 @@ def test_a_reference_is_small_and_compares_as_its_run(
     whole, small = read_table(first), read_table(target)
     assert small.schema == whole.schema
     assert small["score"] == whole["score"]
+    for kept, its, primary in zip(
+        *(t["statistics"].to_pylist() for t in (small, whole)), whole["primary"], strict=True
+    ):
+        assert (kept is None) == (its is None or not primary.as_py())
+        assert kept is None or np.array(kept) == pytest.approx(np.array(its), rel=1e-6)
     assert json.loads(small["provenance"][0].as_py()) == PROVENANCE
     assert (target / "records.parquet").stat().st_size < LIMIT
     assert main(["reference", str(first), "--to", str(target)]) == 2
@@ -236,6 +241,16 @@ def test_a_reference_is_small_and_compares_as_its_run(
     assert main(["reference", str(first), "--to", str(tmp_path / "again")]) == 2
     assert "a reference may have 1,000" in capsys.readouterr().err
     assert not (tmp_path / "again").exists()
+
+
+def test_a_run_of_a_version_with_other_columns_compares(first: Path, tmp_path: Path) -> None:
+    """A reference in a repository outlives columns that come and go."""
+    older = read_table(first).drop_columns(["leaks", "options", "tuning_seconds"])
+    (tmp_path / "older").mkdir()
+    pq.write_table(older, tmp_path / "older" / "records.parquet")
+    (tmp_path / "older" / "report.html").touch()
+    assert main(["compare-runs", str(tmp_path / "older"), str(first)]) == 0
+    assert main(["reference", str(tmp_path / "older"), "--to", str(tmp_path / "reference")]) == 0
 
 
 def test_a_traceback_is_trimmed_to_what_was_raised(tmp_path: Path) -> None:
