@@ -35,7 +35,7 @@ def shrunk(file: str, task: str, **changes: Any) -> None:
     content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     run = content["tasks"][task]
     run |= {"budgets": [8], "max_length": 48, "test_examples": 4}
-    run["train"] |= {"steps": 2, "batch_size": 4}
+    run["train"] |= {"epochs": 1, "batch_size": 4}
     if "meta" in run.get("prepare", {}):
         run["prepare"]["meta"]["outer"] |= {"iterations": 2, "query": 4}
         run["prepare"]["meta"]["inner"] |= {"batch_size": 2}
