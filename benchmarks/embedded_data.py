@@ -90,6 +90,8 @@ def samples(plan: Plan, task: str, count: int = 2) -> list[str]:
                 lines += readable({**row, "predicted": row["tags"]}).splitlines()[:2]
             elif "label" in row:
                 lines += [*(row[field] for field in ("text", "pair") if field in row), f"=> {row['label']}"]
+            elif "references" in row:
+                lines += [row["record"], *(f"=> {text}" for text in row["references"])]
             elif "turns" in row:
                 lines += [" ".join(row["persona"]), *(f"{said}\n=> {reply}" for said, reply in row["turns"])]
             else:

@@ -59,7 +59,9 @@ class Bench:
         return found
 
     def features(self, task: Task, examples: list[Example], tokenizer: Any) -> list[list[Features]]:
-        """Examples of a domain's task, encoded."""
+        """Examples of a domain's task, encoded; of none, as where nothing is looked at in training, none."""
+        if not examples:  # tokenizers do not take an empty list
+            return []
         return task.encode(examples, tokenizer, self.max_length, self.target_length)
 
 

@@ -102,6 +102,9 @@ def readable(row: dict[str, Any]) -> str:
     if "label" in row:
         texts = [f"  input     {row[field]}" for field in ("text", "pair") if field in row]
         return "\n".join([*texts, f"  gold      {row['label']}", f"  predicted {row['predicted']}"])
+    if "references" in row:
+        golds = [f"  gold      {text}" for text in row["references"]]
+        return "\n".join([f"  input     {row['record']}", *golds, f"  predicted {row['predicted']}"])
     if "turns" in row:
         return _dialogue(row)
     nats = row["predicted"]["nll"] / row["predicted"]["tokens"]

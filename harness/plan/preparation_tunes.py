@@ -18,7 +18,7 @@ from harness.plan.preparation_setups import PreparationSetup, preparation_setup_
 from harness.plan.request import Ground, LaterPlanner, computed
 from harness.plan.setups import Setup, setup_of, takes_part
 from harness.plan.tunes import TunePlanner, tune_job
-from harness.tune.space import AFTER, SEEDS, SHARE, TRIALS, reached
+from harness.tune.space import AFTER, DOMAINS, SEEDS, SHARE, TRIALS, reached
 
 
 class PreparationTunePlanner(LaterPlanner):
@@ -36,7 +36,7 @@ class PreparationTunePlanner(LaterPlanner):
         budget = self._budget(setup)
         alone = self.tunes.alone(after, task, plan, budget) if after.origin == "searched" else None
         trial = setup.shortened(SHARE)
-        domains = self.tunes.domains(task, plan)
+        domains = self._domains(setup)
         rates = dict(rate_options(trial.preparation))
         lines = [Line(name, *trial.preparation.rates[name], float(f"{rates[name]:g}")) for name in trial.searched]
         key = self._fingerprint(trial, after, alone, lines, budget)
@@ -72,6 +72,10 @@ class PreparationTunePlanner(LaterPlanner):
         both = [(one.preparation, one.searched, one.depends) for one in (its, setup) if one]
         return len(both) == 2 and both[0] == both[1]
 
+    def _domains(self, setup: PreparationSetup) -> list[str]:
+        """The domains that trials are scored on: the first of those of a method's search."""
+        return self.tunes.domains(setup.task, setup.plan)[:DOMAINS]
+
     def _budget(self, setup: PreparationSetup) -> int:
         """The examples that a trial trains on: AFTER of a meta_dev domain; of a target no more than any cell has."""
         budgets = [*setup.plan.budgets, *self.request.tasks[setup.task].spec.budgets]
@@ -87,7 +91,7 @@ class PreparationTunePlanner(LaterPlanner):
         self, trial: PreparationSetup, after: Setup, alone: TuneJob | None, lines: list[Line], budget: int
     ) -> str:
         """Of what a search finds: not of where the rate stood that is walked over its whole range."""
-        task, domains = trial.task, self.tunes.domains(trial.task, trial.plan)
+        task, domains = trial.task, self._domains(trial)
         read = [domain for target in trial.targets(domains) for domain in trial.preparation.reads(trial.roles, target)]
         options = at_rates(trial.preparation.model_dump(), {lines[0].name: None})
         content = {

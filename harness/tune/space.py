@@ -26,6 +26,7 @@ SEEDS = (0, 1)
 EXAMPLES = 200  # of a domain that are scored, at most
 SMALLEST = 4  # examples that a trial trains on, at least
 SHARE = 0.25  # of a preparation's steps, in a trial of its rates
+DOMAINS = 4  # on which a preparation's trials are scored, at most: each may need a checkpoint of its own
 AFTER = 100  # examples that a trial trains on after a preparation, whatever the budgets that share it
 
 Point = tuple[float, ...]  # a value of each rate

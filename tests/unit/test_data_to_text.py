@@ -12,6 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from harness.base.errors import UserError
+from harness.cli.look import readable
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import tasks
 from harness.contracts.reader import Reader
@@ -177,6 +178,12 @@ def test_generation_is_the_tasks_and_the_runs(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="`generation` is for kinds whose answers are texts; remove it"):
         local_task(tmp_path, LM, JSONL, generation={"num_beams": 2})
     assert local_task(tmp_path, SUMMARIES, JSONL).generation.num_beams == 4  # type: ignore[union-attr]
+
+
+def test_a_prediction_is_shown_beside_every_reference() -> None:
+    shown = readable({"id": "a", "record": "name : A", "references": ["One.", "Two."], "predicted": "Three."})
+    assert [line.split() for line in shown.splitlines()] == [
+        ["input", "name", ":", "A"], ["gold", "One."], ["gold", "Two."], ["predicted", "Three."]]  # fmt: skip
 
 
 RECORD: dict[str, Any] = {

@@ -20,6 +20,7 @@ from harness.parts.offered import preparations
 from harness.plan.entry import Inputs, make_plan
 from harness.plan.estimate import Estimates
 from harness.tune.space import AFTER, SEEDS, SHARE, TRIALS
+from harness.tune.space import DOMAINS as DOMAINS_AT_MOST
 from tests import project as use
 
 DOMAINS = {"en": "meta_train", "it": "meta_dev", "nl": "meta_test"}
@@ -161,12 +162,16 @@ def test_what_changes_a_trial_searches_again_and_nothing_else(
 
 
 def test_checkpoints_are_those_of_their_search(project: Path) -> None:
-    """The rate of method.yaml is not theirs, another number of steps in the trials is."""
-    before = {part.fingerprint for job in planned(methods=["dapt"]).prepares for part in job.parts}
+    """The rate of method.yaml is not theirs; how its trials train, from which another may follow, is."""
+
+    def parts(**changes: Any) -> set[str]:
+        plan = planned(methods=["dapt"], **changes)
+        return {part.fingerprint for job in plan.prepares for part in job.parts}
+
+    before = parts()
     use.edit("methods/dapt/method.yaml", "lr: 2.0e-3", "lr: 3.0e-3")(project)
-    assert {part.fingerprint for job in planned(methods=["dapt"]).prepares for part in job.parts} == before
-    use.edit("methods/dapt/method.yaml", "steps: 100", "steps: 104")(project)
-    assert before.isdisjoint(part.fingerprint for job in planned(methods=["dapt"]).prepares for part in job.parts)
+    assert parts() == before
+    assert before.isdisjoint(parts(train={"steps": 7}))
 
 
 def test_without_meta_dev_no_target_gives_more_examples_than_its_smallest_cell_has(project: Path) -> None:
@@ -183,6 +188,15 @@ def test_a_search_that_is_asked_for_begins_where_the_runs_cells_begin(project: P
     (job,) = (job for job in plan.tunes if job.reaches)
     assert {place.checkpoint for place in job.places} == {cell.checkpoint for cell in whole.cells()}
     assert of_preparations(plan)["multitask"].done == of_preparations(whole)["multitask"].done
+
+
+def test_its_cost_is_bounded_however_many_domains_there_are(project: Path) -> None:
+    targets = dict.fromkeys(["nl", "pt", "de", "es", "fr"], "meta_test")
+    plan = planned(tasks={"wikiann": TASK | {"domains": {"en": "meta_train"} | targets}}, methods=["dapt"])
+    (job,) = of_preparations(plan).values()
+    assert job.prepare is not None
+    assert len({place.domain for place in job.places}) == DOMAINS_AT_MOST
+    assert len(job.prepare.parts) == DOMAINS_AT_MOST * len(SEEDS)
 
 
 def test_a_saved_plan_is_read_back_as_it_was(project: Path) -> None:
