@@ -106,5 +106,5 @@ def test_files_that_should_be_here_are_still_refused(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("HEADSTART_DATA", raising=False)
-    assert main(["check", "--configfile", PRIMING]) == 2
+    assert main(["plan", "--configfile", PRIMING]) == 2
     assert "HEADSTART_DATA is not set" in capsys.readouterr().err
