@@ -26,9 +26,9 @@ MOST = 12  # names in a line
 def run_page(a: RunFolder, b: RunFolder, found: Comparison) -> str:
     """The whole comparison as text."""
     counts = Counter(its.verdict for its in found.differences)
-    told = ", ".join(f"{counts[name]} {name}" for name in sorted(counts))
+    verdicts = ", ".join(f"{counts[name]} {name}" for name in sorted(counts))
     lines = [f"A is {a.folder}, B is {b.folder}", *(f"warning: {warning}" for warning in warnings(a, b))]
-    lines += [f"{len(found.differences)} rows are in both: {told}", MEANING]
+    lines += [f"{len(found.differences)} rows are in both: {verdicts}", MEANING]
     lines += [f"in {side} alone: {_listed(its)}" for side, its in zip("AB", found.alone, strict=True) if its]
     lines += [*_changes("tie group", changed_groups(a, b)), *_changes("answer", changed_answers(a, b)), ""]
     rows = sorted(found.differences, key=lambda its: (*FIRST, its.verdict).index(its.verdict))

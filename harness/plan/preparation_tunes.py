@@ -29,7 +29,8 @@ class PreparationTunePlanner(LaterPlanner):
         self.tunes = tunes
 
     def plan(self, setup: PreparationSetup) -> TuneJob:
-        """The search of the rates of a preparation that nobody told."""
+        """The search of the rates of a preparation that nobody told; a variant takes its method's."""
+        setup = replace(setup, method=self.request.methods[setup.method.base])
         task, plan = setup.task, setup.plan
         told = replace(self.request, tuning=None)  # a search that is asked for is another one's
         after = setup_of(told, self._followed_by(setup), task, plan, setup.run, setup.backbone)

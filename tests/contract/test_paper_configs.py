@@ -35,7 +35,7 @@ def shrunk(file: str, task: str, **changes: Any) -> None:
     content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     run = content["tasks"][task]
     run |= {"budgets": [8], "max_length": 48, "test_examples": 4}
-    run["train"] |= {"steps": 2, "batch_size": 4}
+    run["train"] |= {"epochs": 1, "batch_size": 4}
     if "meta" in run.get("prepare", {}):
         run["prepare"]["meta"]["outer"] |= {"iterations": 2, "query": 4}
         run["prepare"]["meta"]["inner"] |= {"batch_size": 2}
@@ -106,5 +106,5 @@ def test_files_that_should_be_here_are_still_refused(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("HEADSTART_DATA", raising=False)
-    assert main(["check", "--configfile", PRIMING]) == 2
+    assert main(["plan", "--configfile", PRIMING]) == 2
     assert "HEADSTART_DATA is not set" in capsys.readouterr().err

@@ -190,6 +190,13 @@ def test_a_search_that_is_asked_for_begins_where_the_runs_cells_begin(project: P
     assert of_preparations(plan)["multitask"].done == of_preparations(whole)["multitask"].done
 
 
+def test_a_variant_prepares_at_the_rates_of_its_method(project: Path) -> None:
+    plan = planned(methods=["primed_adapter"], variants={"primed_adapter": {"bottleneck": [8, 64]}})
+    (search,) = of_preparations(plan).values()
+    assert len({job.done for job in plan.prepares if {part.seed for part in job.parts} == {0}}) == len(plan.blocks) == 3
+    assert plan.takers(search) == [block.method for block in plan.blocks]
+
+
 def test_its_cost_is_bounded_however_many_domains_there_are(project: Path) -> None:
     targets = dict.fromkeys(["nl", "pt", "de", "es", "fr"], "meta_test")
     plan = planned(tasks={"wikiann": TASK | {"domains": {"en": "meta_train"} | targets}}, methods=["dapt"])
