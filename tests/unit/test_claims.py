@@ -326,7 +326,7 @@ def test_check_refuses_claims_that_cannot_be_meant(project: Path, monkeypatch: p
         ),
     ):
         with pytest.raises(UserError, match=words):
-            check_claims("sample", paper(its), found, known)
+            check_claims("hou2022-mltd", paper(its), found, known)
     for name, spec in papers().items():
         check_claims(name, spec, found, known)
 
