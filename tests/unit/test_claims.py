@@ -371,4 +371,5 @@ def test_the_configuration_for_the_claims_can_answer_what_it_names(monkeypatch: 
     monkeypatch.chdir(use.ROOT)
     plan = make_plan("config/claims.yaml")
     check_asked(plan, papers(), "config/claims.yaml")
-    assert len(plan.config["claims"]) == 12
+    named = plan.config["claims"]
+    assert len(set(named)) == len(named) >= 12
