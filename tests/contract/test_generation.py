@@ -140,5 +140,5 @@ def test_the_record_says_how_texts_were_generated(
     cell = Cell("t", method, domain, BUDGET, 0, "print", str(tmp_path / "cell"), "tiny")
     assert run_and_record(plan, bench, block, cell) == "done"
     wanted = {"num_beams": 4, "length_penalty": 1.0, "early_stopping": False, "forced_end": True, "do_sample": False,
-              "max_new_tokens": TARGET_LENGTH}  # fmt: skip
+              "no_repeat_ngram_size": 0, "max_new_tokens": TARGET_LENGTH}  # fmt: skip
     assert read_json(tmp_path / "cell" / RECORD)["generation"] == (wanted if generates else None)

@@ -13,6 +13,7 @@ import yaml
 from harness.cli.main import main
 from harness.plan.entry import make_plan, release_locks
 from harness.record.collect import write_records
+from harness.record.read import read_records
 from harness.table.leaderboard import write_leaderboards
 from tests.project import backbone, copy_project
 
@@ -56,7 +57,7 @@ def test_the_mark_goes_from_the_folder_to_the_board(
 
     plan = make_plan("run.yaml")
     write_records(plan)
-    records = pd.read_parquet("results/records.parquet")
+    records = read_records(Path("results/records.parquet"))
     assert set(records[records.leaks].method) == {"tams_symmetric"}
     write_leaderboards(plan, records)
     board = pd.read_csv("results/leaderboard/adaptsum_lm.csv").query("budget == 'all'").set_index("method")

@@ -36,7 +36,7 @@ def test_a_cell_is_charged_for_what_it_takes_alone(
     del left
     if greedy:
         real = vars(cell)["_matched"]
-        monkeypatch.setattr(cell, "_matched", lambda bench, read: [*real(bench, read), Greedy()])
+        monkeypatch.setattr(cell, "_matched", lambda *its: [*real(*its), Greedy()])
     peak = run(tmp_path, CASE, read_for(CASE, checkpoint), task_of(CASE.kind)[2]).costs["peak_rss_mib"]
     assert len(held) == MANY
     assert (MANY >> 20) * greedy - 1 <= peak < (MANY >> 20) * greedy + SMALL
