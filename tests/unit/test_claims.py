@@ -326,7 +326,7 @@ def test_check_refuses_claims_that_cannot_be_meant(project: Path, monkeypatch: p
         ),
     ):
         with pytest.raises(UserError, match=words):
-            check_claims("sample", paper(its), found, known)
+            check_claims("hou2022-mltd", paper(its), found, known)
     for name, spec in papers().items():
         check_claims(name, spec, found, known)
 
@@ -371,4 +371,5 @@ def test_the_configuration_for_the_claims_can_answer_what_it_names(monkeypatch: 
     monkeypatch.chdir(use.ROOT)
     plan = make_plan("config/claims.yaml")
     check_asked(plan, papers(), "config/claims.yaml")
-    assert len(plan.config["claims"]) == 12
+    named = plan.config["claims"]
+    assert len(set(named)) == len(named) >= 12
