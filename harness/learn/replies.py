@@ -9,7 +9,6 @@ from torch import Tensor
 
 from harness.backbone.backbone import Backbone
 from harness.backbone.losses import learned_from, losses_of
-from harness.data.kinds import IGNORED
 from harness.data.task import Example, Features, Task
 from harness.learn.batches import Batch, by_length, collate
 from harness.learn.generate import generated
@@ -74,7 +73,7 @@ def _asked(backbone: Backbone, rows: list[Features], pad: int) -> Batch:
         batch = collate(rows, pad, backbone.device)
         del batch["labels"]
         return batch
-    read = [row["input_ids"][: sum(label == IGNORED for label in row["labels"])] for row in rows]
+    read = [row["asked"] for row in rows]
     longest = max(len(ids) for ids in read)
 
     def padded(filler: int, kept: list[list[int]]) -> Tensor:

@@ -22,7 +22,7 @@ from harness.learn.predict import predict
 from harness.parts.build import adaptations_of
 from harness.score.score import score_rows
 from tests.contract.cells import Read, task_of
-from tests.models import tokenizer_for
+from tests.models import POSITIONS, tokenizer_for
 
 MODELS: dict[str, Any] = {"gpt2": "causal-lm", "bart": "summarization"}
 LONG, TARGET = 512, 60
@@ -172,11 +172,13 @@ def test_replies_are_generated_where_they_are_asked_for(architecture: str, check
     asked = speaker("hidden", generates=True)
     asked.generation = Generation(num_beams=2)
     task, examples = asked.read_by(read.kind), dialogues()[:2]
-    encoded = task.encode(examples, tokenizer, 60, 40)
-    found = predict(backbone, task, examples, encoded, tokenizer, 6)
+    encoded = task.encode(examples, tokenizer, POSITIONS, 40)
+    if architecture == "gpt2":  # what it goes on from, and the longest reply behind it, are one text
+        assert max(len(row["asked"]) for rows in encoded for row in rows) == POSITIONS - 40
+    found = predict(backbone, task, examples, encoded, tokenizer, 40)
     assert [len(its["replies"]) for its in found] == [len(its["turns"]) for its in examples]
     alone = [
-        predict(backbone, task, [its], [[row]], tokenizer, 6)[0]["replies"][0]
+        predict(backbone, task, [its], [[row]], tokenizer, 40)[0]["replies"][0]
         for its, rows in zip(examples, encoded, strict=True)
         for row in rows
     ]
@@ -185,7 +187,7 @@ def test_replies_are_generated_where_they_are_asked_for(architecture: str, check
         "scores"
     ]
     assert set(scores) == {"perplexity", "bleu", "distinct1", "distinct2", "copied"}
-    assert "replies" not in predict(backbone, speaker("hidden").read_by(read.kind), examples, encoded, tokenizer, 6)[0]
+    assert "replies" not in predict(backbone, speaker("hidden").read_by(read.kind), examples, encoded, tokenizer, 40)[0]
 
 
 @pytest.mark.parametrize("name", ["common_reply", "echo"])

@@ -94,7 +94,8 @@ class Dialogue(Task):
 
         A decoder reads the start sign, persona, history and reply in one text of at most `max_length` tokens, and
         learns the reply and its end sign. Of an encoder and a decoder the former reads persona and history.
-        `scored` says which labels a perplexity counts: those of the reply and its end, no sign before it.
+        `scored` says which labels a perplexity counts: those of the reply and its end, no sign before it. Where replies
+        are generated, `asked` is what a decoder goes on from, with room for `target_length` tokens behind it.
         """
         return [
             [self._window(self._about(example), example["turns"][: at + 1], tokenizer, max_length, target_length)
@@ -123,7 +124,12 @@ class Dialogue(Task):
         if not alone:
             return {"input_ids": read, "labels": answer, "scored": [place >= signs for place in range(len(answer))]}
         labels = [*[IGNORED] * len(read), *answer]
-        return {"input_ids": [*read, *answer], "labels": labels, "scored": [label != IGNORED for label in labels]}
+        row = {"input_ids": [*read, *answer], "labels": labels, "scored": [label != IGNORED for label in labels]}
+        if self.generation is None:
+            return row
+        room = max_length - target_length - len(first) - len(after)
+        self._check_length("max_length", max_length, max_length - room + 1, "that is generated")
+        return row | {"asked": [*first, *said[max(0, len(said) - room) :], *after]}
 
     def _check_length(self, field: str, longest: int, needed: int, reply: str) -> None:
         if needed > longest:
