@@ -124,7 +124,11 @@ class Dialogue(Task):
         if not alone:
             return {"input_ids": read, "labels": answer, "scored": [place >= signs for place in range(len(answer))]}
         labels = [*[IGNORED] * len(read), *answer]
-        row = {"input_ids": [*read, *answer], "labels": labels, "scored": [label != IGNORED for label in labels]}
+        row: Features = {
+            "input_ids": [*read, *answer],
+            "labels": labels,
+            "scored": [label != IGNORED for label in labels],
+        }
         if self.generation is None:
             return row
         room = max_length - target_length - len(first) - len(after)
