@@ -76,6 +76,7 @@ def make_project(folder: Path, rows: list[dict[str, Any]]) -> None:
     config: dict[str, Any] = whole.config | {"output": "results", "seeds": SEEDS, "methods": "all", "leave_out": []}
     for spec in config["backbones"].values():
         spec["path"] = str(Path(spec["path"]).absolute())
+    config["tasks"] = {task: config["tasks"][task] for task in dict.fromkeys(row["task"] for row in rows)}
     for task, run in config["tasks"].items():
         its = [row for row in rows if row["task"] == task]
         run["methods"] = sorted({name for row in its for name in (row["method"], name_of(row))})

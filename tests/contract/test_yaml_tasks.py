@@ -127,4 +127,4 @@ def test_another_tokenizer_scores_again_without_training(project: Path) -> None:
     assert scored(project, "highlights")["options"]["rouge2"] == {"tokenizer": "unicode"}
     rows = collect(make_plan("own.yaml")).dropna(subset="score").set_index(["task", "metric"])
     assert rows.options["highlights", "rouge1"] == '{"tokenizer": "unicode"}'
-    assert rows.options["highlights", "bleu"] == '{"tokenizer": "13a"}'
+    assert rows.options["highlights", "bleu"] == '{"lowercase": false, "tokenizer": "13a"}'
