@@ -10,9 +10,10 @@ from matplotlib import pyplot
 from harness.contracts.budget import in_words
 from harness.contracts.plan import Plan
 from harness.record.read import read_along
-from harness.table.figures import backbone_in_title, save, styles_of
+from harness.table.figures import save, scale_axis, styles_of, title_of
 from harness.table.scores import TaskScores, Value
 
+BEYOND = 2.0  # how far past the means an axis goes: the interval of what has not trained yet may end anywhere
 CELL = ["task", "method", "domain", "budget", "seed"]
 WIDTH, HEIGHT = 4.6, 3.4  # inches of a panel
 
@@ -44,12 +45,17 @@ def draw(plan: Plan, along: Any, task: str) -> Any:
     size = 2 * WIDTH + 2.4, max(1, len(budgets)) * HEIGHT + 0.6
     figure, axes = pyplot.subplots(max(1, len(budgets)), 2, figsize=size, squeeze=False, layout="constrained")
     for line, budget in zip(axes, budgets, strict=False):
+        shown: list[Value] = []
         for method, style in styles.items():
             found = {point: its.value(method, its.domains, [budget]) for point, its in at.items()}
             known = {point: value for point, value in found.items() if value.mean is not None}
+            shown += known.values()
             seconds = _seconds(along, task, method, budget)
             _line(line[0], list(known.items()), style, whole.label(method))
             _line(line[1], [(seconds[point], value) for point, value in known.items()], style, whole.label(method))
+        for panel in line:
+            scale_axis(panel, whole, shown)
+            _limit(panel, [value.mean for value in shown if value.mean is not None])
         line[0].set_title(in_words(budget), fontsize=9)
         line[0].set_ylabel(whole.run.metric_in_words, fontsize=8)
     for panel, axis in zip(axes[-1], (_unit(along, task), "seconds of training"), strict=True):
@@ -57,9 +63,17 @@ def draw(plan: Plan, along: Any, task: str) -> Any:
     handles, names = axes[0][0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, names, loc="outside right upper", frameon=False, fontsize=8)
-    title = f"{whole.run.label}\nmean over domains along the way, bars 95% intervals\n{backbone_in_title(whole)}"
-    figure.suptitle(title, fontsize=10, x=0.01, horizontalalignment="left")
+    figure.suptitle(
+        title_of(whole, ", mean over domains along the way"), fontsize=10, x=0.01, horizontalalignment="left"
+    )
     return figure
+
+
+def _limit(panel: Any, means: list[float]) -> None:
+    """Cut the bars of a logarithmic axis that would leave the lines no room."""
+    if means and panel.get_yscale() == "log":
+        low, high = panel.get_ylim()
+        panel.set_ylim(max(low, min(means) / BEYOND), min(high, max(means) * BEYOND))
 
 
 def _unit(along: pd.DataFrame, task: str) -> str:

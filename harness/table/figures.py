@@ -70,16 +70,20 @@ def draw(scores: TaskScores) -> Any:
         _draw_panel(panel, scores, curves[names[place]])
         panel.set_title(names[place], fontsize=10, fontweight="bold" if place == len(names) - 1 else "normal")
         panel.tick_params(labelbottom=place + columns >= len(names))
-    _scale(axes[0][0], scores, [value for curve in curves.values() for its in curve.values() for value in its])
+    scale_axis(axes[0][0], scores, [value for curve in curves.values() for its in curve.values() for value in its])
     better = "higher" if scores.run.direction == "max" else "lower"
     figure.supylabel(f"{scores.run.metric_in_words}, {better} is better", fontsize=10)
     figure.supxlabel("training examples of the target domain", fontsize=10)
-    mark = " (not the papers' data)" if scores.run.source == "embedded" else ""
-    seeds = f"{len(scores.seeds)} seed{'s' if len(scores.seeds) != 1 else ''}, bars 95% intervals"
-    title = f"{scores.run.label}\n{scores.run.source} source{mark}; {seeds}\n{backbone_in_title(scores)}"
-    figure.suptitle(title, fontsize=10, x=0.01, horizontalalignment="left")
+    figure.suptitle(title_of(scores), fontsize=10, x=0.01, horizontalalignment="left")
     _legend(figure, scores, axes[0][0], max(legend, 1))
     return figure
+
+
+def title_of(scores: TaskScores, more: str = "") -> str:
+    """What every figure says above: the task, whose data, how many seeds, and the checkpoint."""
+    mark = " (not the papers' data)" if scores.run.source == "embedded" else ""
+    seeds = f"{len(scores.seeds)} seed{'s' if len(scores.seeds) != 1 else ''}, bars 95% intervals{more}"
+    return f"{scores.run.label}\n{scores.run.source} source{mark}; {seeds}\n{backbone_in_title(scores)}"
 
 
 def backbone_in_title(scores: TaskScores) -> str:
@@ -127,7 +131,7 @@ def _draw_panel(panel: Any, scores: TaskScores, curves: dict[str, list[Value]]) 
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _scale(panel: Any, scores: TaskScores, values: Sequence[Value]) -> None:
+def scale_axis(panel: Any, scores: TaskScores, values: Sequence[Value]) -> None:
     """A log scale for a perplexity that spans much; the panels share it."""
     means = [value.mean for value in values if value.mean is not None]
     if scores.run.metric == "perplexity" and means and max(means) > LOG_FROM * min(means):
