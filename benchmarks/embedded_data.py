@@ -60,15 +60,15 @@ def difficulty(plan: Plan, whole: Plan, task: str) -> list[str]:
     table, full = table[table.domain == "mean"], full[full.domain == "mean"]
     budgets = plan.tasks[task].budgets
     rows = [table[table.method == name] for name in table[table.control].method.unique()]
-    tuned = table[table.method == "finetune"]
-    rows += [tuned] if len(tuned) else []
+    finetuned = table[table.method == "finetune"]
+    rows += [finetuned] if len(finetuned) else []
     lines = ["| | " + " | ".join(f"k = {budget}" for budget in budgets) + " | all data |"]
     lines.append("|---|" + "---:|" * (len(budgets) + 1))
     for own in rows:
         values = [_shown(value) for value in own.sort_values("budget")["mean"]]
         last = _shown(full["mean"].iloc[0]) if own.method.iloc[0] == "finetune" else ""
         lines.append(f"| {own.label.iloc[0]} | " + " | ".join(values) + f" | {last} |")
-    if not len(tuned):  # a task whose papers do not fine-tune the bare backbone
+    if not len(finetuned):  # a task whose papers do not fine-tune the bare backbone
         lines.append("| Fine-tuning |" + " – |" * len(budgets) + f" {_shown(full['mean'].iloc[0])} |")
     best = table[~table.control].groupby("budget")["mean"]
     values = best.max() if plan.tasks[task].direction == "max" else best.min()

@@ -26,6 +26,12 @@ def copy_project(folder: Path) -> None:
     write_config(folder, {})
 
 
+def copy_local_project(folder: Path) -> None:
+    """The same with a backbone that stands already, as far as a plan can see."""
+    copy_project(folder)
+    checkpoint("bert")(folder)
+
+
 def write_config(folder: Path, changes: Mapping[str, Any]) -> None:
     """The small configuration with some keys replaced."""
     content: dict[str, Any] = {

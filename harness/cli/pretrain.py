@@ -11,11 +11,12 @@ from harness.backbone.card import Card, write_card
 from harness.base.errors import UserError
 from harness.base.files import read_json, read_lines, whole_folder
 from harness.base.progress import say
+from harness.cli.run import make_data
 from harness.contracts.discover import tasks
 from harness.contracts.plan import BackboneJob, Plan
 from harness.data.task import load_task
 from harness.plan.entry import recheck_data, release_locks, take_lock
-from harness.plan.jobs import build_backbone, build_data
+from harness.plan.jobs import build_backbone
 from harness.plan.recipes import PINNED, RECIPE, recipe_plan
 
 HELD_OUT = 200  # dev texts of a domain
@@ -28,9 +29,7 @@ def pretrain(options: Namespace) -> int:
     take_lock(plan)
     recheck_data(plan)
     plan.save()
-    for data in plan.data:
-        if not Path(data.done).is_file():
-            build_data(plan, data)
+    make_data(plan)
     if not Path(job.done).is_file():
         build_backbone(plan, job)
     if failure := read_failure(Path(job.folder)):

@@ -55,12 +55,17 @@ def run(options: Namespace) -> int:
     return 1 if failed else 0
 
 
-def make_inputs(plan: Plan) -> None:
-    """Data, backbones, prepared checkpoints and searched rates of a plan, where they do not stand."""
-    needed = {block.task for block in plan.blocks}
+def make_data(plan: Plan) -> None:
+    """The data of a plan, where they do not stand."""
     for data in plan.data:
         if not Path(data.done).is_file():
             build_data(plan, data)
+
+
+def make_inputs(plan: Plan) -> None:
+    """Data, backbones, prepared checkpoints and searched rates of a plan, where they do not stand."""
+    needed = {block.task for block in plan.blocks}
+    make_data(plan)
     used = {block.backbone for block in plan.blocks if any(cell.checkpoint for cell in block.cells)}  # by no control
     used |= {plan.tasks[job.task].backbone for job in plan.tunes}
     for backbone in plan.backbones:

@@ -12,12 +12,11 @@ import torch
 from torch import Tensor
 
 from harness.backbone.backbone import Backbone
-from harness.backbone.losses import losses_of
 from harness.base.errors import Diverged
 from harness.base.measure import Stopwatch
 from harness.contracts.method import Train
 from harness.data.task import Features
-from harness.learn.batches import in_order
+from harness.learn.losses import mean_loss
 
 
 class Between:
@@ -147,9 +146,5 @@ class Stopping(Between):
 
     def _loss(self) -> float:
         """The mean loss over what is labelled in the dev examples."""
-        total, count = 0.0, 0
         with aside(self.backbone):
-            for batch in in_order(self.dev, self.size, self.pad, self.backbone.device):
-                losses, counted = losses_of(self.backbone.kind, self.backbone(**batch).logits, batch["labels"])
-                total, count = total + float(losses.double().sum()), count + int(counted.sum())
-        return total / count if count else math.nan
+            return mean_loss(self.backbone, self.dev, self.size, self.pad)

@@ -10,7 +10,23 @@ from transformers import GenerationConfig
 
 from harness.backbone.backbone import Backbone
 from harness.data.generation import Generation
-from harness.learn.batches import Batch
+from harness.data.task import Features
+from harness.learn.batches import Batch, by_length, collate
+
+AT_ONCE = 32  # texts
+
+
+def texts_of(backbone: Backbone, rows: list[Features], tokenizer: Any, how: Generation, longest: int) -> list[str]:
+    """The best text for each row, of at most `longest` tokens."""
+    texts = [""] * len(rows)
+    for places in by_length(rows, AT_ONCE):
+        goes_on = backbone.kind == "causal-lm"
+        batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device, before=goes_on)
+        batch.pop("labels", None)
+        made = generated(backbone, batch, how, longest, tokenizer)
+        for place, text in zip(places, tokenizer.batch_decode(made, skip_special_tokens=True), strict=True):
+            texts[place] = text.strip()
+    return texts
 
 
 def generated(backbone: Backbone, batch: Batch, how: Generation, longest: int, tokenizer: Any = None) -> Tensor:

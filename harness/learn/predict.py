@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn import functional
 
 from harness.backbone.backbone import Backbone
@@ -16,7 +15,8 @@ from harness.data.kinds.sequence_classification import SequenceClassification
 from harness.data.kinds.token_classification import TokenClassification
 from harness.data.task import Example, Features, Task
 from harness.learn.batches import Batch, by_length, collate
-from harness.learn.generate import generated
+from harness.learn.generate import texts_of
+from harness.learn.losses import one_a_token, summed
 from harness.learn.replies import replies
 
 BATCH = 64
@@ -46,7 +46,7 @@ def _tags(
     for places in by_length(rows, BATCH):
         batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
         del batch["labels"]
-        best = _one_a_token(backbone(**batch).logits, batch).argmax(-1).tolist()
+        best = one_a_token(backbone(**batch).logits, batch["input_ids"]).argmax(-1).tolist()
         for place, labels in zip(places, best, strict=True):
             words = rows[place]["words"]
             for word, label in zip(words, labels[: len(words)], strict=True):  # padding comes behind
@@ -59,56 +59,14 @@ def _likelihoods(
     backbone: Backbone, task: Task, examples: list[Example], features: list[list[Features]], tokenizer: Any, _: int
 ) -> list[dict[str, float]]:
     """For each document its negative log-likelihood in nats and the number of tokens predicted."""
-    owners = [place for place, windows in enumerate(features) for _ in windows]
-    rows = [window for windows in features for window in windows]
-    sums = [{"nll": 0.0, "tokens": 0} for _ in examples]
-    for places in by_length(rows, BATCH // 2):
-        batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
+
+    def all_tokens(batch: Batch, rows: list[Features]) -> tuple[list[float], list[int]]:
         labels = batch.pop("labels")[:, 1:]
-        logits = _one_a_token(backbone(**batch).logits, batch)[:, :-1].float()
+        logits = one_a_token(backbone(**batch).logits, batch["input_ids"])[:, :-1].float()
         losses = functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
-        counts = (labels != IGNORED).sum(1).tolist()
-        for place, nll, tokens in zip(places, losses.double().sum(1).tolist(), counts, strict=True):
-            sums[owners[place]]["nll"] += nll
-            sums[owners[place]]["tokens"] += tokens
-    return sums
+        return losses.double().sum(1).tolist(), (labels != IGNORED).sum(1).tolist()
 
-
-def _one_a_token(logits: Tensor, batch: Batch) -> Tensor:
-    """The logits, [batch, tokens, ...]; raises ValueError where they are not one row for each token of the batch."""
-    if logits.shape[:2] != batch["input_ids"].shape:
-        tokens, given = list(batch["input_ids"].shape), list(logits.shape[:2])
-        raise ValueError(f"the model gives logits for {given} (rows, tokens), and was asked for {tokens}")
-    return logits
-
-
-def _summaries(
-    backbone: Backbone,
-    task: Task,
-    examples: list[Example],
-    features: list[list[Features]],
-    tokenizer: Any,
-    target_length: int,
-) -> list[str]:
-    """What the task's settings generate."""
-    return _generated(backbone, task, features, tokenizer, target_length)
-
-
-def _generated(
-    backbone: Backbone, task: Task, features: list[list[Features]], tokenizer: Any, target_length: int
-) -> list[str]:
-    """The text that the task's settings generate for the first window of each example."""
-    assert task.generation is not None
-    before = backbone.kind == "causal-lm"
-    rows = [windows[0] for windows in features]
-    texts = [""] * len(rows)
-    for places in by_length(rows, BATCH // 2):
-        batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device, before)
-        batch.pop("labels", None)
-        made = generated(backbone, batch, task.generation, target_length, tokenizer)
-        for place, text in zip(places, tokenizer.batch_decode(made, skip_special_tokens=True), strict=True):
-            texts[place] = text.strip()
-    return texts
+    return summed(backbone, features, tokenizer, all_tokens)
 
 
 def _texts(
@@ -119,10 +77,12 @@ def _texts(
     tokenizer: Any,
     target_length: int,
 ) -> list[str]:
-    """What is generated for each record: of a decoder's windows only what stands before the text is read."""
+    """What the task's settings generate for the first window of each example; a decoder goes on from its prompt."""
+    assert task.generation is not None
+    rows = [windows[0] for windows in features]
     if backbone.kind == "causal-lm":
-        features = [[prompt(windows[0])] for windows in features]
-    return _generated(backbone, task, features, tokenizer, target_length)
+        rows = [prompt(row) for row in rows]
+    return texts_of(backbone, rows, tokenizer, task.generation, target_length)
 
 
 def prompt(row: Features) -> Features:
@@ -154,7 +114,7 @@ PREDICTORS: dict[Kind, Callable[..., list[Any]]] = {
     "token-classification": _tags,
     "sequence-classification": _classes,
     "causal-lm": _likelihoods,
-    "summarization": _summaries,
+    "summarization": _texts,
     "data-to-text": _texts,
     "dialogue": replies,
 }

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from harness.backbone.backbone import Backbone
 from harness.backbone.losses import learned_from, losses_of
 from harness.data.task import Example, Features, Task
-from harness.learn.batches import Batch, by_length, collate
-from harness.learn.generate import generated
-
-BATCH = 32
+from harness.learn.batches import Batch
+from harness.learn.generate import texts_of
+from harness.learn.losses import one_a_token, summed
 
 
 def replies(
@@ -28,55 +26,27 @@ def replies(
 
     Of `features`, a window for each reply, only the labels that are `scored` count.
     """
-    owners = [place for place, windows in enumerate(features) for _ in windows]
-    rows = [window for windows in features for window in windows]
-    found: list[dict[str, Any]] = [{"nll": 0.0, "tokens": 0} for _ in examples]
-    for places in by_length(rows, BATCH):
-        batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
-        losses = _scored_losses(backbone, batch, [rows[place] for place in places])
-        for place, nll in zip(places, losses, strict=True):
-            found[owners[place]]["nll"] += nll
-            found[owners[place]]["tokens"] += sum(rows[place]["scored"])
+
+    def scored(batch: Batch, rows: list[Features]) -> tuple[list[float], list[int]]:
+        return _scored_losses(backbone, batch, rows), [sum(row["scored"]) for row in rows]
+
+    found = summed(backbone, features, tokenizer, scored)
     if task.generation is None:
         return found
-    texts = [""] * len(rows)
-    for places in by_length(rows, BATCH):
-        batch = _asked(backbone, [rows[place] for place in places], tokenizer.pad_token_id)
-        made = generated(backbone, batch, task.generation, target_length, tokenizer)
-        for place, text in zip(places, tokenizer.batch_decode(made, skip_special_tokens=True), strict=True):
-            texts[place] = text.strip()
-    for its in found:
-        its["replies"] = []
-    for owner, text in zip(owners, texts, strict=True):
-        found[owner]["replies"].append(text)
-    return found
+    rows = [window for windows in features for window in windows]
+    if backbone.kind == "causal-lm":
+        rows = [{"input_ids": row["asked"]} for row in rows]
+    texts = iter(texts_of(backbone, rows, tokenizer, task.generation, target_length))
+    return [its | {"replies": [next(texts) for _ in windows]} for its, windows in zip(found, features, strict=True)]
 
 
 def _scored_losses(backbone: Backbone, batch: Batch, rows: list[Features]) -> list[float]:
     """Of each row the sum of the losses of its scored labels."""
-    logits = backbone(**batch).logits
-    read = batch["input_ids"].shape if backbone.kind == "causal-lm" else batch["labels"].shape
-    if logits.shape[:2] != read:
-        given, wanted = list(logits.shape[:2]), list(read)
-        raise ValueError(f"the model gives logits for {given} (rows, tokens), and was asked for {wanted}")
+    read = batch["input_ids"] if backbone.kind == "causal-lm" else batch["labels"]
+    logits = one_a_token(backbone(**batch).logits, read)
     losses, _ = losses_of(backbone.kind, logits.float(), batch["labels"])
     width = batch["labels"].shape[1]
     scored = torch.tensor([[*row["scored"], *[False] * (width - len(row["scored"]))] for row in rows])
     counted = learned_from(backbone.kind, scored.to(losses.device))
     sums: list[float] = losses.masked_fill(~counted, 0.0).double().sum(1).tolist()
     return sums
-
-
-def _asked(backbone: Backbone, rows: list[Features], pad: int) -> Batch:
-    """What is read before each reply; a decoder goes on behind it, so its rows are padded at their begin."""
-    if backbone.kind != "causal-lm":
-        batch = collate(rows, pad, backbone.device)
-        del batch["labels"]
-        return batch
-    read = [row["asked"] for row in rows]
-    longest = max(len(ids) for ids in read)
-
-    def padded(filler: int, kept: list[list[int]]) -> Tensor:
-        return torch.tensor([[*[filler] * (longest - len(ids)), *ids] for ids in kept], device=backbone.device)
-
-    return {"input_ids": padded(pad, read), "attention_mask": padded(0, [[1] * len(ids) for ids in read])}

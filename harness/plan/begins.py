@@ -16,11 +16,19 @@ class Begin:
     checkpoint: str
 
 
-def begins_with(makers: Sequence[PrepareJob | BackboneJob], domain: str, seed: int) -> Begin:
-    """The checkpoint of a domain and a seed, from the jobs that make such: a preparation's, or a backbone."""
-    found: dict[tuple[str | None, int], Begin] = {}
-    for maker in makers:
-        if isinstance(maker, BackboneJob):
-            return Begin(maker.fingerprint, maker.checkpoint)
-        found |= {(part.target, part.seed): Begin(part.fingerprint, part.folder) for part in maker.parts}
-    return found.get((domain, seed)) or found[None, seed]
+class Begins:
+    """The checkpoints that jobs make, a preparation's or a backbone, looked up once for all cells."""
+
+    def __init__(self, makers: Sequence[PrepareJob | BackboneJob]) -> None:
+        bases = [Begin(maker.fingerprint, maker.checkpoint) for maker in makers if isinstance(maker, BackboneJob)]
+        self.base = bases[0] if bases else None
+        self.prepared = {
+            (part.target, part.seed): Begin(part.fingerprint, part.folder)
+            for maker in makers
+            if isinstance(maker, PrepareJob)
+            for part in maker.parts
+        }
+
+    def of(self, domain: str, seed: int) -> Begin:
+        """The checkpoint for a domain and a seed: its own, or one that all domains share."""
+        return self.base or self.prepared.get((domain, seed)) or self.prepared[None, seed]

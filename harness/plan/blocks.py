@@ -10,7 +10,7 @@ from harness.contracts.budget import told
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
 from harness.contracts.plan import SHORT, BackboneJob, Block, Cell, PrepareJob, TaskPlan, TuneJob
-from harness.plan.begins import begins_with
+from harness.plan.begins import Begins
 from harness.plan.preparation_tunes import PreparationTunePlanner
 from harness.plan.prepares import PreparePlanner
 from harness.plan.rates import preparation_origin
@@ -79,11 +79,11 @@ class BlockPlanner(LaterPlanner):
         tunes: dict[int, TuneJob],
     ) -> list[Cell]:
         """The cells; `shared` is what they all depend on, and `maker` makes the checkpoint that each begins with."""
-        cells = []
+        cells, begins = [], Begins([maker]) if maker else None
         for domain in self.request.kept("domain", plan.domains):
             for budget in self.request.kept("budget", plan.budgets):
                 for seed in self.request.kept("seed", list(self.request.config.seeds)):
-                    begin = begins_with([maker], domain, seed) if maker else None
+                    begin = begins.of(domain, seed) if begins else None
                     content = shared | {
                         "data": self.prints[task][domain],
                         "model": begin.fingerprint if begin else None,

@@ -8,7 +8,7 @@ from typing import Any
 from harness.base.errors import bad
 from harness.contracts.budget import told_all
 from harness.contracts.plan import SHORT, BackboneJob, Line, Place, PrepareJob, TaskPlan, TuneJob
-from harness.plan.begins import begins_with
+from harness.plan.begins import Begins
 from harness.plan.request import Ground, LaterPlanner, computed
 from harness.plan.setups import Setup
 from harness.tune.space import EXAMPLES, SEEDS, SMALLEST, TRIALS, reached
@@ -72,7 +72,8 @@ class TunePlanner(LaterPlanner):
         rate, low, high = setup.method.spec.searched
         if self.held_out(task):
             self._check_held_out(task, [*budgets, *reaches])
-        begins = [begins_with(makers, domain, seed) for domain, seed in wanted]
+        found = Begins(makers)
+        begins = [found.of(domain, seed) for domain, seed in wanted]
         content = {name: value for name, value in setup.depends.items() if name != "test_examples"} | {
             "search": [rate, low, high, TRIALS],
             "data": {domain: self.prints[task][domain] for domain, _ in wanted},

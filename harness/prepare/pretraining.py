@@ -22,7 +22,6 @@ from harness.backbone.anatomy import anatomies, architecture_of
 from harness.backbone.backbone import Backbone, best_device
 from harness.backbone.fit import check_anatomy
 from harness.backbone.load import load_model
-from harness.backbone.losses import losses_of
 from harness.backbone.tokenizer import load_tokenizer
 from harness.base.progress import bar, watcher
 from harness.base.seeds import derive, generator
@@ -31,6 +30,7 @@ from harness.contracts.method import Kind, Train
 from harness.learn.batches import collate
 from harness.learn.flops import Flops
 from harness.learn.loop import Trained, train
+from harness.learn.losses import mean_loss
 from harness.learn.objectives import OBJECTIVES, READS, SENTINELS, corrupted, windows
 from harness.learn.resume import Resume
 
@@ -94,16 +94,10 @@ def held_out_loss(checkpoint: Path, texts: list[str], max_length: int, size: int
     """The mean loss of a checkpoint's own objective on `texts`, in nats a predicted token; always hides the same."""
     model, tokenizer, _ = load_for_pretraining(checkpoint, 0)
     anatomy = anatomies()[model.config.model_type]
-    kind = READS[anatomy.objective]
-    backbone = Backbone(model.to(best_device()), anatomy, kind, frozenset()).eval()
+    backbone = Backbone(model.to(best_device()), anatomy, READS[anatomy.objective], frozenset()).eval()
     rng = Random(0)
     rows = [OBJECTIVES[anatomy.objective](ids, tokenizer, rng) for ids in windows(texts, tokenizer, max_length)]
-    total, count = 0.0, 0
-    for begin in range(0, len(rows), size):
-        batch = collate(rows[begin : begin + size], tokenizer.pad_token_id, backbone.device)
-        losses, counted = losses_of(kind, backbone(**batch).logits, batch["labels"])
-        total, count = total + losses.sum().item(), count + int(counted.sum())
-    return total / count
+    return mean_loss(backbone, rows, size, tokenizer.pad_token_id)
 
 
 def train_tokenizer(texts: list[str], spec: Pretrained) -> PreTrainedTokenizerFast:

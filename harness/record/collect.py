@@ -15,7 +15,7 @@ from harness.base.files import read_json, whole_file
 from harness.contracts.budget import WHOLE
 from harness.contracts.plan import Cell, Plan
 from harness.record.read import along_file, in_frame
-from harness.record.schema import ALONG, COLUMNS, PREPARATION, SCHEMA
+from harness.record.schema import ALONG, COLUMNS, PREPARATION, RECORDS, SCHEMA
 
 
 def collect(plan: Plan) -> pd.DataFrame:
@@ -34,7 +34,7 @@ def write_records(plan: Plan) -> None:
 
 def records_file(plan: Plan) -> Path:
     """Where the records of a plan are."""
-    return Path(plan.output) / "records.parquet"
+    return Path(plan.output) / RECORDS
 
 
 def _table(plan: Plan) -> pa.Table:

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from harness.base.errors import UserError
 from harness.record.read import in_frame
+from harness.record.schema import RECORDS
 
-RECORDS = "records.parquet"
 # What runs are compared by; a column that came later, or went, leaves an older run comparable.
 NEEDED = (
     "task", "method", "domain", "budget", "seed", "source", "model", "status", "metric", "score", "n", "primary",

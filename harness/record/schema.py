@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+RECORDS = "records.parquet"  # the file, in a folder of results
 # What a prepared checkpoint cost: the columns, and the keys of its prepared.json. Memory is what it took.
 PREPARATION = {
     "preparation_seconds": "seconds", "preparation_tokens": "tokens", "preparation_flops": "flops",

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from harness.base.errors import UserError, bad
 from harness.base.files import whole_folder
-from harness.record.folder import RECORDS, read_table
+from harness.record.folder import read_table
+from harness.record.schema import RECORDS
 
 KEPT = (
     "tables/*.csv", "tables/*.md", "leaderboard/*.csv", "leaderboard/*.md", "papers/*/*.csv", "papers/*/*.md",

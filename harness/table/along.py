@@ -10,7 +10,7 @@ from matplotlib import pyplot
 from harness.contracts.budget import in_words
 from harness.contracts.plan import Plan
 from harness.record.read import read_along
-from harness.table.figures import save, scale_axis, styles_of, title_of
+from harness.table.figures import entitle, save, scale_axis, styles_of
 from harness.table.scores import TaskScores, Value
 
 BEYOND = 2.0  # how far past the means an axis goes: the interval of what has not trained yet may end anywhere
@@ -63,9 +63,7 @@ def draw(plan: Plan, along: Any, task: str) -> Any:
     handles, names = axes[0][0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, names, loc="outside right upper", frameon=False, fontsize=8)
-    figure.suptitle(
-        title_of(whole, ", mean over domains along the way"), fontsize=10, x=0.01, horizontalalignment="left"
-    )
+    entitle(figure, whole, ", mean over domains along the way")
     return figure
 
 

@@ -74,16 +74,17 @@ def draw(scores: TaskScores) -> Any:
     better = "higher" if scores.run.direction == "max" else "lower"
     figure.supylabel(f"{scores.run.metric_in_words}, {better} is better", fontsize=10)
     figure.supxlabel("training examples of the target domain", fontsize=10)
-    figure.suptitle(title_of(scores), fontsize=10, x=0.01, horizontalalignment="left")
+    entitle(figure, scores)
     _legend(figure, scores, axes[0][0], max(legend, 1))
     return figure
 
 
-def title_of(scores: TaskScores, more: str = "") -> str:
-    """What every figure says above: the task, whose data, how many seeds, and the checkpoint."""
+def entitle(figure: Any, scores: TaskScores, more: str = "") -> None:
+    """Say above a figure of scores the task, whose data, how many seeds, and the checkpoint."""
     mark = " (not the papers' data)" if scores.run.source == "embedded" else ""
     seeds = f"{len(scores.seeds)} seed{'s' if len(scores.seeds) != 1 else ''}, bars 95% intervals{more}"
-    return f"{scores.run.label}\n{scores.run.source} source{mark}; {seeds}\n{backbone_in_title(scores)}"
+    title = f"{scores.run.label}\n{scores.run.source} source{mark}; {seeds}\n{backbone_in_title(scores)}"
+    figure.suptitle(title, fontsize=10, x=0.01, horizontalalignment="left")
 
 
 def backbone_in_title(scores: TaskScores) -> str:

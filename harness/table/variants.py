@@ -9,7 +9,7 @@ from matplotlib import pyplot
 
 from harness.contracts.budget import in_words
 from harness.contracts.plan import Plan
-from harness.table.figures import COLOURS, MARKERS, save, title_of
+from harness.table.figures import COLOURS, MARKERS, entitle, save
 from harness.table.scores import TaskScores
 
 WIDTH, HEIGHT = 4.6, 3.4  # inches of a panel
@@ -58,7 +58,5 @@ def draw(scores: TaskScores, options: dict[tuple[str, str], dict[str, str]]) -> 
         panel.spines[["top", "right"]].set_visible(False)
     handles, names = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside right upper", frameon=False, fontsize=8)
-    figure.suptitle(
-        title_of(scores, ", mean over domains by an option"), fontsize=10, x=0.01, horizontalalignment="left"
-    )
+    entitle(figure, scores, ", mean over domains by an option")
     return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,65 +34,60 @@ def undivided(grammar: Grammar) -> list[str]:
     return [*grammar.talk.persona, *(frame for its in exchanges for frames in its.turns[1::2] for frame in frames)]
 
 
+class Notes:
+    """What grammars draw, and the texts that they make of it."""
+
+    def __init__(self) -> None:
+        self.used, self.frames, self.entities = Used(), set[str](), set[tuple[str, str]]()
+
+    def note(self, text: str) -> None:
+        """What was drawn until now is of this text. One may come from several draws; what any of them used counts."""
+        self.used.frames.setdefault(key(text), set()).update(self.frames)
+        self.used.entities.setdefault(key(text), set()).update(self.entities)
+        self.frames.clear()
+        self.entities.clear()
+
+    def after(self, original: Callable[..., Any], said: Callable[[Any], str]) -> Callable[..., Any]:
+        """A draw after which the text that it `said` is noted."""
+
+        def drawn(*arguments: Any) -> Any:
+            found = original(*arguments)
+            self.note(said(found))
+            return found
+
+        return drawn
+
+    def after_both(self, converse: Callable[..., Any]) -> Callable[..., Any]:
+        """A conversation after which it is noted without the persona, and with it."""
+
+        def drawn(*arguments: Any) -> Any:
+            persona, turns = converse(*arguments)
+            said = " ".join(f"{who} {text}" for pair in turns for who, text in zip(("them:", "me:"), pair, strict=True))
+            kept = set(self.frames), set(self.entities)
+            self.note(said)
+            self.frames.update(kept[0])
+            self.entities.update(kept[1])
+            self.note(" ".join(["about me:", *persona, said]))
+            return persona, turns
+
+        return drawn
+
+
 @contextmanager
 def watched() -> Iterator[Used]:
     """Note what grammars draw inside."""
-    used, frames, entities = Used(), set[str](), set[tuple[str, str]]()
-    sentence, document, labelled = Grammar.sentence, Grammar.document, Grammar.labelled
-    render, draw = Grammar._render, Grammar._draw
-    record, prose, layout = telling.record, telling.prose, telling.layout_of
-
-    def note(text: str) -> None:
-        # One text may come from several draws; what any of them used counts.
-        used.frames.setdefault(key(text), set()).update(frames)
-        used.entities.setdefault(key(text), set()).update(entities)
-        frames.clear()
-        entities.clear()
-
-    def noted_sentence(self: Grammar, *arguments: Any) -> Any:
-        segments = sentence(self, *arguments)
-        note("".join(segment.text for segment in segments))
-        return segments
-
-    def noted_document(self: Grammar, *arguments: Any) -> Any:
-        sentences, summary = document(self, *arguments)
-        note(" ".join(sentences))
-        return sentences, summary
-
-    def noted_labelled(self: Grammar, *arguments: Any) -> Any:
-        text, pair, label = labelled(self, *arguments)
-        note(f"{text} {pair}" if pair else text)
-        return text, pair, label
-
-    def noted_record(grammar: Grammar, *arguments: Any) -> Any:
-        line, texts = record(grammar, *arguments)
-        note(line)
-        return line, texts
-
-    def noted_prose(grammar: Grammar, *arguments: Any) -> str:
-        text = prose(grammar, *arguments)
-        note(text)
-        return text
+    notes = Notes()
+    render, draw, layout = Grammar._render, Grammar._draw, telling.layout_of
 
     def noted_layout(*arguments: Any) -> Any:
         fields = layout(*arguments)
-        frames.add(" ".join(fields))
+        notes.frames.add(" ".join(fields))
         return fields
-
-    def noted_conversation(grammar: Grammar, *arguments: Any) -> Any:
-        persona, turns = converse(grammar, *arguments)
-        said = " ".join(f"{who} {text}" for pair in turns for who, text in zip(("them:", "me:"), pair, strict=True))
-        kept = set(frames), set(entities)
-        note(said)
-        frames.update(kept[0])
-        entities.update(kept[1])
-        note(" ".join(["about me:", *persona, said]))
-        return persona, turns
 
     def noted_render(self: Grammar, frame: str, *arguments: Any) -> Any:
         own = [*undivided(self), *(its for kind in self.records for its in kind.frames())]
         if frame not in own and not any(frame in scenario.get("summary", []) for scenario in self.scenarios):
-            frames.add(frame)
+            notes.frames.add(frame)
         return render(self, frame, *arguments)
 
     def noted_draw(self: Grammar, name: str, *arguments: Any) -> Any:
@@ -100,21 +95,22 @@ def watched() -> Iterator[Used]:
         if any(
             entry["base"] == forms["base"] and not SLOT.search(entry["base"]) for entry in self.entities.get(name, [])
         ):
-            entities.add((name, forms["base"]))
+            notes.entities.add((name, forms["base"]))
         return forms
 
-    converse = dialogue.conversation
+    told = {
+        "record": notes.after(telling.record, lambda found: str(found[0])),
+        "prose": notes.after(telling.prose, str),
+    }
+    said = {
+        "sentence": notes.after(Grammar.sentence, lambda segments: "".join(segment.text for segment in segments)),
+        "document": notes.after(Grammar.document, lambda found: " ".join(found[0])),
+        "labelled": notes.after(Grammar.labelled, lambda found: " ".join(filter(None, found[:2]))),
+    }
     with (
-        mock.patch.object(dialogue, "conversation", noted_conversation),
-        mock.patch.multiple(data_to_text, record=noted_record, prose=noted_prose),
+        mock.patch.object(dialogue, "conversation", notes.after_both(dialogue.conversation)),
+        mock.patch.multiple(data_to_text, **told),
         mock.patch.object(telling, "layout_of", noted_layout),
-        mock.patch.multiple(
-            Grammar,
-            sentence=noted_sentence,
-            document=noted_document,
-            labelled=noted_labelled,
-            _render=noted_render,
-            _draw=noted_draw,
-        ),
+        mock.patch.multiple(Grammar, _render=noted_render, _draw=noted_draw, **said),
     ):
-        yield used
+        yield notes.used

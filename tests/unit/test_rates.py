@@ -25,8 +25,7 @@ METHODS = ["finetune", "lora", "dapt", "majority"]
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small project whose backbone is a local checkpoint."""
-    use.copy_project(tmp_path)
-    use.checkpoint("bert")(tmp_path)
+    use.copy_local_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -29,8 +29,7 @@ LOCAL = {"encoder": {"source": "local", "path": "model"}}
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small project whose backbone stands already, as far as a plan can see."""
-    use.copy_project(tmp_path)
-    use.checkpoint("bert")(tmp_path)
+    use.copy_local_project(tmp_path)
     task = {"budgets": [4], "domains": DOMAINS}
     use.write_config(tmp_path, {"tasks": {"wikiann": task}, "backbones": LOCAL, "rates": "search"})
     monkeypatch.chdir(tmp_path)
