@@ -43,6 +43,7 @@ def test_the_mark_goes_from_the_folder_to_the_board(
             }
         },
         "backbones": {"tiny": TINY},
+        "rates": "given",
     }
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(config))
     for method in config["methods"]:

@@ -57,7 +57,7 @@ def write_run(task: str, spec: dict[str, Any], methods: list[str]) -> None:
     """A run with one step a method on a backbone."""
     of_task = {"backbone": "mine", "budgets": [4], "test_examples": 3, "train": ONE, "max_length": 48, "prepare": {
         "meta": {"inner": ONE, "outer": {"iterations": 1}}}}  # fmt: skip
-    config = {"output": "results", "seeds": [0], "methods": methods, "tasks": {task: of_task}}
+    config = {"output": "results", "seeds": [0], "methods": methods, "tasks": {task: of_task}, "rates": "given"}
     Path("run.yaml").write_text(yaml.safe_dump(config | {"backbones": {"mine": spec}}))
 
 

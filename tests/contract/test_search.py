@@ -18,9 +18,9 @@ from harness.plan.entry import make_plan, release_locks
 from harness.record.collect import collect
 from harness.score.score import score_task
 from harness.table.leaderboard import task_board
-from harness.tune import trials
+from harness.tune import space, trials
 from harness.tune.search import run_search
-from harness.tune.space import COARSE, TRIALS, Point
+from harness.tune.space import Point
 from tests import project as use
 from tests.models import write_checkpoint
 
@@ -33,11 +33,15 @@ TASK: dict[str, Any] = {
     "train": {"steps": 2, "batch_size": 4},
 }
 RUN = trials.Trials._run
+COARSE, ROUNDS = 3, 1  # fewer trials than users have: of how many there are, none of this depends
+TRIALS = COARSE + 2 * ROUNDS
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small project that searches one method's rate on a tiny checkpoint."""
+    """A small project that searches one method's rate on a tiny checkpoint, in few trials."""
+    monkeypatch.setattr(space, "COARSE", COARSE)
+    monkeypatch.setattr(space, "ROUNDS", ROUNDS)
     use.copy_project(tmp_path)
     write_checkpoint(tmp_path / "bert", "bert")
     monkeypatch.chdir(tmp_path)
