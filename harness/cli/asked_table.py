@@ -11,7 +11,7 @@ from harness.contracts.model import one_of
 from harness.contracts.paper import PaperTable
 from harness.contracts.papers import papers
 from harness.contracts.plan import Plan
-from harness.plan.entry import make_plan
+from harness.plan.entry import include_for, make_plan
 from harness.plan.papers import methods_of
 
 
@@ -24,6 +24,7 @@ def plan_table(options: Namespace) -> Plan:
         raise UserError("--paper and --table go together; name both")
     if named := [axis for axis in AXES if getattr(options, axis) is not None]:
         raise UserError(f"--{named[0]} does not go with --paper, whose table says it; leave it out")
+    include_for(options.configfile)
     known = papers()
     one_of(options.paper, known, "headstart run", "--paper")
     one_of(options.table, known[options.paper].tables, "headstart run", "--table")

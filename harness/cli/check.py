@@ -47,7 +47,7 @@ def _speed() -> str:
 
 def _folders() -> Iterator[str]:
     """Load every method, task and paper: a line each; raises UserError at the first mistake."""
-    from harness.paper.soundness import check_claims  # pandas and scipy, which no other command needs
+    from harness.paper.soundness import check_paper  # pandas and scipy, which no other command needs
 
     for method in methods().values():
         parts = adaptations_of(method)
@@ -62,7 +62,7 @@ def _folders() -> Iterator[str]:
         load_task(task)
         yield f"task {task.id}: {task.spec.kind}, sources {', '.join(task.spec.sources)}"
     for name, paper in papers().items():
-        check_claims(name, paper, methods(), tasks())
+        check_paper(name, paper, methods(), tasks())
         yield f"paper {name}: {len(paper.tables)} tables, {len(paper.claims)} claims"
 
 

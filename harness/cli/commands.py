@@ -42,8 +42,10 @@ def _of_folders(command: Command) -> None:
 
     making = command("new", "new.new", "write a folder that passes `check` and runs as it is")
     making.add_argument("what", choices=["method", "task", "paper"])
-    making.add_argument("name", help="the folder's name: small letters, digits and _")
+    making.add_argument("name", help="the folder's name: small letters, digits and _, in a paper's also -")
     making.add_argument("--kind", help=f"the kind of a task: {', '.join(kinds())} ({KIND} where absent)")
+    text = "write below another folder's methods/, tasks/ or papers/, which `--include FOLDER` then looks into"
+    making.add_argument("--to", metavar="FOLDER", help=text)
 
     training = command("pretrain", "pretrain.pretrain", "train a pinned backbone by its recipe under backbones/")
     training.add_argument("name", help="the folder's name")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.contracts.budget import told_all
-from harness.contracts.paper import UNITS, Column, PaperSpec, PaperTable, Reported, Row
+from harness.contracts.paper import UNITS, Column, PaperSpec, PaperTable, Row
+from harness.contracts.reported import Reported
 from harness.paper.evidence import Evidence
 from harness.paper.setting import Comparison, compare_setting
 from harness.paper.sheet import EMPTY, Entry, Line, Sheet

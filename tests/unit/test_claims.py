@@ -15,9 +15,10 @@ import pytest
 from harness.base.errors import UserError
 from harness.cli.main import main
 from harness.contracts.claim import Claim, Effect, On, Place
-from harness.contracts.paper import PaperSpec, Reported, Setting
+from harness.contracts.paper import PaperSpec, Setting
 from harness.contracts.papers import papers
 from harness.contracts.plan import BackboneJob, DataJob, Plan
+from harness.contracts.reported import Reported
 from harness.paper.answers import BELOW_CONTROL, ONE_BACKBONE, UNEQUAL, Answer, answer_paper
 from harness.paper.claims import told, write_claims
 from harness.paper.effects import contradiction, reported_effects
@@ -311,7 +312,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_check_refuses_claims_that_cannot_be_meant(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.contracts.discover import methods, tasks
-    from harness.paper.soundness import check_claims
+    from harness.paper.soundness import check_paper
 
     monkeypatch.chdir(project)
     found, known = methods(), tasks()
@@ -326,9 +327,9 @@ def test_check_refuses_claims_that_cannot_be_meant(project: Path, monkeypatch: p
         ),
     ):
         with pytest.raises(UserError, match=words):
-            check_claims("hou2022-mltd", paper(its), found, known)
+            check_paper("hou2022-mltd", paper(its), found, known)
     for name, spec in papers().items():
-        check_claims(name, spec, found, known)
+        check_paper(name, spec, found, known)
 
 
 @pytest.mark.parametrize(

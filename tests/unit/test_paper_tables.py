@@ -15,9 +15,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.contracts.paper import Column, PaperSpec, PaperTable, Reported, Row, Setting
+from harness.contracts.paper import Column, PaperSpec, PaperTable, Row, Setting
 from harness.contracts.papers import papers
 from harness.contracts.plan import BackboneJob, DataJob, Plan
+from harness.contracts.reported import Reported
 from harness.paper.evidence import Evidence
 from harness.paper.fill import Filler
 from harness.paper.html import to_html

@@ -11,8 +11,8 @@ from harness.base.errors import UserError
 from harness.cli.asked import plan_asked
 from harness.cli.asked_table import plan_table
 from harness.cli.main import main
-from harness.contracts.paper import read_reported
 from harness.contracts.papers import papers
+from harness.contracts.reported import read_reported
 from harness.paper.effects import contradiction
 from tests import project as use
 
