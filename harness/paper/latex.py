@@ -14,6 +14,8 @@ LETTERS = {
     "±": r"$\pm$", "≈": r"$\approx$", "≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "°": r"\textdegree{}",
     "§": r"\S{}", "†": r"\dag{}", "‡": r"\ddag{}", "¶": r"\P{}",
 }  # fmt: skip
+PACKAGES = r"\usepackage[T1]{fontenc}\usepackage{textcomp,booktabs,graphicx}"
+FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
 NUMBERS = r"""% Every number of the tables of {paper}, as \headstart{{table/row/column/whose}}.
 \providecommand{{\headstart}}[1]{{%
   \ifcsname headstart:#1\endcsname\csname headstart:#1\endcsname\else
@@ -22,7 +24,7 @@ NUMBERS = r"""% Every number of the tables of {paper}, as \headstart{{table/row/
 
 
 def to_latex(sheet: Sheet) -> str:
-    """The table as a float; its preamble needs booktabs and, for marks, textcomp."""
+    """The table as a float, shrunk where it is wider than the page; its preamble needs PACKAGES."""
     width = len(HEAD) + len(sheet.columns)
     lines = [_row([*HEAD, *sheet.columns])]
     for place, (group, block) in enumerate(sheet.grouped()):
@@ -34,16 +36,17 @@ def to_latex(sheet: Sheet) -> str:
     notes = [rf"\par\footnotesize {escaped(note)}" for note in sheet.notes]
     return "\n".join(
         [
-            "% needs \\usepackage{booktabs}, and for marks \\usepackage{textcomp} and \\usepackage[T1]{fontenc}",
+            f"% needs {PACKAGES}",
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{escaped(sheet.title)}}}",
             rf"\label{{tab:{slug(sheet.name)}}}",
+            FITTED + r"{%",
             rf"\begin{{tabular}}{{ll{'r' * len(sheet.columns)}}}",
             r"\toprule",
             *body,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             *notes,
             r"\end{table}",
             "",
