@@ -22,7 +22,8 @@ from harness.contracts.reported import Reported
 from harness.paper.evidence import Evidence
 from harness.paper.fill import Filler
 from harness.paper.html import to_html
-from harness.paper.latex import to_latex, to_macros
+from harness.paper.latex import escaped, to_latex, to_macros
+from harness.paper.letters import MATHS, SPECIAL
 from harness.paper.markdown import to_markdown
 from harness.paper.sheet import Entry, Sheet
 from harness.paper.tables import COLUMNS, to_rows, write_papers
@@ -200,6 +201,19 @@ def test_odd_labels_come_through_latex(filled: Sheet) -> None:
     assert r"\emph{Theirs}" in text
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("β-ΔF1 ↑", r"$\beta$-$\Delta$F1 $\uparrow$"),
+        ("λ ς Ο", r"$\lambda$ $\varsigma$ O"),
+        ("x₁ y⁺ m²", r"x\textsubscript{1} y\textsuperscript{+} m²"),
+        ("Łódź é 数", "Łódź é 数"),
+    ],
+)
+def test_letters_that_latex_lacks_are_put_in_its_words(text: str, shown: str) -> None:
+    assert escaped(text) == shown
+
+
 def test_every_number_is_a_macro(filled: Sheet) -> None:
     text = to_macros("p", [filled])
     names = re.findall(r"headstart:([^\\]+)\\endcsname\{", text)
@@ -212,6 +226,7 @@ def test_every_number_is_a_macro(filled: Sheet) -> None:
 
 @pytest.mark.skipif(not shutil.which("tectonic") and not shutil.which("pdflatex"), reason="no LaTeX is installed")
 def test_latex_compiles(filled: Sheet, tmp_path: Path) -> None:
+    filled = replace(filled, notes=[*filled.notes, f"{''.join([*SPECIAL, *MATHS])} Δ β Σ λ Ο x₁ y² é Ł"])
     packages = "\\usepackage[T1]{fontenc}\\usepackage{textcomp,booktabs}"
     (tmp_path / "numbers.tex").write_text(to_macros("p", [filled]))
     body = f"\\input{{numbers}}{to_latex(filled)}\\headstart{{t/b/nl/paper}}"
