@@ -158,4 +158,4 @@ def _check_page(text: str) -> None:
     assert page.tags["b"] == 0
     assert page.tags["script"] == 1
     assert set(page.ids.values()) == {1}
-    assert "claim-third-learning_helps" in page.ids
+    assert "claim-third/learning_helps" in page.ids

@@ -134,7 +134,7 @@ def test_an_order_compares_what_follows_each_other(project: Path) -> None:
 METHODS, ON = "methods: [lora, head]", "      metric: f1\n"
 MISTAKES = [
     ("claims.yaml", "task: wikiann", "task: wikian", 10, "claims.lora_wins.on.task is 'wikian'", "'wikiann'"),
-    ("claims.yaml", "metric: f1", "metric: f2", 11, "claims.lora_wins.on.metric is 'f2'", "use one of f1"),
+    ("claims.yaml", "metric: f1", "metric: f2", 11, "claims.lora_wins.on.metric is 'f2'", "wikiann is scored by f1"),
     ("claims.yaml", ON, ON + "      domains: [xx]\n", 12, "on.domains is 'xx'", "use one of"),
     ("claims.yaml", METHODS, "methods: [lorra, head]", 8, "claims.lora_wins.methods is 'lorra'", "'lora'"),
     ("claims.yaml", METHODS, "methods: [lora@rank=4, haed]", 8, "claims.lora_wins.methods is 'haed'", "'head'"),
@@ -153,6 +153,7 @@ MISTAKES = [
     ("claims.yaml", ", less: Their head", "", 6, "claims.lora_wins.reported.0", "name `more` and `less`"),
     ("claims.yaml", "claims:", "title: Another\nclaims:", 1, "title is 'Another'", "it belongs to paper.yaml"),
     ("claims.yaml", "claims:", "claim: 1\nclaims:", 1, "unknown key 'claim'", "did you mean 'claims'"),
+    ("claims.yaml", "  lora_wins:", "  lora wins:", 2, "claims is 'lora wins'", "use letters, digits"),
     ("paper.yaml", "settings:", "claims: {}\nsettings:", 4, "claims is {}", "it belongs to claims.yaml"),
     ("paper.yaml", "citation:", "quotation:", 2, "unknown key 'quotation'", "did you mean 'citation'"),
     ("paper.yaml", "title: A paper\n", "", None, "title is None", "add it"),
@@ -166,9 +167,9 @@ MISTAKES = [
     ("tables.yaml", "head: head", "head: none", 8, "Their head is 'none'", "{none: why}"),
     ("tables.yaml", "Mean: {mean: true}", "Mean: mean", 13, "columns.Mean is 'mean'", "{mean: true}"),
     ("tables.yaml", "metric: f1", "metric: recall", 5, "tables.one.metric is 'recall'", "wikiann is scored by f1"),
-    ("tables.yaml", "[Their LoRA, Their head]", "[Their LoRA, Their oracle]", 14, "groups is 'Small'", "order them"),
+    ("tables.yaml", "[Their LoRA, Their head]", "[Their LoRA, Their oracle]", 15, "groups is 'Small'", "order them"),
     ("tables.yaml", "columns: {Any: domain}", "columns: {}", 21, "tables.later.columns is {}", "at least 1 item"),
-    ("figures.yaml", "axis: k", "axis: k\n    metric: loss", 7, "metric is 'loss'", "wikiann is scored by f1"),
+    ("figures.yaml", "axis: k", "axis: k\n    metric: loss", 8, "metric is 'loss'", "wikiann is scored by f1"),
     ("paper.yaml", "settings:\n  one:", "settings:\n  won:", 5, "settings is 'won'", "did you mean 'one'"),
     ("tables.yaml", "English: en", "English: eng", 12, "tables.one.columns.English is 'eng'", "did you mean 'en'"),
     ("tables.yaml", "English", "Englisch", 12, "tables.one.columns is 'Englisch'", "did you mean 'English'"),
