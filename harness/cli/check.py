@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from harness.base.errors import NotHere
+from harness.cli.columns import counted
 from harness.contracts.adaptation import Control
 from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers
@@ -63,7 +64,7 @@ def _folders() -> Iterator[str]:
         yield f"task {task.id}: {task.spec.kind}, sources {', '.join(task.spec.sources)}"
     for name, paper in papers().items():
         check_paper(name, paper, methods(), tasks())
-        yield f"paper {name}: {len(paper.tables)} tables, {len(paper.claims)} claims"
+        yield f"paper {name}: {counted(len(paper.tables), 'table')}, {counted(len(paper.claims), 'claim')}"
 
 
 def read_data(plan: Plan) -> list[str]:

@@ -70,17 +70,19 @@ class _Check:
             self._figure(name, figure)
         self._settings()
         for name, claim in self.paper.claims.items():
+            self._name(self.folder / "claims.yaml", "claims", name)
             self._claim(self.folder / "claims.yaml", f"claims.{name}", claim)
         self._shown()
 
-    def _name(self, where: Path, field: str, name: str) -> None:
-        """Refuse what cannot be the name of a file beside the others."""
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or name in RESERVED:
-            raise bad(where, field, name, f"use letters, digits, _ and -, and none of {', '.join(RESERVED)}")
+    def _name(self, where: Path, field: str, name: str, reserved: Iterable[str] = ()) -> None:
+        """Refuse what cannot be a part of a path or an address."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or name in reserved:
+            none = f", and none of {', '.join(reserved)}" if reserved else ""
+            raise bad(where, field, name, f"use letters, digits, _ and -{none}")
 
     def _table(self, name: str, table: PaperTable) -> None:
         where, field = self.folder / "tables.yaml", f"tables.{name}"
-        self._name(where, "tables", name)
+        self._name(where, "tables", name, RESERVED)
         self._task(where, f"{field}.task", table.task)
         if table.setting is not None:
             one_of(table.setting, list(self.paper.settings), where, f"{field}.setting")
@@ -115,7 +117,7 @@ class _Check:
 
     def _figure(self, name: str, figure: Figure) -> None:
         where, field = self.folder / "figures.yaml", f"figures.{name}"
-        self._name(where, "figures", name)
+        self._name(where, "figures", name, RESERVED)
         if name in self.paper.tables:
             raise bad(where, "figures", name, "a table has this name, and both are files; choose another")
         self._task(where, f"{field}.task", figure.task)
@@ -173,7 +175,8 @@ class _Check:
         """Refuse another metric than the one by which the task is scored: our numbers would stand under its name."""
         if task in self.tasks and task not in self.paper.tasks_to_come:
             its = self.tasks[task].spec.metric
-            one_of(metric, [its], where, field, f"{task} is scored by {its}; {{}}")
+            if metric != its:
+                raise bad(where, field, metric, f"{task} is scored by {its}; write that")
 
     def _domains(self, task: str) -> list[str]:
         """Every domain that a source of the task has."""

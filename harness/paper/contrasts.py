@@ -145,10 +145,13 @@ def _holes(evidence: Evidence, claim: Claim, scores: TaskScores, names: Sequence
     if done == planned:
         return None
     cells = [evidence.cells_of(claim.on.task, name) for name in names]
-    statuses = {str(status) for its in cells for status in its.status} - {"done", "missing"}
-    if statuses:
-        return NotRun("failed", f"{planned - done} of {planned} cells have no score: {', '.join(sorted(statuses))}")
-    return NotRun("missing cells", f"{planned - done} of {planned} cells have no score")
+    statuses = {str(status) for its in cells for status in its.status}
+    told = f"{planned - done} of {planned} cells have no score"
+    if failed := statuses - {"done", "missing"}:
+        return NotRun("failed", f"{told}: {', '.join(sorted(failed))}")
+    if "missing" not in statuses:
+        told += ": they are done, but it is not defined of what they predict (`error` in the records says why)"
+    return NotRun("missing cells", told)
 
 
 def _oriented(scores: TaskScores, better: Sample, worse: Sample) -> Sample:

@@ -15,6 +15,8 @@ from harness.table.along import points_of, scores_at
 from harness.table.influence import Floats
 from harness.table.scores import TaskScores
 
+UNDEFINED = "undefined"
+
 
 class Evidence:
     """Read once for all tables and claims, since reading statistics takes most of the time."""
@@ -53,6 +55,13 @@ class Evidence:
     def cells(self) -> pd.DataFrame:
         """The records with a row a cell."""
         return self.records.drop_duplicates(["task", "method", "domain", "budget", "seed"])
+
+    @cached_property
+    def lost(self) -> pd.DataFrame:
+        """The cells without a score, with their status; a cell that is done and has no value is `undefined`."""
+        primary = self.records[self.records.primary.astype(bool)]
+        lost = primary[(primary.status != "done") | primary.score.isna()]
+        return lost.assign(status=lost.status.where(lost.status != "done", UNDEFINED))
 
     @cached_property
     def _by_method(self) -> dict[tuple[str, str], pd.DataFrame]:

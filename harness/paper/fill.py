@@ -26,7 +26,7 @@ ORDER, SIGN = "rank", "sign"
 NONE, NOT_RUN = "none", "not run"
 LEGEND = (
     f"{NONE}: nothing of ours is the counterpart. {NOT_RUN}: the run does not plan it. "
-    "– (2/3): a hole, with its finished and planned cells; no mean is taken over holes."
+    "– (2/3): a hole, with how many of its planned cells have a score; no mean is taken over holes."
 )
 
 
@@ -163,7 +163,7 @@ class Filler:
             return Entry(number(beside, 2), value=beside, mark=scores.rates_mark(row.method).strip())
         value = scores.value(row.method, domains, budgets)
         if value.mean is None:
-            why = f"{value.done} of {value.planned} cells are done"
+            why = f"{value.done} of {value.planned} cells have a score"
             return Entry(f"– ({value.done}/{value.planned})", "hole", why=why)
         digits = 1 if scores.run.direction == "max" else 2
         text = with_interval(value.mean, value.low, value.high, digits)

@@ -5,15 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from harness.paper.letters import of_latex
 from harness.paper.sheet import HEAD, Line, Sheet
 
-LETTERS = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "→": r"$\rightarrow$", "–": "--", "—": "---", "−": "$-$",
-    "±": r"$\pm$", "≈": r"$\approx$", "≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "°": r"\textdegree{}",
-    "§": r"\S{}", "†": r"\dag{}", "‡": r"\ddag{}", "¶": r"\P{}",
-}  # fmt: skip
 PACKAGES = r"\usepackage[T1]{fontenc}\usepackage{textcomp,booktabs,graphicx}"
 FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
 NUMBERS = r"""% Every number of the tables of {paper}, as \headstart{{table/row/column/whose}}.
@@ -96,4 +90,4 @@ def _row(cells: Sequence[str]) -> str:
 
 def escaped(text: str) -> str:
     """Text that LaTeX shows as it is."""
-    return "".join(LETTERS.get(letter, letter) for letter in " ".join(text.split()))
+    return "".join(map(of_latex, " ".join(text.split())))

@@ -43,7 +43,7 @@ def _line(answer: Answer) -> list[Content]:
 
 def id_of(answer: Answer) -> str:
     """Where the page's own links find a claim."""
-    return f"claim-{answer.paper}-{answer.name}"
+    return f"claim-{answer.paper}/{answer.name}"  # both may have hyphens in them
 
 
 def _folded(answer: Answer) -> Html:

@@ -63,8 +63,7 @@ def _shown(value: Any) -> str:
 
 def _holes(material: Material) -> Html:
     """Every cell without a score, those with the same reason together."""
-    cells = material.evidence.cells
-    lost = cells[cells.status != "done"]
+    lost = material.evidence.lost
     if lost.empty:
         return tag("p", "There is none.")
     found: Counter[tuple[str, ...]] = Counter()

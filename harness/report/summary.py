@@ -128,16 +128,16 @@ def _above(leader: Row, ranked: list[Row]) -> str:
 
 def _failed(material: Material) -> Content:
     """How many cells have no score, and whose they are."""
-    cells = material.evidence.cells
-    counts = {str(status): int(count) for status, count in cells.status.value_counts().items() if status != "done"}
-    if not counts:
-        return f"Nothing: all {len(cells)} cells are done."
-    lost = Counter(zip(*(cells.loc[cells.status != "done", name] for name in ("method", "task")), strict=True))
-    worst = [f"{material.label(method)} on {task} ({count})" for (method, task), count in lost.most_common(MOST_NAMES)]
+    lost, count_of_all = material.evidence.lost, len(material.evidence.cells)
+    if lost.empty:
+        return f"Nothing: all {count_of_all} cells have a score."
+    counts = Counter(map(str, lost.status))
+    whose = Counter(zip(lost.method, lost.task, strict=True))
+    worst = [f"{material.label(method)} on {task} ({count})" for (method, task), count in whose.most_common(MOST_NAMES)]
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    more = f" and {len(lost) - MOST_NAMES} more" if len(lost) > MOST_NAMES else ""
+    more = f" and {len(whose) - MOST_NAMES} more" if len(whose) > MOST_NAMES else ""
     link = tag("a", "Holes", href="#holes")
-    said = f"{told}, of {len(cells)} cells: {', '.join(worst)}{more}; the reasons stand under "
+    said = f"{told}, of {count_of_all} cells: {', '.join(worst)}{more}; the reasons stand under "
     return join([said, link, "."], "")
 
 

@@ -22,7 +22,8 @@ from harness.contracts.reported import Reported
 from harness.paper.evidence import Evidence
 from harness.paper.fill import Filler
 from harness.paper.html import to_html
-from harness.paper.latex import PACKAGES, to_latex, to_macros
+from harness.paper.latex import PACKAGES, escaped, to_latex, to_macros
+from harness.paper.letters import MATHS, SPECIAL
 from harness.paper.markdown import to_markdown
 from harness.paper.sheet import Entry, Sheet
 from harness.paper.tables import COLUMNS, to_rows, write_papers
@@ -203,6 +204,19 @@ def test_odd_labels_come_through_latex(filled: Sheet) -> None:
     assert r"\emph{Theirs}" in text
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("β-ΔF1 ↑", r"$\beta$-$\Delta$F1 $\uparrow$"),
+        ("λ ς Ο", r"$\lambda$ $\varsigma$ O"),
+        ("x₁ y⁺ m²", r"x\textsubscript{1} y\textsuperscript{+} m²"),
+        ("Łódź é 数", "Łódź é 数"),
+    ],
+)
+def test_letters_that_latex_lacks_are_put_in_its_words(text: str, shown: str) -> None:
+    assert escaped(text) == shown
+
+
 def test_every_number_is_a_macro(filled: Sheet) -> None:
     text = to_macros("p", [filled])
     names = re.findall(r"headstart:([^\\]+)\\endcsname\{", text)
@@ -225,6 +239,7 @@ def latex(folder: Path, body: str) -> str:
 
 @needs_latex
 def test_latex_compiles(filled: Sheet, tmp_path: Path) -> None:
+    filled = replace(filled, notes=[*filled.notes, f"{''.join([*SPECIAL, *MATHS])} Δ β Σ λ Ο x₁ y² é Ł"])
     (tmp_path / "numbers.tex").write_text(to_macros("p", [filled]))
     latex(tmp_path, f"\\input{{numbers}}{to_latex(filled)}\\headstart{{t/b/nl/paper}}")
 

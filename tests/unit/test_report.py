@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from harness.contracts.plan import Plan
+from harness.paper.answers import answer_paper
 from harness.paper.evidence import Evidence
 from harness.report.charts import Point, Series, forest, line_chart, nice
 from harness.report.material import Material
@@ -123,6 +124,18 @@ def test_the_first_minute_tells_who_leads_what_is_claimed_and_what_failed(reader
     assert "1 error, of 120 cells: Gamma on ner (1)" in shown
     assert "Embedded data" in shown
     assert "Traceback" in shown  # the reason of the hole
+
+
+def test_a_score_that_is_not_defined_is_a_hole(plan: Plan) -> None:
+    found = made_records(plan, LEVELS)
+    place = (found.task == "ner") & (found.method == "beta") & (found.domain == "fi") & (found.seed == 1)
+    found.loc[place & (found.budget == 8) & found.primary, ["score", "error"]] = [None, "all answers are one"]
+    evidence = Evidence(plan, found)
+    shown = "".join(Reader(page(Material(evidence, {}))).shown)
+    assert "1 undefined, of 120 cells: Beta on ner (1)" in shown
+    assert "all answers are one" in shown[shown.index("Cells without a score") :]
+    (answer,) = answer_paper(evidence, "p", spec().model_copy(update={"claims": {"c": claim()}}))
+    assert answer.reason.startswith("1 of 40 cells have no score: they are done")
 
 
 def test_a_leader_below_a_control_is_told_from_the_contenders_that_it_beats_alone(plan: Plan) -> None:
