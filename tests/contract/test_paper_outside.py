@@ -139,7 +139,7 @@ def test_its_table_claim_and_section_appear(bench: Path, capsys: pytest.CaptureF
     assert len(ours) == 2
     answers = {its["name"]: its for its in json.loads((made / "claims.json").read_text())}
     assert answers["learning_helps"]["effects"] == [49.0]
-    assert answers["learning_is_dear"]["obstacle"] == "no data"  # guessing trains nothing, so there is no ratio
+    assert answers["learning_is_dear"]["obstacle"] == "missing cells"  # of guessing nothing is trained
     _check_page(Path("results/mine/report.html").read_text(encoding="utf-8"))
 
 
