@@ -130,7 +130,9 @@ def test_the_first_minute_tells_who_leads_what_is_claimed_and_what_failed(reader
 def test_a_score_that_is_not_defined_is_a_hole(plan: Plan) -> None:
     found = made_records(plan, LEVELS)
     place = (found.task == "ner") & (found.method == "beta") & (found.domain == "fi") & (found.seed == 1)
-    found.loc[place & (found.budget == 8) & found.primary, ["score", "error"]] = [None, "all answers are one"]
+    place &= (found.budget == 8) & found.primary.astype(bool)
+    found.loc[place, "score"] = None
+    found["error"] = found.error.astype(object).mask(place, "all answers are one")
     evidence = Evidence(plan, found)
     shown = "".join(Reader(page(Material(evidence, {}))).shown)
     assert "1 undefined, of 120 cells: Beta on ner (1)" in shown
