@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.base.files import read_json, write_json, write_lines
 from harness.base.provenance import provenance
+from harness.contracts.plan import Cell
 
 Status = Literal["done", "error", "out_of_memory", "diverged", "unsupported", "timeout"]
 FAILURES: tuple[Status, ...] = ("error", "out_of_memory", "diverged", "unsupported", "timeout")
@@ -51,6 +52,19 @@ def read_record(folder: Path, fingerprint: str) -> dict[str, Any] | None:
         failure = read_json(folder / FAILED)
         record |= {"failed_in": failure["what"], "status": failure["status"], "error": failure["error"]}
     return record
+
+
+def read_standing(cells: Iterable[Cell]) -> dict[str, dict[str, Any]]:
+    """The records that stand of some cells, by the cell's folder. Folders are seen by listing what they are in."""
+    listed: dict[str, set[str]] = {}
+    found = {}
+    for cell in cells:
+        parent, name = os.path.split(cell.folder)
+        if parent not in listed:
+            listed[parent] = set(os.listdir(parent)) if os.path.isdir(parent) else set()
+        if name in listed[parent] and (record := read_record(Path(cell.folder), cell.fingerprint)) is not None:
+            found[cell.folder] = record
+    return found
 
 
 def forget(folder: Path) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from harness.paper.letters import of_latex
 from harness.paper.sheet import HEAD, Line, Sheet
 
+PACKAGES = r"\usepackage[T1]{fontenc}\usepackage{textcomp,booktabs,graphicx}"
+FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
 NUMBERS = r"""% Every number of the tables of {paper}, as \headstart{{table/row/column/whose}}.
 \providecommand{{\headstart}}[1]{{%
   \ifcsname headstart:#1\endcsname\csname headstart:#1\endcsname\else
@@ -16,7 +18,7 @@ NUMBERS = r"""% Every number of the tables of {paper}, as \headstart{{table/row/
 
 
 def to_latex(sheet: Sheet) -> str:
-    """The table as a float; its preamble needs booktabs and, for marks, textcomp."""
+    """The table as a float, shrunk where it is wider than the page; its preamble needs PACKAGES."""
     width = len(HEAD) + len(sheet.columns)
     lines = [_row([*HEAD, *sheet.columns])]
     for place, (group, block) in enumerate(sheet.grouped()):
@@ -28,16 +30,17 @@ def to_latex(sheet: Sheet) -> str:
     notes = [rf"\par\footnotesize {escaped(note)}" for note in sheet.notes]
     return "\n".join(
         [
-            "% needs \\usepackage{booktabs}, and for marks \\usepackage{textcomp} and \\usepackage[T1]{fontenc}",
+            f"% needs {PACKAGES}",
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{escaped(sheet.title)}}}",
             rf"\label{{tab:{slug(sheet.name)}}}",
+            FITTED + r"{%",
             rf"\begin{{tabular}}{{ll{'r' * len(sheet.columns)}}}",
             r"\toprule",
             *body,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             *notes,
             r"\end{table}",
             "",

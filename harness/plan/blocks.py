@@ -14,7 +14,7 @@ from harness.plan.begins import Begins
 from harness.plan.preparation_tunes import PreparationTunePlanner
 from harness.plan.prepares import PreparePlanner
 from harness.plan.rates import preparation_origin
-from harness.plan.request import Ground, LaterPlanner, computed
+from harness.plan.request import Ground, LaterPlanner, computed_from
 from harness.plan.settings import check_not_solved, check_stopping, points_of
 from harness.plan.setups import setup_of
 from harness.plan.tunes import TunePlanner
@@ -80,21 +80,19 @@ class BlockPlanner(LaterPlanner):
     ) -> list[Cell]:
         """The cells; `shared` is what they all depend on, and `maker` makes the checkpoint that each begins with."""
         cells, begins = [], Begins([maker]) if maker else None
+        content, parent = computed_from(shared), self.request.output / "cells" / task / method.id
         for domain in self.request.kept("domain", plan.domains):
             for budget in self.request.kept("budget", plan.budgets):
                 for seed in self.request.kept("seed", list(self.request.config.seeds)):
                     begin = begins.of(domain, seed) if begins else None
-                    content = shared | {
+                    tune = tunes.get(budget)
+                    own: dict[str, Any] = {
                         "data": self.prints[task][domain],
                         "model": begin.fingerprint if begin else None,
                         "cell": [task, domain, budget, seed],
                     }
-                    tune = tunes.get(budget)
-                    if tune:
-                        content["rate"] = tune.fingerprint
-                    key = computed(content)
-                    parent = self.request.output / "cells" / task / method.id
-                    folder = str(parent / f"{domain}-k{told(budget)}-s{seed}-{key[:SHORT]}")
+                    key = content.fingerprint(own | ({"rate": tune.fingerprint} if tune else {}))
+                    folder = f"{parent}/{domain}-k{told(budget)}-s{seed}-{key[:SHORT]}"
                     checkpoint, rates_from = begin.checkpoint if begin else None, tune.done if tune else None
                     cells.append(Cell(task, method.id, domain, budget, seed, key, folder, checkpoint, rates_from))
         return cells

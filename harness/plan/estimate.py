@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from harness.adapt.record import read_record
+from harness.adapt.record import read_standing
 from harness.backbone.anatomy import anatomies
 from harness.backbone.weights import shapes_in, weight_files
 from harness.base.errors import UserError
@@ -33,6 +33,7 @@ UNKNOWN = 1e8  # parameters of a backbone that is not here yet, where its entry 
 LETTERS = 4  # a token, about
 TESTS, TRAINS = 300, 1000  # examples of a test split and of a train split that do not stand yet
 CONTROL, IMPORTS = 0.05, 5.0  # seconds of a control's cell, and of importing torch for a job
+LIKENESSES: list[tuple[str, ...]] = [("task", "method"), ("task", "backbone"), ("backbone",), ()]  # nearest first
 EMBEDDINGS = re.compile(r"(?:^|[._])(?:\w*embed\w*|wte|wpe|shared)(?:[._]|$)")
 
 
@@ -57,15 +58,11 @@ class Estimates:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.records = {
-            cell.fingerprint: record
-            for cell in plan.cells()
-            if (record := read_record(Path(cell.folder), cell.fingerprint)) is not None
-        }
+        self.records = read_standing(plan.cells())
 
     def missing(self, block: Block) -> int:
         """How many cells of a block are still to be computed."""
-        return sum(cell.fingerprint not in self.records for cell in block.cells)
+        return sum(cell.folder not in self.records for cell in block.cells)
 
     def block(self, block: Block) -> float:
         """What the missing cells of a block take."""
@@ -130,13 +127,19 @@ class Estimates:
 
     def _seconds(self, block: Block | TuneJob, what: str) -> float:
         """What an operation takes in cells like those of a block."""
-        likenesses = [("task", "method"), ("task", "backbone"), ("backbone",), ()]
-        for like in likenesses:
-            same = [it for it in self.samples if all(getattr(it, name) == getattr(block, name) for name in like)]
-            values = [value for it in same if (value := getattr(it, what)) is not None]
-            if values:
-                return median(values)
-        return 1 / RATE
+        found = (self._medians.get((what, *(getattr(block, name) for name in like))) for like in LIKENESSES)
+        return next((value for value in found if value is not None), 1 / RATE)
+
+    @cached_property
+    def _medians(self) -> dict[tuple[str, ...], float]:
+        """What an operation of training and of predicting takes in the finished cells, by what they have in common."""
+        values: dict[tuple[str, ...], list[float]] = {}
+        for sample in self.samples:
+            for what in ("training", "predicting"):
+                for like in LIKENESSES if getattr(sample, what) is not None else ():
+                    key = (what, *(getattr(sample, name) for name in like))
+                    values.setdefault(key, []).append(getattr(sample, what))
+        return {key: median(its) for key, its in values.items()}
 
     @cached_property
     def samples(self) -> list[Sample]:
@@ -154,7 +157,7 @@ class Estimates:
     def _costs(self, block: Block) -> Iterator[dict[str, Any]]:
         """The costs of a block's finished cells."""
         for cell in block.cells:
-            record = self.records.get(cell.fingerprint, {})
+            record = self.records.get(cell.folder, {})
             if record.get("status") == "done":
                 yield record["costs"]
 
@@ -164,9 +167,9 @@ class Estimates:
         found = {}
         for name, task in self.plan.tasks.items():
             read = [
-                costs["trained_tokens"] / self._sentences(block)
+                costs["trained_tokens"] / sentences
                 for block in self.plan.blocks
-                if block.task == name and self._sentences(block)
+                if block.task == name and (sentences := self._sentences(block))
                 for costs in self._costs(block)
                 if costs.get("trained_tokens")
             ]
