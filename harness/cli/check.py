@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from harness.base.errors import NotHere
-from harness.cli.columns import counted
+from harness.base.wording import counted
 from harness.contracts.adaptation import Control
 from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers

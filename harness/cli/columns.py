@@ -1,4 +1,4 @@
-"""Lines whose columns stand below one another, however long their longest word, and numbers with their words."""
+"""Lines whose columns stand below one another, however long their longest word."""
 
 from __future__ import annotations
 
@@ -16,8 +16,3 @@ def aligned(rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> list[st
         ).rstrip()
         for line in lines
     ]
-
-
-def counted(number: int, word: str) -> str:
-    """A number with what it counts."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

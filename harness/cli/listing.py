@@ -7,7 +7,8 @@ from argparse import Namespace
 from typing import Any
 
 from harness.base.paths import own_files
-from harness.cli.columns import aligned, counted
+from harness.base.wording import counted
+from harness.cli.columns import aligned
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.papers import papers
 from harness.parts.build import leaks

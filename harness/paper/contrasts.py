@@ -144,14 +144,11 @@ def _holes(evidence: Evidence, claim: Claim, scores: TaskScores, names: Sequence
     done, planned = sum(its for its, _ in found), sum(its for _, its in found)
     if done == planned:
         return None
-    cells = [evidence.cells_of(claim.on.task, name) for name in names]
-    statuses = {str(status) for its in cells for status in its.status}
-    told = f"{planned - done} of {planned} cells have no score"
-    if failed := statuses - {"done", "missing"}:
-        return NotRun("failed", f"{told}: {', '.join(sorted(failed))}")
-    if "missing" not in statuses:
-        told += ": they are done, but it is not defined of what they predict (`error` in the records says why)"
-    return NotRun("missing cells", told)
+    lost = evidence.lost
+    statuses = set(map(str, lost.status[(lost.task == claim.on.task) & lost.method.isin(names)])) - {"missing"}
+    if statuses:
+        return NotRun("failed", f"{planned - done} of {planned} cells have no score: {', '.join(sorted(statuses))}")
+    return NotRun("missing cells", f"{planned - done} of {planned} cells have no score")
 
 
 def _oriented(scores: TaskScores, better: Sample, worse: Sample) -> Sample:

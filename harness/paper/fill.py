@@ -12,7 +12,7 @@ from harness.contracts.reported import Reported
 from harness.paper.evidence import Evidence
 from harness.paper.setting import Comparison, compare_setting
 from harness.paper.sheet import EMPTY, Entry, Line, Sheet
-from harness.table.markdown import number, with_interval
+from harness.table.markdown import cost, number, with_interval
 from harness.table.pivot import pivot
 from harness.table.scores import LEAK_MARK, LEAKING
 
@@ -46,12 +46,13 @@ class Filler:
         for title, row in self.table.rows.items():
             group = groups.get(title, "")
             reported, ours = self._reported_entries(title), self._our_entries(row)
-            if self._numbers:
+            theirs = bool(self._numbers) and not row.ours
+            if theirs:
                 lines.append(Line(title, "paper", "paper", [*reported, *self._place(0, title)], group))
             if not self._has_methods and self._numbers:
                 continue
             own = [*ours, *self._place(1, title)]
-            lines.append(Line(title, "ours", row.method or NONE, own, group, heads=not self._numbers))
+            lines.append(Line(title, "ours", row.method or NONE, own, group, heads=not theirs))
             if self.comparison is not None and self.comparison.tier == "paper" and row.method:
                 between = [_between(self._number(title, column), ours[place]) for place, column in self._columns]
                 lines.append(Line(title, "difference", "ours less paper", [*between, EMPTY, EMPTY], group, heads=False))
@@ -185,7 +186,7 @@ class Filler:
         if each is None:
             return Entry("–", "hole", why=f"not every cell says its {column.cost}")
         value = float(each.mean()) / UNITS[column.unit]
-        return Entry(f"{value:.3g}", "number", value)
+        return Entry(cost(value), "number", value)
 
     @cached_property
     def _order(self) -> tuple[dict[str, str], dict[str, str]]:

@@ -43,6 +43,18 @@ class Material:
         """Each paper's tables."""
         return {name: paper_sheets(self.evidence, paper) for name, paper in self.papers.items()}
 
+    @cached_property
+    def by_use(self) -> list[str]:
+        """The papers, first those of which this run has a number or an answer."""
+
+        def unused(name: str) -> bool:
+            entries = (each for sheet in self.sheets[name] for line in sheet.lines if line.whose == "ours"
+                       for each in line.entries)  # fmt: skip
+            answered = any(answer.verdict != "not run" for answer in self.answers[name])
+            return not answered and all(entry.kind != "number" for entry in entries)
+
+        return sorted(self.papers, key=unused)
+
     def label(self, method: str) -> str:
         """A method's name for readers."""
         return str(self.plan.methods[method]["label"])
