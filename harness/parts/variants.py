@@ -18,10 +18,10 @@ from harness.parts.build import adaptations_of
 PLAIN = re.compile(r"[A-Za-z0-9_.+-]+")  # what a value may be written with, since it stands in names of files
 
 
-def method_of(name: str) -> Method:
-    """A discovered method, or a variant of one, by its name."""
+def method_of(name: str, known: Mapping[str, Method] | None = None) -> Method:
+    """A discovered method, or a variant of one, by its name; `known` are those that were discovered already."""
     base, _, chosen = name.partition("@")
-    method = methods()[base]
+    method = (methods() if known is None else known)[base]
     if not chosen:
         return method
     option, _, value = chosen.partition("=")
