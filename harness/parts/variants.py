@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from harness.base.errors import UserError, bad
 from harness.base.lines import Where
+from harness.base.paths import PLAIN
 from harness.base.yaml_file import read_value
 from harness.contracts.adaptation import Control
 from harness.contracts.discover import Method, methods
 from harness.contracts.model import one_of
 from harness.parts.build import adaptations_of
-
-PLAIN = re.compile(r"[A-Za-z0-9_.+-]+")  # what a value may be written with, since it stands in names of files
 
 
 def method_of(name: str, known: Mapping[str, Method] | None = None) -> Method:
