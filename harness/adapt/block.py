@@ -51,7 +51,8 @@ def run_block(plan: Plan, block: Block) -> int:
 
 def make_bench(plan: Plan, block: Block | TuneJob) -> Bench:
     """What the cells of a block share, or those of a search."""
-    task, found, method = plan.tasks[block.task], tasks()[block.task], method_of(block.method)
+    task, method = plan.tasks[block.task], method_of(block.method)
+    found = tasks()[task.base]
     if [method.code, method.spec.adapt, found.code] != block.planned_from:
         where = f"{method.folder} or {found.folder}"
         raise UserError(f"{where}: the folder changed while the run was at work; start the run again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -40,16 +41,17 @@ def write_failed(folder: Path, identity: dict[str, Any], status: Status, error: 
     write_json(folder / RECORD, identity | end)
 
 
-def read_record(folder: Path, fingerprint: str) -> dict[str, Any] | None:
+def read_record(folder: Path | str, fingerprint: str) -> dict[str, Any] | None:
     """The record in `folder` if it is of this very cell, else None; that of a failed cell where scoring failed."""
-    file = folder / RECORD
-    if not file.is_file():
+    try:  # to look first whether it stands would take as long again
+        with open(os.path.join(folder, RECORD), "rb") as file:
+            record: dict[str, Any] = json.loads(file.read())
+    except FileNotFoundError:
         return None
-    record: dict[str, Any] = read_json(file)
     if record.get("fingerprint") != fingerprint:
         return None
-    if (folder / FAILED).is_file():
-        failure = read_json(folder / FAILED)
+    if os.path.isfile(failed := os.path.join(folder, FAILED)):
+        failure = read_json(Path(failed))
         record |= {"failed_in": failure["what"], "status": failure["status"], "error": failure["error"]}
     return record
 
@@ -62,7 +64,7 @@ def read_standing(cells: Iterable[Cell]) -> dict[str, dict[str, Any]]:
         parent, name = os.path.split(cell.folder)
         if parent not in listed:
             listed[parent] = set(os.listdir(parent)) if os.path.isdir(parent) else set()
-        if name in listed[parent] and (record := read_record(Path(cell.folder), cell.fingerprint)) is not None:
+        if name in listed[parent] and (record := read_record(cell.folder, cell.fingerprint)) is not None:
             found[cell.folder] = record
     return found
 

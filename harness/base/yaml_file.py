@@ -127,20 +127,20 @@ def read_text(path: Path) -> str:
 
 def read_value(text: str, where: Path | str) -> Any:
     """What a YAML text says; raises UserError with the line where it is no YAML."""
-    return copy.deepcopy(_parsed(text, where))  # whoever gets it may change it
-
-
-@lru_cache(maxsize=512)
-def _parsed(text: str, where: Path | str) -> Any:
-    """Parsed once: the folders are discovered again for every plan, and parsing takes a second for all of them."""
     try:
-        return yaml.load(text, Loader)
+        return copy.deepcopy(_parsed(text))  # whoever gets it may change it
     except _Twice as error:
         raise bad(
             f"{where}: line {error.line}", f"the key {error.key!r}", error.value, "it stands twice; remove one"
         ) from None
     except yaml.YAMLError as error:
         raise _broken(text, where, error) from None
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> Any:
+    """Parsed once: the folders are discovered again for every plan, and parsing takes a second for all of them."""
+    return yaml.load(text, Loader)
 
 
 def _broken(text: str, where: Path | str, error: yaml.YAMLError) -> UserError:

@@ -10,6 +10,7 @@ from harness.contracts.budget import budget_of
 from harness.contracts.config import DEFAULT
 from harness.tune.space import SEEDS
 
+BACKBONE = "of a task that the run has on several backbones, the one"
 Command = Callable[[str, str, str], argparse.ArgumentParser]
 
 
@@ -71,6 +72,7 @@ def _of_runs(command: Command) -> None:
     tuning = command("tune", "tune.tune", "search rates and store them with the methods, or show what was tried")
     _config(tuning)
     tuning.add_argument("--task", nargs="+")
+    tuning.add_argument("--backbone", help=f"{BACKBONE}; all of them where absent")
     tuning.add_argument("--method", nargs="+")
     tuning.add_argument("--budget", type=budget_of, nargs="+", default=[32], help="the score is the mean over them")
     tuning.add_argument("--seeds", type=int, default=len(SEEDS))
@@ -84,6 +86,7 @@ def _of_results(command: Command) -> None:
     )
     _config(comparing)
     comparing.add_argument("--task", required=True)
+    comparing.add_argument("--backbone", help=BACKBONE)
     comparing.add_argument("--method", required=True)
 
     both = command(
@@ -130,6 +133,7 @@ def _include(parser: argparse.ArgumentParser) -> None:
 
 def _cells(parser: argparse.ArgumentParser, required: bool = True) -> None:
     parser.add_argument("--task", required=required)
+    parser.add_argument("--backbone", help=BACKBONE)
     parser.add_argument("--method", required=required)
     parser.add_argument("--domain")
     parser.add_argument("--budget", type=budget_of, help="a number of examples, or all")

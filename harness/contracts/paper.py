@@ -67,6 +67,7 @@ class Row(Strict):
     method: str | None = None
     none: str | None = Field(None, description="why nothing of ours stands for it")
     task: str | None = Field(None, description="the table's where absent")
+    backbone: int = Field(1, ge=1, description="which of the task's backbones in a run: the first, the second, ...")
     ours: bool = Field(False, description="the paper has no such row, or no number of it is known")
 
     _text = _short("method")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -34,6 +35,12 @@ class Evidence:
         if task not in self._scores:
             self._scores[task] = TaskScores(self.plan, self.records, task)
         return self._scores[task]
+
+    def parameters(self, task: str) -> int | None:
+        """Those of the checkpoint that a task's cells began from; None where it is not known, or there were several."""
+        models = self.cells.loc[self.cells.task == task, "model"].dropna().unique()
+        sizes = {json.loads(model)["parameters"] for model in models}
+        return sizes.pop() if len(sizes) == 1 else None
 
     @cached_property
     def _along(self) -> pd.DataFrame:

@@ -104,6 +104,11 @@ class Filler:
     def _baseline(self) -> str:
         return self.table.baseline or next(iter(self.table.rows))
 
+    def _task(self, row: Row, column: Column) -> str | None:
+        """The task of a place, by its name in the run on the row's backbone."""
+        task = row.task or column.task or self.table.task
+        return None if task is None else self.evidence.plan.named(task, row.backbone)
+
     def _budgets(self, task: str) -> list[int]:
         """The budgets of the run that stand in the table."""
         its = self.evidence.scores(task).budgets
@@ -118,8 +123,9 @@ class Filler:
         scored = self.evidence.scores(task).domains
         if column.domain is not None:
             return [domain for domain in scored if domain == column.domain]
+        base = self.evidence.plan.tasks[task].base
         named = {
-            its.domain for its in self.table.columns.values() if its.domain and (its.task or self.table.task) == task
+            its.domain for its in self.table.columns.values() if its.domain and (its.task or self.table.task) == base
         }
         return [domain for domain in scored if domain in named] if named else scored
 
@@ -142,7 +148,7 @@ class Filler:
 
     def _our_entry(self, row: Row, column: Column) -> Entry:
         """Our number at a place, or the reason why there is none."""
-        task = row.task or column.task or self.table.task
+        task = self._task(row, column)
         if row.method is None or column.none is not None or task is None:
             return Entry(NONE, "no counterpart", why=row.none or column.none or "no task of ours is like it")
         if not self.evidence.has(task):
@@ -173,7 +179,8 @@ class Filler:
 
     def _without_domain(self, column: Column, task: str) -> Entry:
         """A domain that the task does not score: it has another role, or the source has none of that name."""
-        job = next((job for job in self.evidence.plan.data if job.task == task), None)
+        base = self.evidence.plan.tasks[task].base
+        job = next((job for job in self.evidence.plan.data if job.task == base), None)
         role = job.roles.get(column.domain or "") if job else None
         if role is not None:
             return Entry(NOT_RUN, "not run", why=f"{column.domain} is {role} in this run")
@@ -227,8 +234,8 @@ class Filler:
     def _sign(self, row: Row, difference: float) -> str:
         """Our sign: by the interval of the paired difference where the main column is a score of one task."""
         column, base = self.table.columns[self._main], self.table.rows[self._baseline]
-        task = row.task or column.task or self.table.task
-        same = task is not None and (base.task or column.task or self.table.task) == task
+        task = self._task(row, column)
+        same = task is not None and self._task(base, column) == task
         if same and column.cost is None and column.metric is None and row.method and base.method and task:
             scores, domains = self.evidence.scores(task), self._domains(column, task)
             mine, its = (scores.sample(method, self._budgets(task), domains) for method in (row.method, base.method))
@@ -289,7 +296,7 @@ class Filler:
         shown: dict[str, set[str]] = {}
         for row in self.table.rows.values():
             for column in self.table.columns.values():
-                task = row.task or column.task or self.table.task
+                task = self._task(row, column)
                 if row.method and task and self.evidence.has(task):
                     shown.setdefault(task, set()).add(row.method)
         return [note for task, methods in shown.items() for note in self.evidence.scores(task).rates_note(methods)]

@@ -27,8 +27,8 @@ class BlockPlanner(LaterPlanner):
         super().__init__(ground)
         self.tunes = TunePlanner(ground)
         self.prepares = PreparePlanner(ground, PreparationTunePlanner(ground, self.tunes))
-        # By method and task: a variant takes its method's.
-        self.searched: dict[tuple[str, str], dict[int, TuneJob]] = {}
+        # By method, task and backbone: a variant takes its method's.
+        self.searched: dict[tuple[str, str, str], dict[int, TuneJob]] = {}
 
     def plan(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> Block:
         """The block of a method on a task."""
@@ -40,12 +40,13 @@ class BlockPlanner(LaterPlanner):
         prepare = self.prepares.plan(preparing) if preparing else None
         tunes: dict[int, TuneJob] = {}
         if setup.origin == "searched":
-            if (method.base, task) not in self.searched:
+            place = method.base, task, plan.backbone
+            if place not in self.searched:
                 makers: list[PrepareJob | BackboneJob] = [base]
                 if prepare and preparing:
                     makers = [prepare, *self.prepares.beside(prepare, preparing, self.tunes.places(task, plan))]
-                self.searched[method.base, task] = self.tunes.plan(setup, task, plan, makers)
-            tunes = self.searched[method.base, task]
+                self.searched[place] = self.tunes.plan(setup, task, plan, makers)
+            tunes = self.searched[place]
         from_base = not setup.is_control or isinstance(setup.adaptations[0], TokenControl)
         points = [] if setup.is_control else points_of(self.request, setup.train, method, task, run)
         depends = setup.depends | ({"points": points} if points else {})  # a search scores none of them

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -84,6 +85,26 @@ def cases(control: bool = False) -> list[Case]:
                     continue
                 if kind in (method.spec.kinds or [kind]) and uses_model(method) != control:
                     found.append(Case(name, architecture, kind))
+    return found
+
+
+def covering(every: Iterable[Case]) -> list[Case]:
+    """A few of the cases: each method is among them, and each architecture with each kind, as evenly as may be.
+
+    For what is asked only to see that a test of all of them could fail.
+    """
+    of_method: dict[str, list[Case]] = {}
+    for case in every:
+        of_method.setdefault(case.method, []).append(case)
+    found: list[Case] = []
+    times = Counter[tuple[str, Kind]]()
+    for its in of_method.values():
+        found.append(min(its, key=lambda case: times[case.architecture, case.kind]))
+        times[found[-1].architecture, found[-1].kind] += 1
+    for case in (case for its in of_method.values() for case in its):
+        if not times[case.architecture, case.kind]:
+            found.append(case)
+            times[case.architecture, case.kind] += 1
     return found
 
 

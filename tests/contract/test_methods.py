@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from torch import Tensor, nn
 
 from harness.adaptations.tams import Tams
 from harness.backbone.backbone import Backbone
-from harness.backbone.load import Checkpoint
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import methods
 from harness.data.splits import few
+from harness.data.task import Splits
 from harness.learn.save import attach, load_trained, save_trained
 from harness.parts.build import leaks
 from tests.contract.cells import (
@@ -27,6 +28,7 @@ from tests.contract.cells import (
     Read,
     attached,
     cases,
+    covering,
     init_seed,
     is_head,
     parts_of,
@@ -86,6 +88,9 @@ causal = pytest.mark.parametrize(
     ],
     ids=str,
 )
+few_learning = pytest.mark.parametrize(
+    "case", covering(case for case in cases() if case.folder.spec.train.steps), ids=str
+)
 controls = pytest.mark.parametrize(
     "case", [case for case in cases(control=True) if case.architecture != "roberta"], ids=str
 )
@@ -96,10 +101,24 @@ def ran(case: Case, checkpoint: Read, folder: Path, **options: Any) -> Ran:
     return run(folder, case, read_for(case, checkpoint), splits, **options)
 
 
+@pytest.fixture(scope="module")
+def plain(checkpoint: Read, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], Ran]:
+    """A case's cell as it is, run once for all that is asked of it; what ran before it is left as it was."""
+
+    @cache
+    def once(case: Case) -> Ran:
+        read = read_for(case, checkpoint)
+        original = {name: value.clone() for name, value in read.model.state_dict().items()}
+        it = ran(case, checkpoint, tmp_path_factory.mktemp("cell"))
+        assert same(original, dict(read.model.state_dict())), "the cell changed the shared checkpoint"
+        return it
+
+    return once
+
+
 @every
-def test_only_declared_parameters_move(case: Case, checkpoint: Read, tmp_path: Path) -> None:
-    original = {name: value.clone() for name, value in read_for(case, checkpoint).model.state_dict().items()}
-    it = ran(case, checkpoint, tmp_path)
+def test_only_declared_parameters_move(case: Case, plain: Callable[[Case], Ran]) -> None:
+    it = plain(case)
     assert it.backbone is not None
     declared = it.backbone.trained()
     moved = {name for name, value in it.after.items() if not torch.equal(value, it.before[name])}
@@ -107,7 +126,6 @@ def test_only_declared_parameters_move(case: Case, checkpoint: Read, tmp_path: P
     pulled, may_return = {name for name, largest in it.gradients.items() if largest > NOTICED}, prunes(case)
     assert pulled - moved <= {name for name in pulled if may_return and not it.after[name].any()}
     assert bool(moved) == (case.folder.spec.train.steps > 0)
-    assert same(original, dict(read_for(case, checkpoint).model.state_dict())), "the cell changed the shared checkpoint"
 
 
 def prunes(case: Case) -> bool:
@@ -131,8 +149,8 @@ def test_what_trains_is_what_the_method_says(case: Case, checkpoint: Read) -> No
 
 
 @every
-def test_one_prediction_for_each_test_example(case: Case, checkpoint: Read, tmp_path: Path) -> None:
-    it = ran(case, checkpoint, tmp_path)
+def test_one_prediction_for_each_test_example(case: Case, plain: Callable[[Case], Ran]) -> None:
+    it = plain(case)
     test = task_of(case.kind)[2]["test"]
     assert len(it.predictions) == len(test)
     if case.kind == "sequence-classification":
@@ -144,8 +162,10 @@ def test_one_prediction_for_each_test_example(case: Case, checkpoint: Read, tmp_
 
 
 @learning
-def test_saved_and_reloaded_predicts_the_same(case: Case, checkpoint: Read, tmp_path: Path) -> None:
-    it = ran(case, checkpoint, tmp_path)
+def test_saved_and_reloaded_predicts_the_same(
+    case: Case, plain: Callable[[Case], Ran], checkpoint: Read, tmp_path: Path
+) -> None:
+    it = plain(case)
     assert it.backbone is not None
     save_trained(it.backbone, tmp_path / "trained.safetensors")
     again = attached(case, checkpoint)
@@ -158,50 +178,51 @@ def test_saved_and_reloaded_predicts_the_same(case: Case, checkpoint: Read, tmp_
 
 
 @every
-def test_same_seed_same_bytes(case: Case, checkpoint: Read, tmp_path: Path) -> None:
-    one, two = (ran(case, checkpoint, tmp_path, seed=3) for _ in range(2))
-    assert one.predictions == two.predictions
-    assert same(one.trained(), two.trained())
-    if case.folder.spec.train.steps:
-        assert not same(one.trained(), ran(case, checkpoint, tmp_path, seed=4).trained())
+def test_same_seed_same_bytes_and_only_the_budget_is_seen(
+    case: Case, plain: Callable[[Case], Ran], checkpoint: Read, tmp_path: Path
+) -> None:
+    """A second run with the same seed, from which all is hidden that a cell may not see.
+
+    Other training examples than its own, and the gold of the test examples.
+    """
+    base, hidden = plain(case), without_gold_of_tests(case, with_other_examples(case, inside=False))
+    again = ran(case, checkpoint, tmp_path, splits=hidden)
+    assert again.predictions == base.predictions
+    assert same(again.trained(), base.trained())
 
 
-@every
-def test_only_the_budget_is_seen(case: Case, checkpoint: Read, tmp_path: Path) -> None:
-    splits = task_of(case.kind)[2]
-    allowed = seen_examples(case.kind, BUDGET, 0)
+@few_learning
+def test_another_seed_or_other_examples_train_otherwise(
+    case: Case, plain: Callable[[Case], Ran], checkpoint: Read, tmp_path: Path
+) -> None:
+    base = plain(case).trained()
+    assert not same(ran(case, checkpoint, tmp_path, seed=4).trained(), base)
+    assert not same(ran(case, checkpoint, tmp_path, splits=with_other_examples(case, inside=True)).trained(), base)
+
+
+def with_other_examples(case: Case, inside: bool) -> Splits:
+    """The splits with the training examples inside the cell's budget, or outside, as copies of another."""
+    splits, allowed = task_of(case.kind)[2], seen_examples(case.kind, BUDGET, 0)
     donor = next(example for example in splits["train"] if example["id"] not in allowed)
-    base = ran(case, checkpoint, tmp_path)
-
-    def with_spoiled(inside: bool) -> Ran:
-        train = [spoiled(row, donor) if (row["id"] in allowed) == inside else row for row in splits["train"]]
-        assert train != splits["train"]
-        return ran(case, checkpoint, tmp_path, splits={**splits, "train": train})
-
-    outside = with_spoiled(inside=False)
-    assert outside.predictions == base.predictions
-    assert same(outside.trained(), base.trained())
-    if case.folder.spec.train.steps:
-        assert not same(with_spoiled(inside=True).trained(), base.trained())
+    train = [spoiled(row, donor) if (row["id"] in allowed) == inside else row for row in splits["train"]]
+    assert train != splits["train"]
+    return {**splits, "train": train}
 
 
-@every
-def test_gold_of_test_examples_is_not_read(case: Case, checkpoint: Read, tmp_path: Path) -> None:
-    check_gold_is_not_read(case, tmp_path, read_for(case, checkpoint))
+def without_gold_of_tests(case: Case, splits: Splits) -> Splits:
+    """The splits with other answers of the test examples."""
+    hidden = [{**row, GOLD[case.kind]: without_gold(case, row)} for row in splits["test"]]
+    assert hidden != splits["test"]
+    return {**splits, "test": hidden}
 
 
 @controls
 def test_control_answers_each_example_and_reads_no_gold(case: Case, checkpoint: Read, tmp_path: Path) -> None:
-    check_gold_is_not_read(case, tmp_path, read_for(case, checkpoint))
-
-
-def check_gold_is_not_read(case: Case, folder: Path, read: Checkpoint) -> None:
+    base = ran(case, checkpoint, tmp_path)
     splits = task_of(case.kind)[2]
-    base = run(folder, case, read, splits)
     assert len(base.predictions) == len(splits["test"])
-    hidden = [{**row, GOLD[case.kind]: without_gold(case, row)} for row in splits["test"]]
-    assert hidden != splits["test"]
-    assert run(folder, case, read, {**splits, "test": hidden}).predictions == base.predictions
+    hidden = without_gold_of_tests(case, splits)
+    assert ran(case, checkpoint, tmp_path, splits=hidden).predictions == base.predictions
 
 
 def without_gold(case: Case, example: dict[str, Any]) -> Any:

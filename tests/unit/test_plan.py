@@ -17,7 +17,8 @@ from harness.cli.main import main
 from harness.contracts.adaptation import sizes_of
 from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers
-from harness.contracts.plan import Cell, Plan, load_plan
+from harness.contracts.plan import Cell, Plan
+from harness.contracts.plan_file import load_plan
 from harness.parts.build import adaptations_of
 from harness.plan import request
 from harness.plan.entry import make_plan
