@@ -65,7 +65,7 @@ def as_a_peer_reads_it(plan: Plan, record: Any, folder: Path) -> Path:
     for part, rows in (("train", learned), ("test", read_lines(data / "test.jsonl")[: task.test_examples])):
         (folder / f"{part}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     train = record.train if isinstance(record.train, dict) else json.loads(record.train)
-    generation = json.loads(record.generation) if isinstance(record.generation, str) else record.generation or {}
+    generation = json.loads(record.generation) if isinstance(record.generation, str) else {}
     content: dict[str, Any] = {
         "kind": task.kind,
         "method": record.method,
