@@ -138,7 +138,7 @@ def test_a_score_that_is_not_defined_is_a_hole(plan: Plan) -> None:
     assert "1 undefined, of 120 cells: Beta on ner (1)" in shown
     assert "all answers are one" in shown[shown.index("Cells without a score") :]
     (answer,) = answer_paper(evidence, "p", spec().model_copy(update={"claims": {"c": claim()}}))
-    assert answer.reason == "1 of 40 cells have no score: undefined"
+    assert answer.reason == "1 of 24 cells have no score: undefined"
 
 
 def test_a_paper_of_which_nothing_was_run_stands_last_and_is_told_in_a_line(plan: Plan, material: Material) -> None:
