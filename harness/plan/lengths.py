@@ -89,7 +89,7 @@ class Lengths:
         folders = [Path(self.plan.data_of(name).folders[domain]) for domain in self.plan.tasks[name].domains]
         files = [folder / f"{split}.jsonl" for folder in folders]
         lines = [len(file.read_bytes().splitlines()) for file in files if file.is_file()]
-        sizes = self._folders[name].spec.sources[self.plan.tasks[name].source].sizes
+        sizes = self._folders[self.plan.tasks[name].base].spec.sources[self.plan.tasks[name].source].sizes
         return round(median(lines)) if lines else getattr(sizes, split, guess)
 
     @cached_property
