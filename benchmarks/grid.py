@@ -26,7 +26,8 @@ import yaml
 
 from harness.base.files import read_lines
 from harness.contracts.config import DEFAULT
-from harness.contracts.plan import Plan, load_plan
+from harness.contracts.plan import Plan
+from harness.contracts.plan_file import load_plan
 from harness.data.splits import few
 
 TASKS = ("wikiann", "adaptsum_lm", "adaptsum")

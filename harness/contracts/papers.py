@@ -173,7 +173,7 @@ class _Check:
 
     def _metric(self, where: Path, field: str, metric: str, task: str | None) -> None:
         """Refuse another metric than the one by which the task is scored: our numbers would stand under its name."""
-        if task in self.tasks and task not in self.paper.tasks_to_come:
+        if task is not None and task in self.tasks and task not in self.paper.tasks_to_come:
             its = self.tasks[task].spec.metric
             if metric != its:
                 raise bad(where, field, metric, f"{task} is scored by {its}; write that")

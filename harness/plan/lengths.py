@@ -86,10 +86,11 @@ class Lengths:
 
     def _lines(self, name: str, split: str, guess: int) -> int:
         """How many examples a scored domain of a task has in a split."""
-        folders = [Path(self.plan.data_of(name).folders[domain]) for domain in self.plan.tasks[name].domains]
+        task = self.plan.tasks[name]
+        folders = [Path(self.plan.data_of(name).folders[domain]) for domain in task.domains]
         files = [folder / f"{split}.jsonl" for folder in folders]
         lines = [len(file.read_bytes().splitlines()) for file in files if file.is_file()]
-        sizes = self._folders[self.plan.tasks[name].base].spec.sources[self.plan.tasks[name].source].sizes
+        sizes = self._folders[task.base].spec.sources[task.source].sizes
         return round(median(lines)) if lines else getattr(sizes, split, guess)
 
     @cached_property

@@ -45,15 +45,14 @@ class Material:
 
     @cached_property
     def by_use(self) -> list[str]:
-        """The papers, first those of which this run has a number or an answer."""
+        """The papers: first those of which the run answers a claim, then those with a number of ours, then the rest."""
 
-        def unused(name: str) -> bool:
-            entries = (each for sheet in self.sheets[name] for line in sheet.lines if line.whose == "ours"
-                       for each in line.entries)  # fmt: skip
+        def place(name: str) -> tuple[bool, bool]:
+            ours = [line for sheet in self.sheets[name] for line in sheet.lines if line.whose == "ours"]
             answered = any(answer.verdict != "not run" for answer in self.answers[name])
-            return not answered and all(entry.kind != "number" for entry in entries)
+            return not answered, not any(entry.kind == "number" for line in ours for entry in line.entries)
 
-        return sorted(self.papers, key=unused)
+        return sorted(self.papers, key=place)
 
     def label(self, method: str) -> str:
         """A method's name for readers."""

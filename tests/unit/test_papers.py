@@ -263,7 +263,7 @@ def test_a_new_folder_is_written_where_its_parent_is(
 
 
 def asked(**words: str | int | None) -> Namespace:
-    nothing = dict.fromkeys(("task", "method", "domain", "budget", "seed", "paper", "table"))
+    nothing = dict.fromkeys(("task", "backbone", "method", "domain", "budget", "seed", "paper", "table"))
     return Namespace(**nothing | words, configfile=use.CONFIG)
 
 

@@ -331,7 +331,7 @@ def test_any_cell_that_the_data_allow_can_be_asked_for(project: Path) -> None:
     """What the run does not plan has the names and fingerprints that it would have if the run planned it."""
 
     def asked_for(**axes: Any) -> list[Cell]:
-        options = dict.fromkeys(("task", "method", "domain", "budget", "seed")) | axes
+        options = dict.fromkeys(("task", "backbone", "method", "domain", "budget", "seed")) | axes
         return list(plan_asked(Namespace(configfile=CONFIG, **options)).cells())
 
     (cell,) = asked_for(task="wikiann", method="bitfit", domain="nl", budget=7, seed=12)

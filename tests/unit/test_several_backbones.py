@@ -142,6 +142,9 @@ def test_commands_about_cells_say_which_backbone(project: Path, capsys: pytest.C
         assert [cell.fingerprint for cell in cells] == [its.fingerprint for its in whole.block(name, "finetune").cells]
         assert [cell.folder for cell in cells] == [its.folder for its in whole.block(name, "finetune").cells]
     assert len(list(plan_asked(asked(task="wikiann@large")).cells())) == 1
+    for command in ("plan", "status"):
+        assert main([command, "--configfile", use.CONFIG]) == 0
+        assert "wikiann@large" in capsys.readouterr().out
     words = ["--configfile", use.CONFIG, "--task", "wikiann", "--method", "finetune"]
     for command in ("run", "compare", "predictions"):
         assert main([command, *words]) == 2
