@@ -50,7 +50,7 @@ class Bench:
     def checkpoint(self, folder: str, task: Task) -> Checkpoint:
         """A checkpoint with the head of a domain's task, read once; only the newest stays in memory.
 
-        Cells come ordered by checkpoint and domain.
+        Cells come ordered by checkpoint and domain within a seed.
         """
         found = self.checkpoints.get(folder)
         if found is None or found.labels != task.labels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,7 @@ if TYPE_CHECKING:  # importing it imports torch, which controls do without
 def run_block(plan: Plan, block: Block) -> int:
     """Run the cells of a block that have no record yet; returns how many failed."""
     bench = make_bench(plan, block)
-    # Cells that read the same checkpoint follow one another, so that each is read once.
-    cells = sorted(block.cells, key=lambda cell: (cell.checkpoint or "", cell.domain, cell.budget, cell.seed))
+    cells = in_turn(block.cells)
     begin, failed = time.perf_counter(), 0
     for number, cell in enumerate(cells, 1):
         record = read_record(Path(cell.folder), cell.fingerprint)
@@ -47,6 +47,14 @@ def run_block(plan: Plan, block: Block) -> int:
         say(f"[{number}/{len(cells)}] {cell.name}: {word} ({spent:.0f} s so far, about {left:.0f} s left)")
     write_json(Path(block.done), {"cells": len(cells), "failed": failed})
     return failed
+
+
+def in_turn(cells: Sequence[Cell]) -> list[Cell]:
+    """A block's cells as they are run: the first seed's first, so that there is one of everything to look at early.
+
+    Cells that read the same checkpoint follow one another within a seed, so that each is read once.
+    """
+    return sorted(cells, key=lambda cell: (cell.seed, cell.checkpoint or "", cell.domain, cell.budget))
 
 
 def make_bench(plan: Plan, block: Block | TuneJob) -> Bench:

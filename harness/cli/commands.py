@@ -103,6 +103,9 @@ def _of_results(command: Command) -> None:
     keeping.add_argument("results", help="the folder of a run that has ended")
     keeping.add_argument("--to", required=True, help="the folder to make")
 
+    text = "make tables, boards, claims and the report of what stands of a run, beside it, in its folder `so-far`"
+    _config(command("tables", "tables.make_tables", text))
+
     _config(command("open", "look.open_report", "show the report of a run in a browser"))
 
     claiming = command("claim", "claims.claim", "answer one claim of a paper, with the cells that were used")

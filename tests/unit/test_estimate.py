@@ -180,6 +180,20 @@ def test_a_preparation_of_what_is_added_leaves_the_backbone(project: Path) -> No
     assert times["meta_adapter"] < times["primed_adapter_maml"] / 2  # a pass forward, and none back
 
 
+def test_a_task_on_a_second_backbone_is_reckoned_by_its_size(project: Path) -> None:
+    backbones = {name: use.backbone("bert", "wikiann", width=width) for name, width in (("encoder", 16), ("wider", 64))}
+    task = {"budgets": [4], "domains": {"en": "meta_train", "nl": "meta_test"}, "backbones": list(backbones)}
+    use.write_config(Path(), {"methods": METHODS, "tasks": {"wikiann": task}, "backbones": backbones})
+    plan = make_plan(CONFIG)
+    estimates, reckoned = Estimates(plan), Work(plan)
+    first, second = plan.block("wikiann", "lora"), plan.block("wikiann@wider", "lora")
+    assert reckoned.training(second) > reckoned.training(first)
+    assert estimates.block(second) > estimates.block(first)
+    times = [estimates.preparation(job, 1) for job in plan.prepares]
+    assert len(times) == 2
+    assert times[1] > times[0]
+
+
 def test_data_that_stand_say_how_long_sentences_are(project: Path) -> None:
     plan = planned(test_examples=50)
     job = plan.data_of("wikiann")
