@@ -21,7 +21,8 @@ import yaml
 
 from harness.base.files import read_json
 from harness.contracts.config import DEFAULT
-from harness.contracts.plan import Plan, load_plan
+from harness.contracts.plan import Plan
+from harness.contracts.plan_file import load_plan
 
 
 def arithmetic_seconds(plan: Plan) -> dict[str, float]:

@@ -1,9 +1,10 @@
-"""One cell on checkpoints of the papers' true sizes, written to disk with random weights.
+"""A cell of each kind on checkpoints of the papers' true sizes, written to disk with random weights.
 
-Makes gpt2-medium's and bart-base's configurations, saves them as `local` backbones, runs one cell of
-one training step on each through `headstart run`, and prints seconds and peak memory.
+Makes each model of benchmarks/paper_sizes.yaml in the class that its real checkpoint has, saves it as a `local`
+backbone and runs one cell of one training step for every task through `headstart run`: full fine-tuning, which takes
+the most memory. Prints a line a cell: seconds and peak memory, or why the model cannot do the task.
 
-    python benchmarks/real_sizes.py
+    python benchmarks/real_sizes.py [MODEL ...]
 """
 
 from __future__ import annotations
@@ -16,45 +17,38 @@ from typing import Any
 
 import torch
 import yaml
-from transformers import BartConfig, BartForConditionalGeneration, GPT2Config, GPT2LMHeadModel, PreTrainedModel
+from transformers import AutoConfig, AutoModelForPreTraining
 
+from harness.base.errors import UserError
 from harness.base.files import read_json
 from harness.contracts.config import Pretrained
 from harness.contracts.discover import tasks
 from harness.contracts.task import Sizes
 from harness.data.task import load_task
+from harness.plan.entry import make_plan
 from harness.prepare.pretraining import train_tokenizer
 
-# The published configurations' sizes; what is not named is the class's default.
-GPT2_MEDIUM = {"n_embd": 1024, "n_layer": 24, "n_head": 16, "n_positions": 1024, "vocab_size": 50257}
-BART_BASE = {
-    "d_model": 768,
-    "encoder_layers": 6,
-    "decoder_layers": 6,
-    "encoder_attention_heads": 12,
-    "decoder_attention_heads": 12,
-    "encoder_ffn_dim": 3072,
-    "decoder_ffn_dim": 3072,
-    "vocab_size": 50265,
-}
+METHOD = "finetune"
+SIGNS = {"bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1}
 
 
-def write_checkpoint(model: PreTrainedModel, architecture: str, folder: Path) -> None:
+def write_checkpoint(config: dict[str, Any], folder: Path) -> None:
     """The model and a small tokenizer whose signs the model's configuration knows."""
     task = load_task(tasks()["adaptsum_lm"])
     examples = task.read_embedded("email", Sizes(train=50, dev=1, test=1))["train"]
-    spec = Pretrained(source="pretrain", architecture=architecture, corpora={}, vocabulary=500)  # type: ignore[arg-type]
+    spec = Pretrained(source="pretrain", architecture=config["model_type"], corpora={}, vocabulary=500)
     tokenizer = train_tokenizer([task.text(example) for example in examples], spec)
-    model.save_pretrained(folder)
+    begin = {"decoder_start_token_id": SIGNS["eos_token_id"]} if "decoder_layers" in config else {}
+    AutoModelForPreTraining.from_config(AutoConfig.for_model(**config, **SIGNS, **begin)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
-def run_cell(folder: Path, checkpoint: Path, task: str, method: str) -> dict[str, Any]:
-    """The costs of one cell with one step."""
+def run_cell(folder: Path, checkpoint: Path, task: str) -> str:
+    """What came of one cell of one step of a task."""
     config = {
         "output": str(folder / "results"),
         "seeds": [0],
-        "methods": [method],
+        "methods": [METHOD],
         "tasks": {
             task: {"backbone": "real", "budgets": [4], "test_examples": 2, "train": {"steps": 1, "batch_size": 4}}
         },
@@ -62,36 +56,37 @@ def run_cell(folder: Path, checkpoint: Path, task: str, method: str) -> dict[str
     }
     file = folder / f"{task}.yaml"
     file.write_text(yaml.safe_dump(config))
-    words = ["run", "--configfile", str(file), "--task", task, "--method", method, "--domain", "dialog"]
-    subprocess.run([sys.executable, "-m", "harness.cli.main", *words], check=True)
-    record = next((folder / "results" / "cells" / task / method).glob("*/record.json"))
-    costs: dict[str, Any] = read_json(record)["costs"]
-    return costs
+    try:
+        domain = next(iter(make_plan(str(file)).cells())).domain
+    except UserError as refused:  # an architecture that cannot do the task's kind
+        return str(refused).removeprefix(f"{checkpoint}/")
+    words = ["run", "--configfile", str(file), "--task", task, "--method", METHOD, "--domain", domain]
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.cli.main", *words], check=False, capture_output=True, text=True
+    )
+    records = list((folder / "results" / "cells" / task / METHOD).glob("*/record.json"))
+    if not records:
+        return done.stderr.strip().splitlines()[-1]
+    record = read_json(records[0])
+    if record["status"] != "done":
+        return f"{record['status']}: {record['reason']}"
+    costs = record["costs"]
+    return (
+        f"done: {costs['model_parameters'] / 1e6:.1f}M parameters, one step {costs['adaptation_seconds']:.1f} s, "
+        f"peak {costs['peak_rss_mib'] / 1024:.2f} GiB"
+    )
 
 
 def main() -> None:
-    """Both models, full fine-tuning (the most memory) and LoRA."""
+    """All models, or those that are named."""
     torch.manual_seed(0)
-    made = {"bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1}
-    cases = (
-        ("gpt2-medium", "gpt2", "adaptsum_lm", lambda: GPT2LMHeadModel(GPT2Config(**GPT2_MEDIUM, **made))),
-        (
-            "bart-base",
-            "bart",
-            "adaptsum",
-            lambda: BartForConditionalGeneration(BartConfig(**BART_BASE, **made, decoder_start_token_id=2)),
-        ),
-    )
-    for name, architecture, task, build in cases:
+    models = yaml.safe_load(Path(__file__).with_name("paper_sizes.yaml").read_text(encoding="utf-8"))["models"]
+    for name in sys.argv[1:] or models:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            write_checkpoint(build(), architecture, folder / name)
-            for method in ("finetune", "lora"):
-                costs = run_cell(folder, folder / name, task, method)
-                print(
-                    f"{name:<12} {method:<9} {costs['model_parameters'] / 1e6:6.1f}M parameters, "
-                    f"one step {costs['adaptation_seconds']:5.1f} s, peak {costs['peak_rss_mib'] / 1024:5.2f} GiB"
-                )
+            write_checkpoint(models[name]["config"], folder / name)
+            for task in sorted(tasks()):
+                print(f"{name:<28} {task:<12} {run_cell(folder, folder / name, task)}", flush=True)
 
 
 if __name__ == "__main__":

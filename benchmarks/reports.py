@@ -31,7 +31,8 @@ import pyarrow.parquet as pq
 from harness.base.fingerprint import fingerprint
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.papers import papers
-from harness.contracts.plan import Block, Cell, Plan, TaskPlan, load_plan
+from harness.contracts.plan import Block, Cell, Plan, TaskPlan
+from harness.contracts.plan_file import load_plan
 from harness.plan.papers import planned_papers
 from harness.record.collect import records_file
 from harness.record.schema import SCHEMA

@@ -18,6 +18,7 @@ from harness.data.task import Example, Features, Task
 if TYPE_CHECKING:
     from harness.backbone.load import Checkpoint
     from harness.backbone.matching import Match
+    from harness.learn.kept import Shelf
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Bench:
     match: Match | None = None  # the adaptations at that share, once they are solved for the block
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     splits: dict[tuple[str, str], list[Example]] = field(default_factory=dict)
+    shelf: Shelf | None = None  # where cells differ in their rates alone
 
     def split(self, domain: str, split: str) -> list[Example]:
         """A split of a domain; the test split cut to the number of examples that are scored."""
@@ -48,7 +50,7 @@ class Bench:
     def checkpoint(self, folder: str, task: Task) -> Checkpoint:
         """A checkpoint with the head of a domain's task, read once; only the newest stays in memory.
 
-        Cells come ordered by checkpoint and domain.
+        Cells come ordered by checkpoint and domain within a seed.
         """
         found = self.checkpoints.get(folder)
         if found is None or found.labels != task.labels:

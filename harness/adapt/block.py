@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,7 @@ if TYPE_CHECKING:  # importing it imports torch, which controls do without
 def run_block(plan: Plan, block: Block) -> int:
     """Run the cells of a block that have no record yet; returns how many failed."""
     bench = make_bench(plan, block)
-    # Cells that read the same checkpoint follow one another, so that each is read once.
-    cells = sorted(block.cells, key=lambda cell: (cell.checkpoint or "", cell.domain, cell.budget, cell.seed))
+    cells = in_turn(block.cells)
     begin, failed = time.perf_counter(), 0
     for number, cell in enumerate(cells, 1):
         record = read_record(Path(cell.folder), cell.fingerprint)
@@ -49,9 +49,18 @@ def run_block(plan: Plan, block: Block) -> int:
     return failed
 
 
+def in_turn(cells: Sequence[Cell]) -> list[Cell]:
+    """A block's cells as they are run: the first seed's first, so that there is one of everything to look at early.
+
+    Cells that read the same checkpoint follow one another within a seed, so that each is read once.
+    """
+    return sorted(cells, key=lambda cell: (cell.seed, cell.checkpoint or "", cell.domain, cell.budget))
+
+
 def make_bench(plan: Plan, block: Block | TuneJob) -> Bench:
     """What the cells of a block share, or those of a search."""
-    task, found, method = plan.tasks[block.task], tasks()[block.task], method_of(block.method)
+    task, method = plan.tasks[block.task], method_of(block.method)
+    found = tasks()[task.base]
     if [method.code, method.spec.adapt, found.code] != block.planned_from:
         where = f"{method.folder} or {found.folder}"
         raise UserError(f"{where}: the folder changed while the run was at work; start the run again")

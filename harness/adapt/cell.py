@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -97,7 +98,8 @@ def _run(
         watch = Stopwatch()
         along = Along(backbone, points, predicted, watch, passed)
         stopping = _stopping(backbone, looked_at, settings, len(features), pad, watch)
-        done = _train(backbone, adaptations, settings, features, pad, axes, progress, [along, *stopping])
+        keep = partial(Kept, backbone, features, pad, shelf=bench.shelf, origin=(folder, axes))
+        done = _train(backbone, adaptations, settings, features, pad, keep, axes, progress, [along, *stopping])
     with timed() as predicting:
         predictions = predicted()
     trains = settings.steps > 0
@@ -147,15 +149,16 @@ def _train(
     settings: Train,
     features: Sequence[Features],
     pad: int,
+    keep: Callable[[int], Kept],
     axes: tuple[Any, ...],
     progress: Any,
     between: Sequence[Between],
 ) -> Trained:
-    """Train what the adaptations attached on the k examples."""
+    """Train what the adaptations attached on the k examples; `keep` takes how many sentences all steps read."""
     size = settings.read_at_once
     for adaptation in adaptations:
         adaptation.observe(backbone, list(in_order(features, size, pad, backbone.device)))
-    kept = Kept(backbone, features, pad, settings.steps * size)
+    kept = keep(settings.steps * size)  # once nothing more is put in
     done = train(
         backbone,
         training_batches(backbone, features, kept, size, pad, generator("order", *axes)),

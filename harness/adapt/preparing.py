@@ -29,7 +29,7 @@ def make_prepared(plan: Plan, job: PrepareJob, part: Prepared) -> None:
     readable = preparation.reads(data.roles, part.target)
     with whole_folder(Path(part.folder)) as beside:
         workshop = Workshop(
-            task=load_task(tasks()[job.task]),
+            task=load_task(tasks()[task.base]),
             backbone=Path(plan.backbone(job.backbone).checkpoint),
             folders={domain: Path(folder) for domain, folder in data.folders.items()},
             roles=data.roles,

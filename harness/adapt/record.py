@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.base.files import read_json, write_json, write_lines
 from harness.base.provenance import provenance
+from harness.contracts.plan import Cell
 
 Status = Literal["done", "error", "out_of_memory", "diverged", "unsupported", "timeout"]
 FAILURES: tuple[Status, ...] = ("error", "out_of_memory", "diverged", "unsupported", "timeout")
@@ -39,18 +41,32 @@ def write_failed(folder: Path, identity: dict[str, Any], status: Status, error: 
     write_json(folder / RECORD, identity | end)
 
 
-def read_record(folder: Path, fingerprint: str) -> dict[str, Any] | None:
+def read_record(folder: Path | str, fingerprint: str) -> dict[str, Any] | None:
     """The record in `folder` if it is of this very cell, else None; that of a failed cell where scoring failed."""
-    file = folder / RECORD
-    if not file.is_file():
+    try:  # to look first whether it stands would take as long again
+        with open(os.path.join(folder, RECORD), "rb") as file:
+            record: dict[str, Any] = json.loads(file.read())
+    except FileNotFoundError:
         return None
-    record: dict[str, Any] = read_json(file)
     if record.get("fingerprint") != fingerprint:
         return None
-    if (folder / FAILED).is_file():
-        failure = read_json(folder / FAILED)
+    if os.path.isfile(failed := os.path.join(folder, FAILED)):
+        failure = read_json(Path(failed))
         record |= {"failed_in": failure["what"], "status": failure["status"], "error": failure["error"]}
     return record
+
+
+def read_standing(cells: Iterable[Cell]) -> dict[str, dict[str, Any]]:
+    """The records that stand of some cells, by the cell's folder. Folders are seen by listing what they are in."""
+    listed: dict[str, set[str]] = {}
+    found = {}
+    for cell in cells:
+        parent, name = os.path.split(cell.folder)
+        if parent not in listed:
+            listed[parent] = set(os.listdir(parent)) if os.path.isdir(parent) else set()
+        if name in listed[parent] and (record := read_record(cell.folder, cell.fingerprint)) is not None:
+            found[cell.folder] = record
+    return found
 
 
 def forget(folder: Path) -> None:

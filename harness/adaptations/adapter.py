@@ -31,6 +31,9 @@ class Adapter(Adaptation):
     placement: Placement = "houlsby"
     scale: float = Field(1.0, gt=0)
 
+    def leaves(self, layers: int) -> int:
+        return layers if self.placement == "last" else 0
+
     def attach(self, backbone: Backbone) -> None:
         from harness.adaptations.bottleneck import Bottleneck, Parallel
 

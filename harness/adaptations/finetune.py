@@ -28,5 +28,8 @@ class Norms(Adaptation):
 class Frozen(Adaptation):
     """No parameter trains, not even the head: the backbone as its preparation left it."""
 
+    def leaves(self, layers: int) -> int:
+        return layers
+
     def attach(self, backbone: Backbone) -> None:
         backbone.requires_grad_(False)

@@ -37,6 +37,11 @@ class Tams(Adaptation):
         """Symmetric convolutions in a decoder read the next tokens."""
         return self.padding == "symmetric"
 
+    @property
+    def slower(self) -> float:
+        """Each sublayer's output passes every operation of the cell."""
+        return 1.5
+
     def attach(self, backbone: Backbone) -> None:
         from harness.adaptations.tams_cell import Cell, Controller
         from harness.adaptations.tams_pass import CONTROLLER, Pass, turn_cache_off

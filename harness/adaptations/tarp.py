@@ -66,6 +66,12 @@ class Tarp(Adaptation):
             raise ValueError("only a dynamic multiplicative part in the dynamic decomposition has it; remove it")
         return value
 
+    @property
+    def slower(self) -> float:
+        """A dynamic multiplicative part costs a product with the dense weight for each rank."""
+        dynamic = self.decomposition == "dynamic" and self.multiplicative == "dynamic"
+        return 1 + self.rank / 2 if dynamic else 1.2
+
     def model_dump(self, **options: Any) -> dict[str, Any]:
         """The options that have a meaning here, so that what is dumped can be read again."""
         static = self.decomposition in ("bilinear", "kronecker")

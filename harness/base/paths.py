@@ -12,6 +12,7 @@ from harness.base.lines import Where
 
 PACKAGE = Path(harness.__file__).parent
 VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([^}]+)\})")
+PLAIN = re.compile(r"[A-Za-z0-9_.+-]+")  # what a part of a name of files may be written with
 # What file managers and the Python interpreter leave, in small letters, and how copies that editors keep end.
 LEFT_NAMES = ("thumbs.db", "desktop.ini", "icon\r", "__pycache__")
 LEFT_ENDINGS = ("~", ".bak", ".orig", ".rej", ".swp", ".swo", ".pyc")

@@ -1,4 +1,4 @@
-"""The cells that a command's --task, --method, --domain, --budget and --seed name, planned by the run or not."""
+"""The cells that a command's --task, --backbone, --method, --domain, --budget and --seed name, planned or not."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def cells_to_look_at(options: Namespace) -> list[Cell]:
     try:
         return list(plan_asked(options).cells())
     except NotHere as error:
-        cells = _as_last_planned(options.configfile, error).cells()
+        saved = _as_last_planned(options.configfile, error)
     asked = {axis: value for axis in AXES if (value := getattr(options, axis)) is not None}
-    return [cell for cell in cells if all(getattr(cell, axis) == value for axis, value in asked.items())]
+    asked["task"] = task_asked(options, saved)
+    return [cell for cell in saved.cells() if all(getattr(cell, axis) == value for axis, value in asked.items())]
 
 
 def _as_last_planned(configfile: str, error: NotHere) -> Plan:
@@ -52,22 +53,38 @@ def plan_asked(options: Namespace) -> Plan:
         if getattr(options, axis) is None:
             raise UserError(f"--{axis} is missing; name one, or a paper's table with --paper and --table")
     whole = make_plan(options.configfile)
-    one_of(options.task, list(whole.tasks), options.configfile, "--task")
+    its = whole.tasks[name := task_asked(options, whole)]
     one_of(options.method, list(methods()), options.configfile, "--method")
     if options.domain is not None:
-        one_of(options.domain, whole.tasks[options.task].domains, options.configfile, "--domain")
-    only = {axis: [value] for axis in AXES if (value := getattr(options, axis)) is not None}
-    plan = make_plan(options.configfile, changes=_changes(whole.config, options), only=only)
+        one_of(options.domain, its.domains, options.configfile, "--domain")
+    only = {axis: [value] for axis in AXES if (value := getattr(options, axis)) is not None} | {"task": [its.base]}
+    run: dict[str, Any] = {"methods": [options.method]}
+    if options.budget is not None:
+        run["budgets"] = [options.budget]
+    changes = on_one_backbone(whole, name, run)
+    if options.seed is not None:
+        changes["seeds"] = [options.seed]
+    plan = make_plan(options.configfile, changes=changes, only=only)
     if not plan.blocks:
-        mend = f"it is not for {whole.tasks[options.task].kind}; see `headstart list methods`"
+        mend = f"it is not for {its.kind}; see `headstart list methods`"
         raise bad(options.configfile, "--method", options.method, mend)
     return plan
 
 
-def _changes(config: dict[str, Any], options: Namespace) -> dict[str, Any]:
-    """The keys of the configuration under which what was asked for is planned."""
-    run = config["tasks"][options.task] | {"methods": [options.method]}
-    if options.budget is not None:
-        run["budgets"] = [options.budget]
-    changes: dict[str, Any] = {"tasks": config["tasks"] | {options.task: run}}
-    return changes if options.seed is None else changes | {"seeds": [options.seed]}
+def task_asked(options: Namespace, whole: Plan) -> str:
+    """The task asked for by its name on the backbone asked for; raises UserError where it has several and none is."""
+    one_of(options.task, list(whole.tasks), options.configfile, "--task")
+    names = {whole.tasks[name].backbone: name for name in whole.on(options.task)}
+    if options.backbone is not None:
+        one_of(options.backbone, names, options.configfile, "--backbone")
+        return names[options.backbone]
+    if len(names) > 1:
+        raise UserError(f"--backbone is missing; the run has {options.task} on {' and '.join(names)}, name one of them")
+    return str(options.task)
+
+
+def on_one_backbone(whole: Plan, name: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """The tasks of a configuration with changes of one, which is then on one backbone alone, by its own name."""
+    its, tasks = whole.tasks[name], whole.config["tasks"]
+    run = {key: value for key, value in tasks[its.base].items() if key != "backbones"}
+    return {"tasks": tasks | {its.base: run | {"backbone": its.backbone} | changes}}

@@ -11,7 +11,7 @@ from harness.contracts.model import one_of
 from harness.contracts.paper import PaperTable
 from harness.contracts.papers import papers
 from harness.contracts.plan import Plan
-from harness.plan.entry import make_plan
+from harness.plan.entry import include_for, make_plan
 from harness.plan.papers import methods_of
 
 
@@ -22,8 +22,9 @@ def plan_table(options: Namespace) -> Plan:
     """
     if options.paper is None or options.table is None:
         raise UserError("--paper and --table go together; name both")
-    if named := [axis for axis in AXES if getattr(options, axis) is not None]:
+    if named := [axis for axis in (*AXES, "backbone") if getattr(options, axis) is not None]:
         raise UserError(f"--{named[0]} does not go with --paper, whose table says it; leave it out")
+    include_for(options.configfile)
     known = papers()
     one_of(options.paper, known, "headstart run", "--paper")
     one_of(options.table, known[options.paper].tables, "headstart run", "--table")
@@ -35,7 +36,9 @@ def plan_table(options: Namespace) -> Plan:
         needed = ", ".join(wanted) or "no task"
         raise bad(options.configfile, "--table", options.table, f"it needs {needed}, which this run does not have")
     run = {task: whole.config["tasks"][task] | {"methods": wanted[task]} for task in tasks}
-    only: dict[str, list[Any]] = {"task": tasks, "budget": _budgets(whole, table, tasks)}
+    places = {row.backbone for row in table.rows.values()}
+    names = [whole.named(task, place) for task in tasks for place in sorted(places)]
+    only: dict[str, list[Any]] = {"task": names, "budget": _budgets(whole, table, tasks)}
     return make_plan(options.configfile, changes={"tasks": whole.config["tasks"] | run}, only=only)
 
 

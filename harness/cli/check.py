@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from harness.base.errors import NotHere
+from harness.base.wording import counted
 from harness.contracts.adaptation import Control
 from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers
@@ -47,7 +48,7 @@ def _speed() -> str:
 
 def _folders() -> Iterator[str]:
     """Load every method, task and paper: a line each; raises UserError at the first mistake."""
-    from harness.paper.soundness import check_claims  # pandas and scipy, which no other command needs
+    from harness.paper.soundness import check_paper  # pandas and scipy, which no other command needs
 
     for method in methods().values():
         parts = adaptations_of(method)
@@ -62,8 +63,8 @@ def _folders() -> Iterator[str]:
         load_task(task)
         yield f"task {task.id}: {task.spec.kind}, sources {', '.join(task.spec.sources)}"
     for name, paper in papers().items():
-        check_claims(name, paper, methods(), tasks())
-        yield f"paper {name}: {len(paper.tables)} tables, {len(paper.claims)} claims"
+        check_paper(name, paper, methods(), tasks())
+        yield f"paper {name}: {counted(len(paper.tables), 'table')}, {counted(len(paper.claims), 'claim')}"
 
 
 def read_data(plan: Plan) -> list[str]:

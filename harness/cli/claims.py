@@ -8,12 +8,13 @@ from harness.base.errors import UserError
 from harness.cli.columns import aligned
 from harness.contracts.model import one_of
 from harness.contracts.papers import papers
-from harness.plan.entry import make_plan
+from harness.plan.entry import include_for, make_plan
 
 
 def claim(options: Namespace) -> int:
     """Print the answer to one claim over the cells that are done, and the cells that it used."""
     paper, _, name = options.claim.partition("/")
+    include_for(options.configfile)
     found = papers()
     one_of(paper, found, "headstart claim", "the paper")
     one_of(name, found[paper].claims, "headstart claim", "the claim")

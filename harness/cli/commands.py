@@ -10,6 +10,7 @@ from harness.contracts.budget import budget_of
 from harness.contracts.config import DEFAULT
 from harness.tune.space import SEEDS
 
+BACKBONE = "of a task that the run has on several backbones, the one"
 Command = Callable[[str, str, str], argparse.ArgumentParser]
 
 
@@ -42,8 +43,10 @@ def _of_folders(command: Command) -> None:
 
     making = command("new", "new.new", "write a folder that passes `check` and runs as it is")
     making.add_argument("what", choices=["method", "task", "paper"])
-    making.add_argument("name", help="the folder's name: small letters, digits and _")
+    making.add_argument("name", help="the folder's name: small letters, digits and _, in a paper's also -")
     making.add_argument("--kind", help=f"the kind of a task: {', '.join(kinds())} ({KIND} where absent)")
+    text = "write below another folder's methods/, tasks/ or papers/, which `--include FOLDER` then looks into"
+    making.add_argument("--to", metavar="FOLDER", help=text)
 
     training = command("pretrain", "pretrain.pretrain", "train a pinned backbone by its recipe under backbones/")
     training.add_argument("name", help="the folder's name")
@@ -69,6 +72,7 @@ def _of_runs(command: Command) -> None:
     tuning = command("tune", "tune.tune", "search rates and store them with the methods, or show what was tried")
     _config(tuning)
     tuning.add_argument("--task", nargs="+")
+    tuning.add_argument("--backbone", help=f"{BACKBONE}; all of them where absent")
     tuning.add_argument("--method", nargs="+")
     tuning.add_argument("--budget", type=budget_of, nargs="+", default=[32], help="the score is the mean over them")
     tuning.add_argument("--seeds", type=int, default=len(SEEDS))
@@ -82,6 +86,7 @@ def _of_results(command: Command) -> None:
     )
     _config(comparing)
     comparing.add_argument("--task", required=True)
+    comparing.add_argument("--backbone", help=BACKBONE)
     comparing.add_argument("--method", required=True)
 
     both = command(
@@ -97,6 +102,9 @@ def _of_results(command: Command) -> None:
     )
     keeping.add_argument("results", help="the folder of a run that has ended")
     keeping.add_argument("--to", required=True, help="the folder to make")
+
+    text = "make tables, boards, claims and the report of what stands of a run, beside it, in its folder `so-far`"
+    _config(command("tables", "tables.make_tables", text))
 
     _config(command("open", "look.open_report", "show the report of a run in a browser"))
 
@@ -128,6 +136,7 @@ def _include(parser: argparse.ArgumentParser) -> None:
 
 def _cells(parser: argparse.ArgumentParser, required: bool = True) -> None:
     parser.add_argument("--task", required=required)
+    parser.add_argument("--backbone", help=BACKBONE)
     parser.add_argument("--method", required=required)
     parser.add_argument("--domain")
     parser.add_argument("--budget", type=budget_of, help="a number of examples, or all")

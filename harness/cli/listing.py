@@ -7,6 +7,7 @@ from argparse import Namespace
 from typing import Any
 
 from harness.base.paths import own_files
+from harness.base.wording import counted
 from harness.cli.columns import aligned
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.papers import papers
@@ -28,7 +29,7 @@ def show_list(options: Namespace) -> int:
     else:
         rows = {name: paper.model_dump() for name, paper in papers().items()}
         lines = [
-            (name, row["title"], f"{len(row['tables'])} tables, {len(row['claims'])} claims")
+            (name, row["title"], f"{counted(len(row['tables']), 'table')}, {counted(len(row['claims']), 'claim')}")
             for name, row in rows.items()
         ]
     print(json.dumps(rows, indent=2) if options.json else "\n".join(aligned(lines)))

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from harness.adapt.record import PREDICTIONS, read_record
+from harness.adapt.record import PREDICTIONS, read_record, read_standing
 from harness.base.errors import UserError
 from harness.base.files import read_lines
 from harness.cli.asked import cells_to_look_at, plan_to_look_at
@@ -25,9 +25,10 @@ def show_status(options: Namespace) -> int:
     failed: list[tuple[Cell, dict[str, Any]]] = []
     for block in plan.blocks:
         counts: Counter[str] = Counter()
+        records, absent = read_standing(block.cells), _absent(plan, block.done)
         for cell in block.cells:
-            record = read_record(Path(cell.folder), cell.fingerprint)
-            status = record["status"] if record else _absent(plan, block.done)
+            record = records.get(cell.folder)
+            status = record["status"] if record else absent
             counts[status] += 1
             if record and status != "done":
                 failed.append((cell, record))
@@ -54,7 +55,7 @@ def _reason(record: dict[str, Any]) -> list[str]:
 
 
 def _absent(plan: Plan, done: str) -> str:
-    """`running` where a run is at work on the block that this cell belongs to, else `missing`."""
+    """What a cell without a record is: `running` where a run is at work on its block, else `missing`."""
     log = Path(plan.output) / "logs" / "adapt" / Path(done).parent.name
     file = log.with_name(f"{log.name}-{Path(done).stem}.log")
     return "running" if file.is_file() and not Path(done).is_file() and at_work(plan) else "missing"

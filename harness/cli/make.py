@@ -43,11 +43,19 @@ def show_plan(options: Namespace) -> int:
         missing = estimates.missing(block)
         rows.append(_row("adapt", block.task, block.method, len(block.cells), missing, seconds, _share(block)))
     print("\n".join(aligned(rows, right=(3, 4, 5))))
-    cells, done = sum(1 for _ in plan.cells()), len(estimates.samples)
-    by = f"by the {done} that are done" if done else "by the backbones' sizes alone, as none is done yet"
     unit, size = ("hours", 3600) if total >= LONG else ("minutes", 60)
-    print(f"\n{cells} cells; about {total / size:,.0f} {unit} on one core, {total / 2 / size:,.0f} on two, {by}")
+    times = f"about {total / size:,.0f} {unit} on one core, {total / 2 / size:,.0f} on two"
+    print(f"\n{sum(1 for _ in plan.cells())} cells; {times}, {_by(estimates)}")
     return 0
+
+
+def _by(estimates: Estimates) -> str:
+    """What an estimate rests on."""
+    if estimates.cells:
+        return f"by the {estimates.cells} that are done"
+    if estimates.checkpoints:
+        return f"by the {estimates.checkpoints} checkpoints that are prepared, as no cell is done yet"
+    return "by the sizes of backbones and data alone, as none is done yet"
 
 
 def _share(block: Block) -> str:

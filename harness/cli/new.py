@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from argparse import Namespace
 from pathlib import Path
 
 from harness.base.errors import UserError, bad
-from harness.base.paths import own_files, project_root
+from harness.base.paths import check_plain, expanded, own_files, project_root
 from harness.contracts.model import one_of
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -20,12 +21,24 @@ def new(options: Namespace) -> int:
     if not re.fullmatch(rf"[a-z][a-z0-9_{more}]*", options.name):
         signs = "_ and -" if more else "_"
         raise bad("headstart new", "the name", options.name, f"use small letters, digits and {signs}, a letter first")
-    folder = project_root() / f"{options.what}s" / options.name
+    folder = home_of(options.to) / f"{options.what}s" / options.name
     if folder.exists():
         raise UserError(f"{folder}: this folder exists already; choose another name")
     copy_template(template_of(options.what, options.kind), folder)
-    print(f"{folder}: written; read its comments, then run `headstart check`")
+    then = "headstart check" + (f" --include {shlex.quote(options.to)}" if options.to else "")
+    print(f"{folder}: written; read its comments, then run `{then}`")
     return 0
+
+
+def home_of(to: str | None) -> Path:
+    """The folder that `methods/`, `tasks/` and `papers/` stand in: the project's own, or one named from the current."""
+    if to is None:
+        return project_root()
+    home = Path(expanded(to, "headstart new", "--to")).resolve()
+    check_plain(str(home), "headstart new", "--to")
+    if not home.parent.is_dir():
+        raise bad("headstart new", "--to", to, f"there is no folder {home.parent}; make it or name another")
+    return home
 
 
 def template_of(what: str, kind: str | None) -> Path:

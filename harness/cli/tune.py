@@ -13,7 +13,7 @@ from harness.base.files import read_json, write_text
 from harness.base.lines import place_of
 from harness.base.progress import say
 from harness.base.yaml_file import read_yaml
-from harness.cli.asked import plan_to_look_at
+from harness.cli.asked import on_one_backbone, plan_to_look_at
 from harness.cli.columns import aligned
 from harness.cli.run import make_inputs
 from harness.contracts.budget import told_all
@@ -38,15 +38,24 @@ def tune(options: Namespace) -> int:
     for name in options.method or []:
         one_of(name, list(known), options.configfile, "--method")
     whole = make_plan(options.configfile)
-    for name in options.task or []:
-        one_of(name, list(whole.tasks), options.configfile, "--task")
     names = options.method or [name for name, method in known.items() if method.spec.trains]
-    for task in options.task or list(whole.tasks):
+    for task in _tasks(options, whole):
         for name in names:
             kinds = known[name].spec.kinds
             if known[name].spec.trains and (not kinds or whole.tasks[task].kind in kinds):
                 _store(known[name], *_search(options, whole, known[name], task))
     return 0
+
+
+def _tasks(options: Namespace, whole: Plan) -> list[str]:
+    """The tasks asked for, by their names on the backbone asked for, or on each of theirs."""
+    for name in options.task or []:
+        one_of(name, list(whole.tasks), options.configfile, "--task")
+    found = [name for task in options.task or whole.firsts for name in whole.on(task)]
+    if options.backbone is None:
+        return found
+    one_of(options.backbone, sorted({whole.tasks[name].backbone for name in found}), options.configfile, "--backbone")
+    return [name for name in found if whole.tasks[name].backbone == options.backbone]
 
 
 def _search(options: Namespace, whole: Plan, method: Method, task: str) -> tuple[Plan, TuneJob]:
@@ -65,9 +74,8 @@ def _search(options: Namespace, whole: Plan, method: Method, task: str) -> tuple
 
 def tuning_plan(options: Namespace, whole: Plan, method: Method, task: str) -> Plan:
     """A plan of one search, of a method that the run may leave out, and of nothing else."""
-    run = whole.config["tasks"][task] | {"methods": [method.id]}
-    changes = {"tasks": whole.config["tasks"] | {task: run}}
-    only = {"task": [task], "domain": [], "seed": []}  # none of the run's own cells
+    changes = on_one_backbone(whole, task, {"methods": [method.id]})
+    only = {"task": [whole.tasks[task].base], "domain": [], "seed": []}  # none of the run's own cells
     return make_plan(options.configfile, changes, only, Tuning(sorted(options.budget), list(range(options.seeds))))
 
 
@@ -102,16 +110,17 @@ def _store(method: Method, plan: Plan, job: TuneJob) -> None:
 def show(options: Namespace) -> int:
     """Print what a run's searches have tried so far, and where the rates of the other methods come from."""
     plan = plan_to_look_at(options.configfile)
+    tasks = _tasks(options, plan)
     for job in plan.tunes:
-        if _asked(options, job.task, {job.method, *plan.takers(job)}):
+        if job.task in tasks and _asked(options, {job.method, *plan.takers(job)}):
             print(_page(plan, job) + "\n")
-    rest = [block for block in plan.blocks if _asked(options, block.task, {block.method})]
+    rest = [block for block in plan.blocks if block.task in tasks and _asked(options, {block.method})]
     print("\n".join(aligned([(block.task, block.method, told) for block in rest if (told := _told(block))])))
     return 0
 
 
-def _asked(options: Namespace, task: str, methods: set[str]) -> bool:
-    return task in (options.task or [task]) and bool(methods & set(options.method or methods))
+def _asked(options: Namespace, methods: set[str]) -> bool:
+    return bool(methods & set(options.method or methods))
 
 
 def _told(block: Block) -> str:

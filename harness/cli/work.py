@@ -8,7 +8,7 @@ from harness.base.disk import refused_by_system
 from harness.base.errors import UserError
 from harness.base.progress import say
 from harness.contracts.folders import include
-from harness.contracts.plan import load_plan
+from harness.contracts.plan_file import load_plan
 from harness.plan.entry import note_refusal
 from harness.plan.jobs import JOBS, score
 

@@ -33,6 +33,18 @@ class Adaptation(Strict):
         """Whether a token can see later ones, so that no causal leaderboard may show it."""
         return False
 
+    @property
+    def slower(self) -> float:
+        """How many times as long a layer that it changes takes, about, against fine-tuning: for the plan's estimate."""
+        return 1.0
+
+    def leaves(self, layers: int) -> int:
+        """How many of `layers` layers, from the first that reads a text on, it leaves as the backbone has them.
+
+        They are not run at each step. For the plan's estimate, which knows no model: what is computed is read off it.
+        """
+        return 0
+
     def trained_for(self, steps: int) -> Self:
         """Itself, with what follows from a training of `steps` steps filled in.
 

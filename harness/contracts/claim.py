@@ -76,7 +76,13 @@ class Claim(Strict):
     family: str = Field("main", description="claims of a family are corrected together")
     costs: list[str] = Field([], description="kind cost: the columns of the records; each must hold")
     option: str | None = Field(None, description="kind trend: `budget`, or an option whose variants are compared")
-    backbones: int = Field(1, ge=1, description="how many backbones it compares")
+    backbones: int = Field(
+        1,
+        ge=1,
+        le=2,
+        description="kind trend: 2 says that the larger of the task's first two backbones has its best "
+        "value of `option` at a smaller one; `smallest` counts steps of the values that both ran",
+    )
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Claim:
@@ -92,6 +98,8 @@ class Claim(Strict):
             raise ValueError("`costs` belongs to kind cost, which needs it")
         if (self.kind == "trend") != (self.option is not None):
             raise ValueError("`option` belongs to kind trend, which needs it")
+        if self.backbones > 1 and self.option in (None, "budget"):
+            raise ValueError("`backbones` belongs to kind trend over an option; remove it, or write each as a claim")
         if self.kind == "interaction" and self.on.budgets != "all" and len(self.on.budgets) < 2:
             raise ValueError("an interaction needs two budgets")
         return self

@@ -81,6 +81,7 @@ BackboneSpec = Annotated[Pretrained | LocalBackbone | HubBackbone, Field(discrim
 
 Rates = Literal["search", "given"]
 Methods = Literal["all", "papers"] | list[str]
+Names = Annotated[list[str], Field(min_length=1), AfterValidator(different)]
 
 
 class Settings(Sparing):
@@ -115,6 +116,7 @@ class TaskRun(Settings):
 
     source: SourceName = "embedded"
     backbone: str | None = None
+    backbones: Names | None = Field(None, description="in the place of `backbone`: every method runs on each of them")
     budgets: Budgets | None = None
     domains: dict[str, Role] | None = Field(None, description="replaces the source's own domains and roles")
     roles: Shares | None = Field(None, description="replaces the source's own shares, by which roles are drawn")
@@ -131,6 +133,15 @@ class TaskRun(Settings):
     max_length: int | None = Field(None, ge=8)
     target_length: int | None = Field(None, ge=4)
     generation: GenerationSettings = Field(GenerationSettings(), description="replaces fields of the task's own")
+
+    sparing: ClassVar[frozenset[str]] = Settings.sparing | {"backbones"}
+
+    @field_validator("backbones")
+    @classmethod
+    def _stand_alone(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        if value and info.data.get("backbone"):
+            raise ValueError(f"`backbone` says {info.data['backbone']} beside it; remove one of the two")
+        return value
 
     @field_validator("overlap")
     @classmethod

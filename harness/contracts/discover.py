@@ -38,7 +38,7 @@ class Method:
         """The folder's name: of a variant, as `tarp@rank=8`, the method that it is one of."""
         return self.id.partition("@")[0]
 
-    @property
+    @cached_property  # all that is planned of it asks for it
     def code(self) -> str:
         """The hash of the folder's Python files."""
         return hash_files(own_files(self.folder, ".py"), self.folder)

@@ -177,9 +177,9 @@ def _arguments(annotation: Any) -> list[Any]:
     return found
 
 
-def one_of(name: str, known: Mapping[str, Any] | list[str], where: Where, field: str) -> None:
-    """Raise UserError unless `name` is among `known`, suggesting the nearest."""
+def one_of(name: str, known: Mapping[str, Any] | list[str], where: Where, field: str, told: str = "{}") -> None:
+    """Raise UserError unless `name` is among `known`, suggesting the nearest; `told` may say more around that."""
     if name not in known:
         close = get_close_matches(name, list(known), 1)
         mend = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(sorted(known))}"
-        raise bad(where, field, name, mend)
+        raise bad(where, field, name, told.format(mend))

@@ -1,23 +1,19 @@
-"""The contract of a paper: what it is, its reported numbers, its tables and its figures."""
+"""The contract of a paper: what it is, its tables and its figures; its numbers stand in `reported.py`."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from harness.base.errors import bad
-from harness.base.yaml_file import read_text, read_yaml
+from harness.base.yaml_file import read_yaml
 from harness.contracts.claim import Claim
 from harness.contracts.model import Model, Strict, validate
+from harness.contracts.reported import REPORTED, Reported, read_reported
 from harness.contracts.task import Budgets
 
-Mark = Literal["own", "quoted", "recreated", "digitised"]
-TRANSIENT = "digits"  # read from how a number is printed, no column of the file
 COSTS = (
     "preparation_seconds", "preparation_flops", "preparation_tokens", "preparation_peak_rss_mib",
     "adaptation_seconds", "prediction_seconds", "trained_parameters", "trained_share", "stored_bytes", "peak_rss_mib",
@@ -27,36 +23,6 @@ Cost = Literal[
     "adaptation_seconds", "prediction_seconds", "trained_parameters", "trained_share", "stored_bytes", "peak_rss_mib",
 ]  # fmt: skip
 UNITS = {"as it is": 1.0, "percent": 0.01, "minutes": 60.0, "hours": 3600.0}
-
-
-def _empty(value: Any) -> Any:
-    """An empty field of the CSV file is an unknown number."""
-    return None if value == "" else value
-
-
-class Reported(Strict):
-    """A number of the paper: where it stands there, how it came to be there, and its source."""
-
-    table: str
-    row: str
-    column: str
-    metric: str
-    value: float
-    uncertainty: Annotated[float | None, BeforeValidator(_empty)] = None
-    uncertainty_is: str = ""
-    mark: Mark
-    quoted_from: str = ""
-    source: Annotated[str, Field(min_length=1)]
-    note: str = ""
-    digits: int = Field(0, exclude=True, description="decimals as printed")
-
-    @property
-    def place(self) -> tuple[str, str, str]:
-        """What names the number: no two have the same."""
-        return self.table, self.row, self.column
-
-
-REPORTED_COLUMNS = [name for name in Reported.model_fields if name != TRANSIENT]
 
 
 class Setting(Strict):
@@ -101,7 +67,8 @@ class Row(Strict):
     method: str | None = None
     none: str | None = Field(None, description="why nothing of ours stands for it")
     task: str | None = Field(None, description="the table's where absent")
-    ours: bool = Field(False, description="a row that the paper does not have")
+    backbone: int = Field(1, ge=1, description="which of the task's backbones in a run: the first, the second, ...")
+    ours: bool = Field(False, description="the paper has no such row, or no number of it is known")
 
     _text = _short("method")
     _one = _one_of(("method", "none"))
@@ -121,6 +88,7 @@ class Column(Strict):
     metric: str | None = None
     unit: Literal["as it is", "percent", "minutes", "hours"] = "as it is"
     over: Literal["mean", "sum"] = Field("mean", description="how a cost is taken over the domains")
+    ours: bool = Field(False, description="the paper has no such column, or no number of it is known")
 
     _text = _short("domain")
     _one = _one_of(("domain", "mean", "cost", "none"))
@@ -135,8 +103,8 @@ class PaperTable(Strict):
     setting: str | None = Field(None, description="the entry of `settings`; the table's own name where absent")
     budgets: Literal["largest", "all"] | Budgets = Field("largest", description="of the run, which stand in the table")
     baseline: str | None = Field(None, description="the row that signs are taken against; the first where absent")
-    rows: dict[str, Row]
-    columns: dict[str, Column] = {}
+    rows: Annotated[dict[str, Row], Field(min_length=1)]
+    columns: Annotated[dict[str, Column], Field(min_length=1)]
     groups: dict[str, list[str]] = Field({}, description="headings over rows that follow each other")
     notes: list[str] = []
 
@@ -210,7 +178,6 @@ FILES: dict[str, type[Strict]] = {
     "claims.yaml": ClaimsFile,
 }
 NEEDED = ("paper.yaml", "tables.yaml")
-REPORTED = "reported.csv"
 
 
 def read_paper(folder: Path) -> PaperSpec:
@@ -230,25 +197,3 @@ def _read(file: Path, model: type[Model]) -> Model:
             if key in other.model_fields and key not in model.model_fields:
                 raise bad(file, key, content[key], f"it belongs to {name}; move it there")
     return validate(model, content, file)
-
-
-def read_reported(file: Path) -> list[Reported]:
-    """The paper's numbers; raises UserError naming the line at fault."""
-    if not file.is_file():
-        mend = f"it does not exist; write it with the columns {', '.join(REPORTED_COLUMNS)}"
-        raise bad(file, "the file", file.name, mend)
-    found: dict[tuple[str, str, str], Reported] = {}
-    rows = csv.DictReader(io.StringIO(read_text(file), newline=""), restkey="beyond the columns")
-    for row in rows:
-        where = f"{file}: line {rows.line_num}"
-        number = validate(Reported, row, where, texts=True)
-        if number.place in found:
-            raise bad(where, "table, row and column", ", ".join(number.place), "they stand twice; remove one")
-        found[number.place] = number.model_copy(update={TRANSIENT: _decimals(row)})
-    return list(found.values())
-
-
-def _decimals(row: Mapping[str, str]) -> int:
-    """The decimals of a value as the paper prints it."""
-    whole, _, decimals = row["value"].partition(".")
-    return 0 if set(decimals) <= {"0"} and len(whole) > 3 else len(decimals)

@@ -20,6 +20,7 @@ SHORT = 10  # digits of a fingerprint in a file's name
 LATER: dict[str, Any] = {
     "needs_dev": False,
     "points": [],
+    "others": [],
 }  # told only where they say more, so that a plan without them is as before
 
 
@@ -230,6 +231,12 @@ class TaskPlan:
     metrics: dict[str, Any] = field(default_factory=dict)  # options of the metrics that have any
     own_metrics: dict[str, str] = field(default_factory=dict)  # of domains that are ranked by another metric
     own_options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of metrics, where they depend on the domain
+    others: list[str] = field(default_factory=list)  # the names of the task on further backbones, told by the first
+
+    @property
+    def base(self) -> str:
+        """The task's own name, that of its folder, which on further backbones is `task@backbone`."""
+        return Path(self.folder).name
 
     def metric_of(self, domain: str) -> str:
         """The metric that ranks methods on a domain."""
@@ -320,9 +327,23 @@ class Plan:
         """The names of the papers' answers below `papers/`."""
         return [f"{paper}/claims.{kind}" for paper in self.papers for kind in ("csv", "json", "md")]
 
+    @property
+    def firsts(self) -> list[str]:
+        """Each task once, on the first of its backbones."""
+        return [name for name, task in self.tasks.items() if name == task.base]
+
+    def on(self, task: str) -> list[str]:
+        """The names that a task has on its backbones, in their order: on the first one its own."""
+        return [task, *self.tasks[task].others] if task in self.tasks else [task]
+
+    def named(self, task: str, place: int) -> str:
+        """A task on its first backbone (1), its second, ...; no task of the run where it has not so many."""
+        names = self.on(task)
+        return names[place - 1] if place <= len(names) else f"{task} on backbone {place}"
+
     def data_of(self, task: str) -> DataJob:
-        """The data job of a task."""
-        return next(job for job in self.data if job.task == task)
+        """The data job of a task, the same on all its backbones."""
+        return next(job for job in self.data if job.task == self.tasks[task].base)
 
     def backbone(self, name: str) -> BackboneJob:
         """The backbone of that name."""
@@ -363,32 +384,3 @@ class Plan:
 
 def _told(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {name: value for name, value in pairs if name not in LATER or value != LATER[name]}
-
-
-def load_plan(path: Path) -> Plan:
-    """The plan that a run has saved."""
-    content = read_json(path)
-    blocks = []
-    for block in content.pop("blocks"):
-        cells = [Cell(**cell) for cell in block.pop("cells")]
-        blocks.append(Block(**block, cells=cells))
-    prepares = [_prepare_job(job) for job in content.pop("prepares")]
-    return Plan(
-        tunes=[_tune_job(job) for job in content.pop("tunes")],
-        data=[DataJob(**job) for job in content.pop("data")],
-        backbones=[BackboneJob(**job) for job in content.pop("backbones")],
-        tasks={name: TaskPlan(**task) for name, task in content.pop("tasks").items()},
-        prepares=prepares,
-        blocks=blocks,
-        **content,
-    )
-
-
-def _prepare_job(content: dict[str, Any]) -> PrepareJob:
-    return PrepareJob(**content | {"parts": [Prepared(**part) for part in content["parts"]]})
-
-
-def _tune_job(content: dict[str, Any]) -> TuneJob:
-    prepare = _prepare_job(content["prepare"]) if content["prepare"] else None
-    places, lines = [Place(**place) for place in content["places"]], [Line(**line) for line in content["lines"]]
-    return TuneJob(**content | {"places": places, "lines": lines, "prepare": prepare})

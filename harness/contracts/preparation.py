@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 Range = tuple[float, float]
 OF_BODY: Range = (1.0e-5, 1.0e-1)  # in which the rate is searched of what trains the backbone's own parameters
 OF_ADDED: Range = (1.0e-4, 1.0)  # of what trains only what an adaptation added
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Equal passes forward and backward: how many, and the sentences of each."""
+
+    count: int
+    sentences: int
+    everything: bool = True  # whether the backbone itself learns; else only what the method's adaptation trains
+    mixed: bool = False  # whether long and short sentences share a batch, which pads all to the longest
 
 
 class Preparation(Strict):
@@ -63,9 +74,13 @@ class Preparation(Strict):
                     return f"it would leave out {type(part).__name__}.{hook}; use a preparation of the backbone alone"
         return None
 
+    def passes(self, domains: int) -> list[Passes]:
+        """The passes of its training, about, over so many domains: for the plan's estimate of time alone."""
+        return [Passes(int(getattr(self, "steps", 0)), int(getattr(self, "batch_size", 0)))]
+
     def sentences(self, domains: int) -> int:
-        """How many sentences its training reads, about, of so many domains: for the plan's estimate of time alone."""
-        return int(getattr(self, "steps", 0)) * int(getattr(self, "batch_size", 0))
+        """How many sentences its training reads, about, of so many domains."""
+        return sum(its.count * its.sentences for its in self.passes(domains))
 
     def prepare(self, workshop: Workshop) -> None:
         """Train what `workshop` gives and save it with `workshop.save`."""

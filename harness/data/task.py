@@ -164,6 +164,11 @@ class Task:
         """Raise UserError where a domain's test examples cannot be scored by the task's metric."""
 
     @property
+    def measured(self) -> list[str]:
+        """Every metric that its cells may have a score of, those that cannot rank among them."""
+        return list(self.scores)
+
+    @property
     def labels(self) -> list[str] | None:
         """The labels that a model needs a head for, in the order of its rows; None where the model's own serves."""
         return None

@@ -14,7 +14,7 @@ from harness.contracts.paper import PaperSpec
 from harness.paper.contrasts import Contrast, NotRun, budgets_of, contrasts
 from harness.paper.effects import reported_effects, shown_effect
 from harness.paper.evidence import Evidence
-from harness.paper.setting import Comparison, compare_setting
+from harness.paper.setting import TIERS, Comparison, compare_setting
 from harness.paper.weigh import ONE_SIDED, Verdict, Weighed, correct, several, verdict, weigh, why_contradicted
 from harness.score.scale import scaled
 from harness.table.pivot import POWER, Pivot, Sample, pivot
@@ -126,7 +126,9 @@ def setting_of(evidence: Evidence, paper: PaperSpec, claim: Claim, budgets: Sequ
     table = claim.reported[0].table if claim.reported else ""
     its = paper.tables.get(table) or paper.figures.get(table)
     setting = paper.setting(table, its.setting if its else None)
-    return compare_setting(evidence, setting, claim.on.task, budgets)
+    tasks = evidence.plan.on(claim.on.task)[: claim.backbones]
+    found = [compare_setting(evidence, setting, task, budgets) for task in tasks]
+    return max(found, key=lambda its: TIERS.index(its.tier))
 
 
 def _judged(evidence: Evidence, start: Answer, found: _Found, p_for: float, p_against: float) -> Answer:
@@ -214,8 +216,9 @@ def _certainty(answer: Answer) -> tuple[int, tuple[str, ...]]:
     signs = [{estimate > 0 for estimate, _, _ in part.domains.values()} for part in answer.parts]
     if any(len(its) > 1 for its in signs):
         lost.append((1, "domains that disagree in sign"))
-    # A run has one backbone for a task; that, unequal tuning, or both take one point.
-    lost.append((1, f"{UNEQUAL}, and {ONE_BACKBONE}" if answer.unequal else ONE_BACKBONE))
+    # Most claims are answered on the first backbone of a task; that, unequal tuning, or both take one point.
+    alone = [UNEQUAL] * answer.unequal + [ONE_BACKBONE] * (answer.claim.backbones == 1)
+    lost += [(1, ", and ".join(alone))] if alone else []
     return max(0, 4 - sum(points for points, _ in lost)), tuple(words for _, words in lost)
 
 

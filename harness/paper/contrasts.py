@@ -13,8 +13,10 @@ from harness.contracts.budget import WHOLE, told
 from harness.contracts.claim import Claim
 from harness.contracts.method import Train
 from harness.contracts.plan import Plan, PrepareJob
+from harness.paper.best import lies_at_end, places_of_best
 from harness.paper.curves import variants
 from harness.paper.evidence import Evidence
+from harness.table.influence import Floats
 from harness.table.pivot import Sample
 from harness.table.scores import TaskScores
 
@@ -56,13 +58,14 @@ def obstacle(plan: Plan, claim: Claim) -> NotRun | None:
     run = plan.tasks[task]
     if claim.kind != "cost" and run.metric != claim.on.metric:
         return NotRun("no data", f"{task} is scored by {run.metric}, and the claim is about {claim.on.metric}")
-    if claim.backbones > 1:
-        return NotRun("one backbone", f"it compares {claim.backbones} backbones, and a run has one for {task}")
+    if claim.backbones > len(plan.on(task)):
+        words = f"it compares {claim.backbones} backbones, and the run has {len(plan.on(task))} for {task}"
+        return NotRun("one backbone", f"{words} (its `backbones`)")
     blocks = {block.method: block for block in plan.blocks if block.task == task}
     names = claim.names if claim.kind != "trend" or claim.option == "budget" else []
     if lacking := [name for name in names if name not in blocks]:
         return NotRun("no method", f"the run does not have {', '.join(lacking)} on {task}")
-    if claim.kind == "trend" and not names and len(_variants(plan, claim)) < 3:
+    if claim.kind == "trend" and not names and len(_values(plan, claim)) < 3:
         return NotRun("no method", f"the run has fewer than three values of {claim.option} of {claim.names[0]}")
     cells = [cell for name in names for cell in blocks[name].cells]
     budgets = {cell.budget for cell in cells} or set(run.budgets)
@@ -76,8 +79,12 @@ def obstacle(plan: Plan, claim: Claim) -> NotRun | None:
     return _unmatched(plan, claim) if "steps" in claim.needs.matched else None
 
 
-def _variants(plan: Plan, claim: Claim) -> dict[float, str]:
-    return variants(plan, claim.on.task, claim.names[0], str(claim.option))
+def _values(plan: Plan, claim: Claim) -> dict[float, str]:
+    """The variants of a trend by the value of its option, those that all of its backbones have."""
+    found = [
+        variants(plan, task, claim.names[0], str(claim.option)) for task in plan.on(claim.on.task)[: claim.backbones]
+    ]
+    return {value: name for value, name in found[0].items() if all(value in its for its in found)}
 
 
 def _unmatched(plan: Plan, claim: Claim) -> NotRun | None:
@@ -144,8 +151,8 @@ def _holes(evidence: Evidence, claim: Claim, scores: TaskScores, names: Sequence
     done, planned = sum(its for its, _ in found), sum(its for _, its in found)
     if done == planned:
         return None
-    cells = [evidence.cells_of(claim.on.task, name) for name in names]
-    statuses = {str(status) for its in cells for status in its.status} - {"done", "missing"}
+    lost = evidence.lost
+    statuses = set(map(str, lost.status[(lost.task == scores.task) & lost.method.isin(names)])) - {"missing"}
     if statuses:
         return NotRun("failed", f"{planned - done} of {planned} cells have no score: {', '.join(sorted(statuses))}")
     return NotRun("missing cells", f"{planned - done} of {planned} cells have no score")
@@ -200,11 +207,13 @@ def _interaction(evidence: Evidence, claim: Claim, scores: TaskScores) -> list[C
 
 def _trend(evidence: Evidence, claim: Claim, scores: TaskScores) -> list[Contrast] | NotRun:
     """The slope of the score over the doublings of a budget or an option; better upwards."""
+    if claim.backbones > 1:
+        return _best_values(evidence, claim)
     method, budgets = claim.names[0], budgets_of(claim, scores)
     if claim.option == "budget":
         points = {float(budget): (method, [budget]) for budget in budgets}
     else:
-        points = {value: (name, budgets) for value, name in _variants(evidence.plan, claim).items()}
+        points = {value: (name, budgets) for value, name in _values(evidence.plan, claim).items()}
     if holes := _holes(evidence, claim, scores, [name for name, _ in points.values()]):
         return holes
     places = np.log2(list(points))
@@ -225,6 +234,45 @@ def _trend(evidence: Evidence, claim: Claim, scores: TaskScores) -> list[Contras
     if whole is None:
         return NotRun("missing cells", f"{method} does not have every seed of the run")
     return [Contrast(f"{method}, for each doubling of {claim.option}", whole, _by_domain(claim, scores, slope))]
+
+
+def _best_values(evidence: Evidence, claim: Claim) -> list[Contrast] | NotRun:
+    """How many steps further the best value of an option lies on the smaller of two backbones than on the larger."""
+    task, values = claim.on.task, _values(evidence.plan, claim)
+    both = [evidence.scores(name) for name in evidence.plan.on(task)[: claim.backbones]]
+    for scores in both:
+        if holes := _holes(evidence, claim, scores, list(values.values())):
+            return holes
+    sizes = [evidence.parameters(scores.task) or 0 for scores in both]
+    names = [scores.run.backbone for scores in both]
+    if len(set(sizes)) < len(sizes):
+        return NotRun("one backbone", f"neither of {' and '.join(names)} is known to be the larger")
+    small, large = sorted(both, key=lambda scores: sizes[both.index(scores)])
+
+    def curve(scores: TaskScores, domains: Sequence[str]) -> Floats | None:
+        """The score at each value, the higher the better, for each seed: [V, S]."""
+        samples = [scores.sample(name, budgets_of(claim, scores), domains) for name in values.values()]
+        sign = 1.0 if scores.run.direction == "max" else -1.0
+        known = [sign * sample.values for sample in samples if sample is not None]
+        return np.stack(known) if len(known) == len(samples) else None
+
+    def further(domains: Sequence[str]) -> Sample | None:
+        curves = [curve(scores, domains) for scores in (small, large)]
+        places = [places_of_best(its) for its in curves if its is not None]
+        return Sample(places[0] - places[1]) if len(places) == len(curves) else None
+
+    domains = claim.on.domains or both[0].domains
+    whole = further(domains)
+    if whole is None:
+        return NotRun("missing cells", f"{claim.names[0]} does not have every seed of the run")
+    for scores in both:
+        its = curve(scores, domains)
+        if its is not None and lies_at_end(its):
+            end = f"{list(values)[int(its.mean(axis=1).argmax())]:g}"
+            words = f"on {scores.run.backbone} the best {claim.option} is {end}, at the end of those that were run"
+            return NotRun("no data", f"{words}, and may lie beyond; run values beyond it")
+    label = f"best {claim.option} of {claim.names[0]}, {small.run.backbone} less {large.run.backbone}, in steps"
+    return [Contrast(label, whole, _by_domain(claim, both[0], further))]
 
 
 def _cost(evidence: Evidence, claim: Claim, scores: TaskScores) -> list[Contrast] | NotRun:

@@ -82,15 +82,16 @@ def _ours(evidence: Evidence, figure: Figure) -> Iterator[Curve]:
     """Our lines: over the run's budgets, the variants that it has of a method, or the points of its trainings."""
     if figure.task is None or not evidence.has(figure.task) or figure.kind == "structure":
         return
-    scores = evidence.scores(figure.task)
     for line, row in figure.lines.items():
-        if row.method is None:
+        task = evidence.plan.named(figure.task, row.backbone)
+        if row.method is None or not evidence.has(task):
             continue
+        scores = evidence.scores(task)
         points: dict[str, tuple[str, list[int]]] = {}
         if figure.kind == "steps":
-            yield from _along(evidence, figure, line, row.method)
+            yield from _along(evidence, task, line, row.method)
         elif figure.kind == "option":
-            its = variants(evidence.plan, figure.task, row.method, str(figure.option))
+            its = variants(evidence.plan, task, row.method, str(figure.option))
             points = {f"{value:g}": (method, scores.budgets) for value, method in its.items()}
         elif row.method in scores.methods:
             points = {str(told(budget)): (row.method, [budget]) for budget in scores.budgets}
@@ -100,9 +101,9 @@ def _ours(evidence: Evidence, figure: Figure) -> Iterator[Curve]:
             yield Curve(line, spots, scores.group(next(iter(points.values()))[0]), row.method)
 
 
-def _along(evidence: Evidence, figure: Figure, line: str, method: str) -> Iterator[Curve]:
+def _along(evidence: Evidence, task: str, line: str, method: str) -> Iterator[Curve]:
     """A method's line over the points of its training, all budgets of the run together."""
-    task, spots = str(figure.task), []
+    spots = []
     for point in evidence.points(task):
         scores = evidence.at(task, point)
         value = scores.value(method, scores.domains, scores.budgets) if method in scores.methods else None

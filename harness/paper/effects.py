@@ -27,7 +27,7 @@ def _effect(paper: PaperSpec, claim: Claim, effect: Effect) -> float:
     if effect.row is not None:
         return numbers[effect.row, effect.column].value
     more, less = (numbers[str(row), effect.column] for row in (effect.more, effect.less))
-    sign = -1.0 if more.metric in LOW_IS_BETTER else 1.0
+    sign = -1.0 if claim.kind == "cost" or more.metric in LOW_IS_BETTER else 1.0
     if claim.scale == "log_ratio":
         return sign * (math.log(more.value) - math.log(less.value))
     return sign * (more.value - less.value)
@@ -39,12 +39,12 @@ def contradiction(paper: PaperSpec, claim: Claim) -> str | None:
         return None
     for effect in reported_effects(paper, claim):
         if claim.kind == "equal" and abs(effect) > claim.smallest:
-            return f"the paper's own cells differ by {effect:.3g}, more than the margin"
+            return f"the paper's own cells differ by {shown_effect(claim, effect)}, more than the margin `smallest`"
         if claim.kind == "not_worse" and effect < -claim.smallest:
-            return f"the paper's own cells say {effect:.3g}, worse than the margin"
+            return f"the paper's own cells say {shown_effect(claim, effect)}, worse than the margin `smallest`"
         if claim.kind not in ("equal", "not_worse") and effect < claim.smallest:
-            mend = "exchange the two" if effect < 0 else f"`smallest` is {claim.smallest:g}"
-            return f"the paper's own cells say {effect:.3g}, which would contradict it; {mend}"
+            mend = "exchange `more` and `less`" if effect < 0 else f"`smallest` is {claim.smallest:g}, so lower that"
+            return f"the paper's own cells say {shown_effect(claim, effect)}, which would contradict it; {mend}"
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -14,6 +15,8 @@ from harness.record.schema import PREPARATION
 from harness.table.along import points_of, scores_at
 from harness.table.influence import Floats
 from harness.table.scores import TaskScores
+
+UNDEFINED = "undefined"
 
 
 class Evidence:
@@ -32,6 +35,12 @@ class Evidence:
         if task not in self._scores:
             self._scores[task] = TaskScores(self.plan, self.records, task)
         return self._scores[task]
+
+    def parameters(self, task: str) -> int | None:
+        """Those of the checkpoint that a task's cells began from; None where it is not known, or there were several."""
+        models = self.cells.loc[self.cells.task == task, "model"].dropna().unique()
+        sizes = {json.loads(model)["parameters"] for model in models}
+        return sizes.pop() if len(sizes) == 1 else None
 
     @cached_property
     def _along(self) -> pd.DataFrame:
@@ -53,6 +62,13 @@ class Evidence:
     def cells(self) -> pd.DataFrame:
         """The records with a row a cell."""
         return self.records.drop_duplicates(["task", "method", "domain", "budget", "seed"])
+
+    @cached_property
+    def lost(self) -> pd.DataFrame:
+        """The cells without a score, with their status; a cell that is done and has no value is `undefined`."""
+        primary = self.records[self.records.primary.astype(bool)]
+        lost = primary[(primary.status != "done") | primary.score.isna()]
+        return lost.assign(status=lost.status.where(lost.status != "done", UNDEFINED))
 
     @cached_property
     def _by_method(self) -> dict[tuple[str, str], pd.DataFrame]:

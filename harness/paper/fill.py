@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.contracts.budget import told_all
-from harness.contracts.paper import UNITS, Column, PaperSpec, PaperTable, Reported, Row
+from harness.contracts.paper import UNITS, Column, PaperSpec, PaperTable, Row
+from harness.contracts.reported import Reported
 from harness.paper.evidence import Evidence
 from harness.paper.setting import Comparison, compare_setting
 from harness.paper.sheet import EMPTY, Entry, Line, Sheet
-from harness.table.markdown import number, with_interval
+from harness.table.markdown import cost, number, with_interval
 from harness.table.pivot import pivot
 from harness.table.scores import LEAK_MARK, LEAKING
 
@@ -25,7 +26,7 @@ ORDER, SIGN = "rank", "sign"
 NONE, NOT_RUN = "none", "not run"
 LEGEND = (
     f"{NONE}: nothing of ours is the counterpart. {NOT_RUN}: the run does not plan it. "
-    "– (2/3): a hole, with its finished and planned cells; no mean is taken over holes."
+    "– (2/3): a hole, with how many of its planned cells have a score; no mean is taken over holes."
 )
 
 
@@ -45,12 +46,13 @@ class Filler:
         for title, row in self.table.rows.items():
             group = groups.get(title, "")
             reported, ours = self._reported_entries(title), self._our_entries(row)
-            if self._numbers:
+            theirs = bool(self._numbers) and not row.ours
+            if theirs:
                 lines.append(Line(title, "paper", "paper", [*reported, *self._place(0, title)], group))
             if not self._has_methods and self._numbers:
                 continue
             own = [*ours, *self._place(1, title)]
-            lines.append(Line(title, "ours", row.method or NONE, own, group, heads=not self._numbers))
+            lines.append(Line(title, "ours", row.method or NONE, own, group, heads=not theirs))
             if self.comparison is not None and self.comparison.tier == "paper" and row.method:
                 between = [_between(self._number(title, column), ours[place]) for place, column in self._columns]
                 lines.append(Line(title, "difference", "ours less paper", [*between, EMPTY, EMPTY], group, heads=False))
@@ -102,6 +104,11 @@ class Filler:
     def _baseline(self) -> str:
         return self.table.baseline or next(iter(self.table.rows))
 
+    def _task(self, row: Row, column: Column) -> str | None:
+        """The task of a place, by its name in the run on the row's backbone."""
+        task = row.task or column.task or self.table.task
+        return None if task is None else self.evidence.plan.named(task, row.backbone)
+
     def _budgets(self, task: str) -> list[int]:
         """The budgets of the run that stand in the table."""
         its = self.evidence.scores(task).budgets
@@ -116,8 +123,9 @@ class Filler:
         scored = self.evidence.scores(task).domains
         if column.domain is not None:
             return [domain for domain in scored if domain == column.domain]
+        base = self.evidence.plan.tasks[task].base
         named = {
-            its.domain for its in self.table.columns.values() if its.domain and (its.task or self.table.task) == task
+            its.domain for its in self.table.columns.values() if its.domain and (its.task or self.table.task) == base
         }
         return [domain for domain in scored if domain in named] if named else scored
 
@@ -140,7 +148,7 @@ class Filler:
 
     def _our_entry(self, row: Row, column: Column) -> Entry:
         """Our number at a place, or the reason why there is none."""
-        task = row.task or column.task or self.table.task
+        task = self._task(row, column)
         if row.method is None or column.none is not None or task is None:
             return Entry(NONE, "no counterpart", why=row.none or column.none or "no task of ours is like it")
         if not self.evidence.has(task):
@@ -162,7 +170,7 @@ class Filler:
             return Entry(number(beside, 2), value=beside, mark=scores.rates_mark(row.method).strip())
         value = scores.value(row.method, domains, budgets)
         if value.mean is None:
-            why = f"{value.done} of {value.planned} cells are done"
+            why = f"{value.done} of {value.planned} cells have a score"
             return Entry(f"– ({value.done}/{value.planned})", "hole", why=why)
         digits = 1 if scores.run.direction == "max" else 2
         text = with_interval(value.mean, value.low, value.high, digits)
@@ -171,7 +179,8 @@ class Filler:
 
     def _without_domain(self, column: Column, task: str) -> Entry:
         """A domain that the task does not score: it has another role, or the source has none of that name."""
-        job = next((job for job in self.evidence.plan.data if job.task == task), None)
+        base = self.evidence.plan.tasks[task].base
+        job = next((job for job in self.evidence.plan.data if job.task == base), None)
         role = job.roles.get(column.domain or "") if job else None
         if role is not None:
             return Entry(NOT_RUN, "not run", why=f"{column.domain} is {role} in this run")
@@ -184,7 +193,7 @@ class Filler:
         if each is None:
             return Entry("–", "hole", why=f"not every cell says its {column.cost}")
         value = float(each.mean()) / UNITS[column.unit]
-        return Entry(f"{value:.3g}", "number", value)
+        return Entry(cost(value), "number", value)
 
     @cached_property
     def _order(self) -> tuple[dict[str, str], dict[str, str]]:
@@ -225,8 +234,8 @@ class Filler:
     def _sign(self, row: Row, difference: float) -> str:
         """Our sign: by the interval of the paired difference where the main column is a score of one task."""
         column, base = self.table.columns[self._main], self.table.rows[self._baseline]
-        task = row.task or column.task or self.table.task
-        same = task is not None and (base.task or column.task or self.table.task) == task
+        task = self._task(row, column)
+        same = task is not None and self._task(base, column) == task
         if same and column.cost is None and column.metric is None and row.method and base.method and task:
             scores, domains = self.evidence.scores(task), self._domains(column, task)
             mine, its = (scores.sample(method, self._budgets(task), domains) for method in (row.method, base.method))
@@ -287,7 +296,7 @@ class Filler:
         shown: dict[str, set[str]] = {}
         for row in self.table.rows.values():
             for column in self.table.columns.values():
-                task = row.task or column.task or self.table.task
+                task = self._task(row, column)
                 if row.method and task and self.evidence.has(task):
                     shown.setdefault(task, set()).add(row.method)
         return [note for task, methods in shown.items() for note in self.evidence.scores(task).rates_note(methods)]

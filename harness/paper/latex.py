@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from harness.paper.letters import of_latex
 from harness.paper.sheet import HEAD, Line, Sheet
 
-LETTERS = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "→": r"$\rightarrow$", "–": "--", "—": "---", "−": "$-$",
-    "±": r"$\pm$", "≈": r"$\approx$", "≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "°": r"\textdegree{}",
-    "§": r"\S{}", "†": r"\dag{}", "‡": r"\ddag{}", "¶": r"\P{}",
-}  # fmt: skip
+PACKAGES = r"\usepackage[T1]{fontenc}\usepackage{textcomp,booktabs,graphicx}"
+FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
 NUMBERS = r"""% Every number of the tables of {paper}, as \headstart{{table/row/column/whose}}.
 \providecommand{{\headstart}}[1]{{%
   \ifcsname headstart:#1\endcsname\csname headstart:#1\endcsname\else
@@ -22,7 +18,7 @@ NUMBERS = r"""% Every number of the tables of {paper}, as \headstart{{table/row/
 
 
 def to_latex(sheet: Sheet) -> str:
-    """The table as a float; its preamble needs booktabs and, for marks, textcomp."""
+    """The table as a float, shrunk where it is wider than the page; its preamble needs PACKAGES."""
     width = len(HEAD) + len(sheet.columns)
     lines = [_row([*HEAD, *sheet.columns])]
     for place, (group, block) in enumerate(sheet.grouped()):
@@ -34,16 +30,17 @@ def to_latex(sheet: Sheet) -> str:
     notes = [rf"\par\footnotesize {escaped(note)}" for note in sheet.notes]
     return "\n".join(
         [
-            "% needs \\usepackage{booktabs}, and for marks \\usepackage{textcomp} and \\usepackage[T1]{fontenc}",
+            f"% needs {PACKAGES}",
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{escaped(sheet.title)}}}",
             rf"\label{{tab:{slug(sheet.name)}}}",
+            FITTED + r"{%",
             rf"\begin{{tabular}}{{ll{'r' * len(sheet.columns)}}}",
             r"\toprule",
             *body,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             *notes,
             r"\end{table}",
             "",
@@ -93,4 +90,4 @@ def _row(cells: Sequence[str]) -> str:
 
 def escaped(text: str) -> str:
     """Text that LaTeX shows as it is."""
-    return "".join(LETTERS.get(letter, letter) for letter in " ".join(text.split()))
+    return "".join(map(of_latex, " ".join(text.split())))

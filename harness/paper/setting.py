@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from harness.contracts.budget import told_all
 from harness.contracts.paper import Setting
@@ -13,6 +13,7 @@ from harness.paper.evidence import Evidence
 from harness.table.markdown import listed
 
 Tier = Literal["paper", "scaled", "embedded"]
+TIERS = get_args(Tier)  # from the nearest to the paper's
 WORDS: dict[Tier, str] = {
     "paper": "The setting is the paper's.",
     "scaled": "The setting is scaled: real data, but not all as in the paper; compare signs and order alone.",
@@ -75,7 +76,7 @@ def _fields(evidence: Evidence, setting: Setting, task: str, budgets: Sequence[i
         found.append(Compared("budgets", _listed(setting.budgets), told_all(budgets), same))
     if setting.seeds is not None:
         found.append(Compared("seeds", str(setting.seeds), str(len(scores.seeds)), len(scores.seeds) >= setting.seeds))
-    job = next((job for job in plan.data if job.task == task), None)
+    job = next((job for job in plan.data if job.task == run.base), None)
     if setting.meta_train is not None and job is not None:
         ours = [domain for domain, role in job.roles.items() if role == "meta_train"]
         found.append(Compared("meta_train", _listed(setting.meta_train), _listed(ours), ours == setting.meta_train))

@@ -1,4 +1,4 @@
-"""Claims that cannot be meant as they are written: `headstart check` refuses them."""
+"""Claims and columns that cannot be meant as they are written: `headstart check` refuses them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from harness.contracts.model import one_of
 from harness.contracts.paper import PaperSpec
 from harness.contracts.papers import paper_folder
 from harness.contracts.plan import Plan
+from harness.data.task import load_task
 from harness.paper.contrasts import obstacle
 from harness.paper.effects import contradiction
 from harness.score.scale import scale_of
 
 
-def check_claims(name: str, paper: PaperSpec, methods: dict[str, Method], tasks: dict[str, TaskFolder]) -> None:
-    """Refuse claims that no run can answer, and claims that the paper's own cells contradict."""
+def check_paper(name: str, paper: PaperSpec, methods: dict[str, Method], tasks: dict[str, TaskFolder]) -> None:
+    """Refuse columns that no run can fill, claims that none can answer, and those that the paper's cells contradict."""
+    _check_metrics(paper_folder(name) / "tables.yaml", paper, tasks)
     where = paper_folder(name) / "claims.yaml"
     for title, claim in paper.claims.items():
         field = f"claims.{title}"
@@ -31,6 +33,15 @@ def check_claims(name: str, paper: PaperSpec, methods: dict[str, Method], tasks:
             if task and kinds is not None and task.spec.kind not in kinds:
                 mend = f"it is not for tasks of kind {task.spec.kind}, so no run can answer; name another method"
                 raise bad(where, f"{field}.methods", method, mend)
+
+
+def _check_metrics(where: Path, paper: PaperSpec, tasks: dict[str, TaskFolder]) -> None:
+    """Refuse a column of a metric that cells of its task have no score of."""
+    for name, table in paper.tables.items():
+        for title, column in table.columns.items():
+            task = tasks.get(column.task or table.task or "")
+            if column.metric is not None and task is not None and task.id not in paper.tasks_to_come:
+                one_of(column.metric, load_task(task).measured, where, f"tables.{name}.columns.{title}.metric")
 
 
 def _check_scale(where: Path, field: str, claim: Claim) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from typing import TypeVar
 
 from harness.base.paths import PACKAGE, own_files
@@ -24,6 +25,7 @@ def preparations() -> dict[str, type[Preparation]]:
     return _offered(PREPARATIONS, Preparation)
 
 
+@cache  # the harness's own files: a process that has imported them sees no edit
 def _offered(floor: str, base: type[Offered]) -> dict[str, type[Offered]]:
     found: dict[str, type[Offered]] = {}
     for file in own_files(PACKAGE / floor, ".py"):

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from harness.base.errors import UserError, bad
 from harness.base.lines import Where
+from harness.base.paths import PLAIN
 from harness.base.yaml_file import read_value
 from harness.contracts.adaptation import Control
 from harness.contracts.discover import Method, methods
 from harness.contracts.model import one_of
 from harness.parts.build import adaptations_of
 
-PLAIN = re.compile(r"[A-Za-z0-9_.+-]+")  # what a value may be written with, since it stands in names of files
 
-
-def method_of(name: str) -> Method:
-    """A discovered method, or a variant of one, by its name."""
+def method_of(name: str, known: Mapping[str, Method] | None = None) -> Method:
+    """A discovered method, or a variant of one, by its name; `known` are those that were discovered already."""
     base, _, chosen = name.partition("@")
-    method = methods()[base]
+    method = (methods() if known is None else known)[base]
     if not chosen:
         return method
     option, _, value = chosen.partition("=")

@@ -14,7 +14,7 @@ from harness.plan.begins import Begins
 from harness.plan.preparation_tunes import PreparationTunePlanner
 from harness.plan.prepares import PreparePlanner
 from harness.plan.rates import preparation_origin
-from harness.plan.request import Ground, LaterPlanner, computed
+from harness.plan.request import Ground, LaterPlanner, computed_from
 from harness.plan.settings import check_not_solved, check_stopping, points_of
 from harness.plan.setups import setup_of
 from harness.plan.tunes import TunePlanner
@@ -27,8 +27,8 @@ class BlockPlanner(LaterPlanner):
         super().__init__(ground)
         self.tunes = TunePlanner(ground)
         self.prepares = PreparePlanner(ground, PreparationTunePlanner(ground, self.tunes))
-        # By method and task: a variant takes its method's.
-        self.searched: dict[tuple[str, str], dict[int, TuneJob]] = {}
+        # By method, task and backbone: a variant takes its method's.
+        self.searched: dict[tuple[str, str, str], dict[int, TuneJob]] = {}
 
     def plan(self, method: Method, task: str, plan: TaskPlan, run: TaskRun) -> Block:
         """The block of a method on a task."""
@@ -40,12 +40,13 @@ class BlockPlanner(LaterPlanner):
         prepare = self.prepares.plan(preparing) if preparing else None
         tunes: dict[int, TuneJob] = {}
         if setup.origin == "searched":
-            if (method.base, task) not in self.searched:
+            place = method.base, task, plan.backbone
+            if place not in self.searched:
                 makers: list[PrepareJob | BackboneJob] = [base]
                 if prepare and preparing:
                     makers = [prepare, *self.prepares.beside(prepare, preparing, self.tunes.places(task, plan))]
-                self.searched[method.base, task] = self.tunes.plan(setup, task, plan, makers)
-            tunes = self.searched[method.base, task]
+                self.searched[place] = self.tunes.plan(setup, task, plan, makers)
+            tunes = self.searched[place]
         from_base = not setup.is_control or isinstance(setup.adaptations[0], TokenControl)
         points = [] if setup.is_control else points_of(self.request, setup.train, method, task, run)
         depends = setup.depends | ({"points": points} if points else {})  # a search scores none of them
@@ -80,21 +81,19 @@ class BlockPlanner(LaterPlanner):
     ) -> list[Cell]:
         """The cells; `shared` is what they all depend on, and `maker` makes the checkpoint that each begins with."""
         cells, begins = [], Begins([maker]) if maker else None
+        content, parent = computed_from(shared), self.request.output / "cells" / task / method.id
         for domain in self.request.kept("domain", plan.domains):
             for budget in self.request.kept("budget", plan.budgets):
                 for seed in self.request.kept("seed", list(self.request.config.seeds)):
                     begin = begins.of(domain, seed) if begins else None
-                    content = shared | {
+                    tune = tunes.get(budget)
+                    own: dict[str, Any] = {
                         "data": self.prints[task][domain],
                         "model": begin.fingerprint if begin else None,
                         "cell": [task, domain, budget, seed],
                     }
-                    tune = tunes.get(budget)
-                    if tune:
-                        content["rate"] = tune.fingerprint
-                    key = computed(content)
-                    parent = self.request.output / "cells" / task / method.id
-                    folder = str(parent / f"{domain}-k{told(budget)}-s{seed}-{key[:SHORT]}")
+                    key = content.fingerprint(own | ({"rate": tune.fingerprint} if tune else {}))
+                    folder = f"{parent}/{domain}-k{told(budget)}-s{seed}-{key[:SHORT]}"
                     checkpoint, rates_from = begin.checkpoint if begin else None, tune.done if tune else None
                     cells.append(Cell(task, method.id, domain, budget, seed, key, folder, checkpoint, rates_from))
         return cells

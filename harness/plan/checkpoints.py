@@ -54,7 +54,7 @@ def _uses(plan: Plan, job: BackboneJob, with_methods: bool) -> Iterator[Use]:
             continue  # controls predict without one
         prepares = [prepare for prepare in plan.prepares if (prepare.task, prepare.backbone) == (name, job.name)]
         pretrains = any(known[prepare.name].pretrains for prepare in prepares)
-        found = load_task(tasks()[name]).at(task.domains[0])
+        found = load_task(tasks()[task.base]).at(task.domains[0])
         parts = {block.method: _adaptations(block) for block in blocks} if with_methods else {}
         yield Use(found, task.max_length, task.target_length, pretrains, texts_of(plan, name), parts)
 
@@ -68,7 +68,7 @@ def _adaptations(block: Block) -> list[Adaptation]:
 
 def texts_of(plan: Plan, name: str) -> list[str]:
     """A few texts of each domain of a task whose data stand."""
-    task = load_task(tasks()[name])
+    task = load_task(tasks()[plan.tasks[name].base])
     files = [Path(folder) / "train.jsonl" for folder in plan.data_of(name).folders.values()]
     texts = []
     for file in files:

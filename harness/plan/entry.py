@@ -25,7 +25,8 @@ from harness.contracts.discover import tasks
 from harness.contracts.folders import include
 from harness.contracts.model import validate
 from harness.contracts.papers import paper_files
-from harness.contracts.plan import Plan, load_plan
+from harness.contracts.plan import Plan
+from harness.contracts.plan_file import load_plan
 from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
 from harness.plan.make import plan_run

@@ -1,78 +1,80 @@
-"""How long what is left of a run takes: as its cells done so far took, else by the sizes of its backbones. No torch."""
+"""How long what is left of a run takes: by what its jobs compute, and by how long what is done took. No torch."""
 
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
-from harness.adapt.record import read_record
-from harness.backbone.anatomy import anatomies
-from harness.backbone.weights import shapes_in, weight_files
-from harness.base.errors import UserError
-from harness.contracts.budget import WHOLE
-from harness.contracts.method import Kind, Train
+from harness.adapt.record import read_standing
 from harness.contracts.plan import BackboneJob, Block, Plan, PrepareJob, TuneJob
-from harness.plan.checkpoints import texts_of
+from harness.plan.work import Work
 from harness.tune.kept import kept_scores
 from harness.tune.space import TRIALS
 
-# A product costs 2 operations a parameter and token, its gradients 4 (Kaplan et al., 2020, section 2.1).
-TRAINED, READ = 6, 2
-RATE = 5e10  # operations a second of one core; what no cell says yet hangs on it
-BESIDE = 3e5  # parameters whose products take as long as all that a step does beside them
-# A text that is generated costs so many that are read.
-GENERATED: dict[Kind, float] = {"summarization": 8.0, "data-to-text": 8.0}
-UNKNOWN = 1e8  # parameters of a backbone that is not here yet, where its entry does not say
-LETTERS = 4  # a token, about
-TESTS, TRAINS = 300, 1000  # examples of a test split and of a train split that do not stand yet
-CONTROL, IMPORTS = 0.05, 5.0  # seconds of a control's cell, and of importing torch for a job
-EMBEDDINGS = re.compile(r"(?:^|[._])(?:\w*embed\w*|wte|wpe|shared)(?:[._]|$)")
+JOB, CELL = 1.0, 0.15  # seconds to begin a job, and of a cell to read its data, to write and to score it
+TRAINING, PREDICTING, PREPARING = "training", "predicting", "preparing"
+# What is looked at for how much longer something takes than it computes, the nearest first.
+NEAREST = {
+    TRAINING: (TRAINING, PREPARING),
+    PREDICTING: (PREDICTING, TRAINING, PREPARING),
+    PREPARING: (PREPARING, TRAINING),
+}
+Alike = tuple[str, ...]  # what jobs have in common: what they do, and some of their task, method and backbone
 
 
-@dataclass(frozen=True)
-class Sample:
-    """What a finished cell took, in seconds for an operation of training and of predicting."""
+class Measured:
+    """How many times as long as was reckoned the finished jobs took, by what they have in common."""
 
-    task: str
-    method: str
-    backbone: str
-    training: float | None  # None where it trained nothing
-    predicting: float
+    def __init__(self) -> None:
+        self._sums: dict[Alike, list[float]] = {}
+
+    def add(self, what: str, task: str, name: str, backbone: str, took: float, reckoned: float) -> None:
+        """A finished job, in seconds."""
+        for alike in self._alike(what, task, name, backbone):
+            sums = self._sums.setdefault(alike, [0.0, 0.0])
+            sums[0] += took
+            sums[1] += reckoned
+
+    def ratio(self, what: str, task: str, name: str, backbone: str) -> float:
+        """For a job like that: by those most like it; 1 where none is done."""
+        for kind in NEAREST[what]:
+            for alike in self._alike(kind, task, name, backbone):
+                if alike in self._sums:
+                    took, reckoned = self._sums[alike]
+                    return took / reckoned
+        return 1.0
+
+    @staticmethod
+    def _alike(what: str, task: str, name: str, backbone: str) -> list[Alike]:
+        """What a job has in common with others, the nearest first."""
+        return [(what, task, name, backbone), (what, task, backbone), (what, "", backbone), (what,)]
 
 
 class Estimates:
     """Seconds on one core for the jobs of a plan.
 
-    What a cell takes is the number of sentences that it trains on and reads, by their tokens, by the parameters of the
-    backbone's products. What such an operation takes is the median over the finished cells of this output folder that
-    are most like it: of its method and task, of its task and backbone, of its backbone, any.
+    What a job computes is reckoned from the sizes of its backbone and of its data (harness/plan/work.py), and taken so
+    many times as what is done of this output folder took: of its own method and task, else of its task and backbone,
+    of its backbone, any. Before any cell is done, preparations tell.
     """
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.records = {
-            cell.fingerprint: record
-            for cell in plan.cells()
-            if (record := read_record(Path(cell.folder), cell.fingerprint)) is not None
-        }
+        self.plan, self.work = plan, Work(plan)
+        self.records = read_standing(plan.cells())
 
     def missing(self, block: Block) -> int:
         """How many cells of a block are still to be computed."""
-        return sum(cell.fingerprint not in self.records for cell in block.cells)
+        return sum(cell.folder not in self.records for cell in block.cells)
 
     def block(self, block: Block) -> float:
         """What the missing cells of a block take."""
         missing = self.missing(block)
-        if not block.cells[0].checkpoint:
-            return missing * CONTROL + IMPORTS * bool(missing)
-        return missing * self._cell(block) + IMPORTS * bool(missing)
+        cell = self._cell(block) if missing and block.cells[0].checkpoint else 0.0
+        return missing * (CELL + cell) + JOB * bool(missing)
 
     def tries(self, job: TuneJob) -> int:
         """How many cells of the trials of a search are still to be computed."""
@@ -83,148 +85,79 @@ class Estimates:
     def search(self, job: TuneJob) -> float:
         """What the missing trials of a search take: each cell as one of the run, after what is prepared for it."""
         missing = self.tries(job)
+        if not missing:
+            return 0.0
         prepared = missing / job.cells * len(job.prepare.parts) * self._preparing(job.prepare) if job.prepare else 0.0
-        return missing * self._cell(job) + prepared + IMPORTS * bool(missing)
-
-    def _cell(self, block: Block | TuneJob) -> float:
-        """What a cell takes."""
-        training, predicting = self._operations(block)
-        once = predicting * self._seconds(block, "predicting")
-        points = len(block.points) if isinstance(block, Block) else 0
-        return training * self._seconds(block, "training") + (1 + points) * once
+        return missing * self._cell(job) + prepared + JOB
 
     def preparation(self, job: PrepareJob, missing: int) -> float:
-        """What `missing` checkpoints of a preparation take: as those that stand, else by what they read."""
-        done = [json.loads(Path(part.done).read_text()) for part in job.parts if Path(part.done).is_file()]
-        took = [note["cost"]["seconds"] for note in done]
-        one = median(took) if took else self._preparing(job)
-        return missing * one + IMPORTS * bool(missing)
-
-    def _preparing(self, job: PrepareJob) -> float:
-        """What one checkpoint of a preparation takes, by what it reads."""
-        tokens = job.sentences * self._tokens[job.task]
-        return TRAINED * tokens * self._size(job.backbone, job.task) / RATE
+        """What `missing` checkpoints of a preparation take."""
+        return missing * self._preparing(job) + JOB if missing else 0.0
 
     def backbone(self, job: BackboneJob) -> float:
         """What a backbone takes that the run pretrains."""
-        if job.spec["source"] != "pretrain":
-            return 0.0
-        tokens = job.spec["steps"] * job.spec["batch_size"] * job.spec["max_length"] / LETTERS
-        return TRAINED * tokens * (sum(_pretrained(job.spec)) + BESIDE) / RATE + IMPORTS
+        return self.work.pretraining(job) + JOB if job.spec["source"] == "pretrain" else 0.0
 
-    def _operations(self, block: Block | TuneJob) -> tuple[float, float]:
-        """Of one cell: those of its training and of its predicting."""
-        size, tokens = self._size(block.backbone, block.task), self._tokens[block.task]
-        trained = self._sentences(block) * tokens * size * TRAINED
-        kind: Any = self.plan.tasks[block.task].kind
-        return trained, self._tests[block.task] * tokens * size * READ * GENERATED.get(kind, 1.0)
+    def _cell(self, block: Block | TuneJob) -> float:
+        """What a cell takes."""
+        place = block.task, block.method, block.backbone
+        points = len(block.points) if isinstance(block, Block) else 0
+        training = self.work.training(block) * self.measured.ratio(TRAINING, *place)
+        return training + (1 + points) * self.work.predicting(block) * self.measured.ratio(PREDICTING, *place)
 
-    def _sentences(self, block: Block | TuneJob) -> float:
-        """The sentences that a cell trains on, the mean over cells where they follow from epochs."""
-        settings = Train(**block.train)
-        if settings.epochs is None:
-            return settings.steps * settings.read_at_once
-        budgets = block.budgets if isinstance(block, TuneJob) else [cell.budget for cell in block.cells]
-        sizes = [self._trains[block.task] if budget == WHOLE else budget for budget in budgets]
-        return fmean(settings.over(size).steps * settings.read_at_once for size in sizes)
-
-    def _seconds(self, block: Block | TuneJob, what: str) -> float:
-        """What an operation takes in cells like those of a block."""
-        likenesses = [("task", "method"), ("task", "backbone"), ("backbone",), ()]
-        for like in likenesses:
-            same = [it for it in self.samples if all(getattr(it, name) == getattr(block, name) for name in like)]
-            values = [value for it in same if (value := getattr(it, what)) is not None]
-            if values:
-                return median(values)
-        return 1 / RATE
+    def _preparing(self, job: PrepareJob) -> float:
+        """What one checkpoint of a preparation takes."""
+        return self.work.preparing(job) * self.measured.ratio(PREPARING, job.task, _name(job), job.backbone)
 
     @cached_property
-    def samples(self) -> list[Sample]:
-        """What the finished cells took, those of controls aside."""
-        found = []
+    def cells(self) -> int:
+        """How many finished cells say how long others take, those of controls aside."""
+        return sum(1 for block in self.plan.blocks if block.cells[0].checkpoint for _ in self._costs(block))
+
+    @cached_property
+    def checkpoints(self) -> int:
+        """How many prepared checkpoints say how long others take."""
+        return sum(1 for job in self.plan.prepares for _ in _took(job))
+
+    @cached_property
+    def measured(self) -> Measured:
+        """What is done, beside what it computes."""
+        found = Measured()
+        for job in self.plan.prepares:
+            reckoned = self.work.preparing(job)
+            for took in _took(job):
+                found.add(PREPARING, job.task, _name(job), job.backbone, took, reckoned)
         for block in self.plan.blocks:
-            trained, read = self._operations(block) if block.cells[0].checkpoint else (0.0, 0.0)
-            for costs in self._costs(block) if read else ():
-                training = costs["adaptation_seconds"] / trained if trained else None
-                found.append(
-                    Sample(block.task, block.method, block.backbone, training, costs["prediction_seconds"] / read)
-                )
+            costs = list(self._costs(block)) if block.cells[0].checkpoint else []
+            if costs:
+                place = block.task, block.method, block.backbone
+                for what, reckoned in (
+                    (TRAINING, self.work.training(block)),
+                    (PREDICTING, self.work.predicting(block)),
+                ):
+                    took = fmean(cost[SECONDS[what]] for cost in costs)
+                    if reckoned:
+                        found.add(what, *place, took * len(costs), reckoned * len(costs))
         return found
 
     def _costs(self, block: Block) -> Iterator[dict[str, Any]]:
         """The costs of a block's finished cells."""
         for cell in block.cells:
-            record = self.records.get(cell.fingerprint, {})
+            record = self.records.get(cell.folder, {})
             if record.get("status") == "done":
                 yield record["costs"]
 
-    @cached_property
-    def _tokens(self) -> dict[str, float]:
-        """How many tokens a sentence of each task has: as finished cells read them, else by the letters of the data."""
-        found = {}
-        for name, task in self.plan.tasks.items():
-            read = [
-                costs["trained_tokens"] / self._sentences(block)
-                for block in self.plan.blocks
-                if block.task == name and self._sentences(block)
-                for costs in self._costs(block)
-                if costs.get("trained_tokens")
-            ]
-            letters = [len(text) for text in texts_of(self.plan, name)]
-            guess = median(letters) / LETTERS if letters else task.max_length / LETTERS
-            found[name] = median(read) if read else min(guess, task.max_length)
-        return found
 
-    @cached_property
-    def _tests(self) -> dict[str, int]:
-        """How many test examples of a domain of each task are scored."""
-        many = {name: self._lines(name, "test", TESTS) for name in self.plan.tasks}
-        return {name: min(many[name], task.test_examples or many[name]) for name, task in self.plan.tasks.items()}
-
-    @cached_property
-    def _trains(self) -> dict[str, int]:
-        """How many training examples a domain of each task has."""
-        return {name: self._lines(name, "train", TRAINS) for name in self.plan.tasks}
-
-    def _lines(self, name: str, split: str, guess: int) -> int:
-        """How many examples a scored domain of a task has in a split."""
-        folders = [Path(self.plan.data_of(name).folders[domain]) for domain in self.plan.tasks[name].domains]
-        files = [folder / f"{split}.jsonl" for folder in folders]
-        lines = [len(file.read_bytes().splitlines()) for file in files if file.is_file()]
-        return round(median(lines)) if lines else guess
-
-    def _size(self, backbone: str, task: str) -> float:
-        """The parameters of a backbone's products for a task, and what stands for all else that a step does."""
-        body, table = self._parameters[backbone]
-        return body + BESIDE + (0.0 if self.plan.tasks[task].kind == "token-classification" else table)
-
-    @cached_property
-    def _parameters(self) -> dict[str, tuple[float, float]]:
-        """Of each backbone the parameters of its layers, and of the table of its vocabulary."""
-        return {job.name: _parameters_of(job) for job in self.plan.backbones}
+SECONDS = {TRAINING: "adaptation_seconds", PREDICTING: "prediction_seconds"}  # the costs of a record
 
 
-def _parameters_of(job: BackboneJob) -> tuple[float, float]:
-    if job.spec["source"] == "pretrain":
-        return _pretrained(job.spec)
-    try:
-        files = weight_files(Path(job.checkpoint))
-    except UserError:  # it is fetched by the run
-        return float(job.spec.get("parameters") or UNKNOWN), 0.0
-    shapes = {name: shape for file in files for name, shape in _shapes(file)}
-    tables = [math.prod(shape) for name, shape in shapes.items() if EMBEDDINGS.search(name)]
-    return sum(map(math.prod, shapes.values())) - sum(tables), float(max(tables, default=0))
+def _name(job: PrepareJob) -> str:
+    """What tells a preparation from the others of its task: its name, and whose adaptation takes part."""
+    return f"{job.name} {job.method or ''}"
 
 
-def _shapes(file: Path) -> Iterator[tuple[str, list[int]]]:
-    """The shape of each tensor in a weight file; of one that only torch can read all as one, by its bytes."""
-    if file.suffix != ".safetensors":
-        yield file.name, [file.stat().st_size // 4]
-        return
-    yield from shapes_in(file).items()
-
-
-def _pretrained(spec: dict[str, Any]) -> tuple[float, float]:
-    """The parameters of a backbone that is not made yet: of a layer 4 squares of the width an attention, 8 its FFN."""
-    squares = sum(8 + 4 * len(stack.attention) for stack in anatomies()[spec["architecture"]].stacks.values())
-    return float(spec["layers"] * squares * spec["width"] ** 2), float(spec["vocabulary"] * spec["width"])
+def _took(job: PrepareJob) -> Iterator[float]:
+    """The seconds of the checkpoints of a preparation that stand."""
+    for part in job.parts:
+        if Path(part.done).is_file():
+            yield float(json.loads(Path(part.done).read_text(encoding="utf-8"))["cost"]["seconds"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from harness.contracts.config import TaskRun
+from harness.contracts.discover import Method
 from harness.contracts.model import one_of
 from harness.contracts.plan import Block, Plan, TaskPlan
 from harness.contracts.plan_order import ordered
@@ -17,6 +19,7 @@ from harness.plan.papers import planned_papers
 from harness.plan.request import Ground, Request
 from harness.plan.settings import check_settings
 from harness.plan.setups import takes_part
+from harness.plan.several import check_different, told_apart
 from harness.plan.tasks import TaskPlanner
 from harness.score.version import scoring_code
 
@@ -35,16 +38,15 @@ def plan_run(request: Request) -> Plan:
     tasks: dict[str, TaskPlan] = {}
     blocks: list[Block] = []
     for task, run in config.tasks.items():
-        tasks[task] = plan = of_tasks.plan(task, run)
+        found = of_tasks.plan(task, run)
+        check_different(request, task, run, backbones)
+        tasks |= found
         names = _chosen(request, task, run)
         # A method comes before its variants, which take the rates that are searched for it.
         rows = [its for name in names for its in (name, *(one.id for one in request.variants.get(name, ())))]
-        chosen = [request.methods[name] for name in request.kept("method", rows) if request.kept("task", [task])]
-        fitting = [method for method in chosen if takes_part(method, plan)]
-        # Unprepared methods first: the search of such a one serves the preparations before the same adaptation.
-        unprepared_first = sorted(fitting, key=lambda method: method.spec.preparation[0] != "none")
-        planned = {method.id: of_blocks.plan(method, task, plan, run) for method in unprepared_first}
-        blocks += [planned[method.id] for method in fitting]
+        chosen = [request.methods[name] for name in request.kept("method", rows)]
+        for plan in (found[name] for name in request.kept("task", list(found))):
+            blocks += _blocks_of([method for method in chosen if takes_part(method, plan)], task, plan, run, of_blocks)
     used = {block.backbone for block in blocks}
     whole = Plan(
         output=str(request.output),
@@ -63,7 +65,17 @@ def plan_run(request: Request) -> Plan:
         config=config.model_dump(),
         papers=planned_papers(request.papers),
     )
-    return ordered(whole)
+    return ordered(told_apart(whole))
+
+
+def _blocks_of(
+    fitting: list[Method], task: str, plan: TaskPlan, run: TaskRun, of_blocks: BlockPlanner
+) -> Iterator[Block]:
+    """The blocks of methods on a task and one of its backbones, in their order."""
+    # Unprepared methods first: the search of such a one serves the preparations before the same adaptation.
+    unprepared_first = sorted(fitting, key=lambda method: method.spec.preparation[0] != "none")
+    planned = {method.id: of_blocks.plan(method, task, plan, run) for method in unprepared_first}
+    return (planned[method.id] for method in fitting)
 
 
 def with_variants(request: Request) -> Request:

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness import PROTOCOL
 from harness.base.errors import bad
-from harness.base.fingerprint import fingerprint
+from harness.base.fingerprint import Content
 from harness.base.lines import Layers
 from harness.contracts.config import RunConfig
 from harness.contracts.discover import Method, TaskFolder, methods, tasks
@@ -94,4 +94,9 @@ class LaterPlanner:
 
 def computed(content: Mapping[str, Any]) -> str:
     """The fingerprint of what a number is computed from, the harness's own version among it."""
-    return fingerprint({"protocol": PROTOCOL} | dict(content))
+    return computed_from({}).fingerprint(content)
+
+
+def computed_from(shared: Mapping[str, Any]) -> Content:
+    """What many numbers are computed from, the harness's own version among it; each adds what is its own."""
+    return Content({"protocol": PROTOCOL} | dict(shared))

@@ -1,16 +1,17 @@
-"""Plans how a task takes part in a run: its backbone, budgets, scored domains and lengths."""
+"""Plans how a task takes part in a run: its backbones, budgets, scored domains and lengths."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from harness.backbone.anatomy import anatomies, architecture_of, check_kind, positions_of
 from harness.base.errors import bad
 from harness.contracts.config import LocalBackbone, Pretrained, TaskRun
-from harness.contracts.model import one_of
 from harness.contracts.plan import DataJob, TaskPlan
 from harness.data.task import load_task
 from harness.plan.request import Request
+from harness.plan.several import names_on
 
 
 class TaskPlanner:
@@ -19,14 +20,20 @@ class TaskPlanner:
     def __init__(self, request: Request, data: dict[str, DataJob]) -> None:
         self.request, self.data = request, data
 
-    def plan(self, task: str, run: TaskRun) -> TaskPlan:
-        """One task's part; raises UserError where its backbone is none, or is not for it."""
-        where, backbones = self.request.where, self.request.config.backbones
+    def plan(self, task: str, run: TaskRun) -> dict[str, TaskPlan]:
+        """One task's part on each of its backbones, by its name there; raises UserError where one is not for it."""
+        names = names_on(self.request, task, run)
+        if len(names) == 1:
+            return {task: self._plan(task, run, *names)}
+        found = {name: self._plan(task, run, backbone) for backbone, name in names.items()}
+        told = {name: replace(plan, label=f"{plan.label} ({plan.backbone})") for name, plan in found.items()}
+        return told | {task: replace(told[task], others=[name for name in told if name != task])}
+
+    def _plan(self, task: str, run: TaskRun, backbone: str) -> TaskPlan:
+        where = self.request.where
         found, data = self.request.tasks[task], self.data[task]
         spec = found.spec
-        backbone = run.backbone or spec.backbone
-        one_of(backbone, list(backbones), where, f"tasks.{task}.backbone")
-        described = backbones[backbone]
+        described = self.request.config.backbones[backbone]
         its = load_task(found)
         if run.generates and not its.generates:
             mend = f"{spec.kind} has no replies that could be left out; remove it"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, field_validator
 
 from harness.contracts.method import Kind
-from harness.contracts.preparation import Preparation, Range
+from harness.contracts.preparation import Passes, Preparation, Range
 from harness.contracts.task import Role
 from harness.prepare.meta import Inner, Meta
 
@@ -55,8 +55,8 @@ class Cmaml(Preparation):
     def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
         return self.meta.reads(roles, target)
 
-    def sentences(self, domains: int) -> int:
-        return self.meta.sentences(domains)
+    def passes(self, domains: int) -> list[Passes]:
+        return self.meta.passes(domains)
 
     def prepare(self, workshop: Workshop) -> None:
         from harness.prepare.selective import Selective

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.adaptations.adapter_fusion import AdapterFusion
 from harness.contracts.adaptation import Adaptation, Control
-from harness.contracts.preparation import OF_ADDED, Preparation, Range
+from harness.contracts.preparation import OF_ADDED, Passes, Preparation, Range
 from harness.contracts.task import Role
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class Fusion(Preparation):
     def reads(self, roles: dict[str, Role], target: str | None) -> list[str]:
         return [domain for domain, role in roles.items() if role == "meta_train"]
 
-    def sentences(self, domains: int) -> int:
-        return domains * super().sentences(domains)
+    def passes(self, domains: int) -> list[Passes]:
+        return [Passes(domains * self.steps, self.batch_size, everything=False)]
 
     def prepare(self, workshop: Workshop) -> None:
         from harness.prepare.sources import train_sources

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.contracts.method import Train
 from harness.contracts.model import Strict
-from harness.contracts.preparation import OF_ADDED, OF_BODY, DomainPreparation, Range, fewer
+from harness.contracts.preparation import OF_ADDED, OF_BODY, DomainPreparation, Passes, Range, fewer
 from harness.contracts.task import Role
 from harness.meta.choices import HeadHandling, Memory
 
@@ -91,9 +91,13 @@ class Meta(DomainPreparation):
         learned = self.learned(roles, target)
         return [domain for domain, role in roles.items() if domain in learned or role == "meta_dev"]  # for `patience`
 
-    def sentences(self, domains: int) -> int:
+    def passes(self, domains: int) -> list[Passes]:
         inner, outer = self.inner, self.outer
-        return outer.iterations * outer.meta_batch * (inner.steps * inner.batch_size + outer.query)
+        tasks = outer.iterations * outer.meta_batch
+        return [
+            Passes(tasks * inner.steps, inner.batch_size, inner.updates == "everything", mixed=True),
+            Passes(tasks, outer.query, outer.updates == "everything", mixed=True),
+        ]
 
     def prepare(self, workshop: Workshop) -> None:
         from harness.prepare.course import Course

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.base.errors import bad
 from harness.base.progress import bar, watcher
-from harness.contracts.preparation import OF_ADDED, OF_BODY, DomainPreparation, Range
+from harness.contracts.preparation import OF_ADDED, OF_BODY, DomainPreparation, Passes, Range
 from harness.contracts.task import Role
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class Multitask(DomainPreparation):
     @property
     def rates(self) -> dict[str, Range]:
         return {"lr": OF_ADDED if self.updates == "adaptation" else OF_BODY}
+
+    def passes(self, domains: int) -> list[Passes]:
+        return [Passes(self.steps, self.batch_size, self.updates != "adaptation")]
 
     def prepare(self, workshop: Workshop) -> None:
         from harness.learn.batches import collate, shuffled

@@ -20,8 +20,8 @@ def claims(material: Material) -> Html:
     """The section of claims."""
     parts: list[Content] = [tag("h2", "Claims", id="claims"), tag("p", MEANING)]
     parts.append(tag("p", "The band on an axis is what does not matter: effects below the smallest of interest."))
-    for name, answers in material.answers.items():
-        lines = [_line(answer) for answer in answers]
+    for name in material.by_use:
+        lines = [_line(answer) for answer in material.answers[name]]
         parts.append(tag("h3", material.papers[name].title))
         parts.append(rows(material.papers[name].citation, COLUMNS, lines, words=2, kind="claims"))
     return tag("section", *parts)
@@ -43,7 +43,7 @@ def _line(answer: Answer) -> list[Content]:
 
 def id_of(answer: Answer) -> str:
     """Where the page's own links find a claim."""
-    return f"claim-{answer.paper}-{answer.name}"
+    return f"claim-{answer.paper}/{answer.name}"  # both may have hyphens in them
 
 
 def _folded(answer: Answer) -> Html:

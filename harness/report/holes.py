@@ -12,6 +12,7 @@ import pandas as pd
 from harness.record.read import each_row
 from harness.report.markup import Content, Html, bullets, rows, tag
 from harness.report.material import Material
+from harness.table.markdown import cost
 
 READING = (
     "The unit is the seed: one prepared checkpoint a seed serves all domains and budgets. Intervals are 95%, of the "
@@ -58,13 +59,12 @@ def _costs(material: Material) -> Html:
 
 
 def _shown(value: Any) -> str:
-    return "–" if pd.isna(value) else f"{float(value):,.4g}"
+    return "–" if pd.isna(value) else cost(float(value))
 
 
 def _holes(material: Material) -> Html:
     """Every cell without a score, those with the same reason together."""
-    cells = material.evidence.cells
-    lost = cells[cells.status != "done"]
+    lost = material.evidence.lost
     if lost.empty:
         return tag("p", "There is none.")
     found: Counter[tuple[str, ...]] = Counter()
@@ -80,8 +80,8 @@ def _holes(material: Material) -> Html:
 
 def _last(error: Any) -> str:
     """The last line of a traceback."""
-    lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
-    return lines[-1][:300] if lines and error is not None else "–"
+    lines = [] if pd.isna(error) else [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "–"
 
 
 def _provenance(material: Material) -> Iterator[str]:

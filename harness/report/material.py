@@ -43,6 +43,17 @@ class Material:
         """Each paper's tables."""
         return {name: paper_sheets(self.evidence, paper) for name, paper in self.papers.items()}
 
+    @cached_property
+    def by_use(self) -> list[str]:
+        """The papers: first those of which the run answers a claim, then those with a number of ours, then the rest."""
+
+        def place(name: str) -> tuple[bool, bool]:
+            ours = [line for sheet in self.sheets[name] for line in sheet.lines if line.whose == "ours"]
+            answered = any(answer.verdict != "not run" for answer in self.answers[name])
+            return not answered, not any(entry.kind == "number" for line in ours for entry in line.entries)
+
+        return sorted(self.papers, key=place)
+
     def label(self, method: str) -> str:
         """A method's name for readers."""
         return str(self.plan.methods[method]["label"])

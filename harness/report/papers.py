@@ -20,7 +20,8 @@ from harness.table.rows import csv_text
 def papers(material: Material) -> Html:
     """The section of papers."""
     parts: list[Content] = [tag("h2", "Papers", id="papers")]
-    for name, paper in material.papers.items():
+    for name in material.by_use:
+        paper = material.papers[name]
         parts.append(tag("h3", paper.title))
         parts.append(tag("p", paper.citation, tag("span", f" {paper.url}") if paper.url else ""))
         for sheet in material.sheets[name]:

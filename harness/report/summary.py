@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from harness.base.wording import counted
 from harness.contracts.budget import told_all
 from harness.paper.answers import Answer
 from harness.paper.claims import SIGNS, tally
@@ -46,12 +47,10 @@ def _compared(material: Material) -> str:
     tasks = []
     for name, task in plan.tasks.items():
         scores = material.evidence.scores(name)
-        budgets = told_all(scores.budgets)
-        tasks.append(f"{task.label} ({task.metric_in_words}, {len(scores.domains)} domains, budgets {budgets})")
-    return (
-        f"{len(plan.methods) - controls} methods and {controls} controls, each adapted to few examples in "
-        f"{len(plan.seeds)} seeds: {'; '.join(tasks)}."
-    )
+        domains, budgets = counted(len(scores.domains), "domain"), told_all(scores.budgets)
+        tasks.append(f"{task.label} ({task.metric_in_words}, {domains}, budgets {budgets})")
+    methods = f"{counted(len(plan.methods) - controls, 'method')} and {counted(controls, 'control')}"
+    return f"{methods}, each adapted to few examples in {counted(len(plan.seeds), 'seed')}: {'; '.join(tasks)}."
 
 
 def _banners(material: Material) -> Iterator[Html]:
@@ -70,11 +69,23 @@ def _best_tier(material: Material, task: str) -> str:
 
 
 def _tallies(material: Material) -> Iterator[Content]:
-    """How many claims of each paper have which answer, and every claim with its own."""
-    for name, answers in material.answers.items():
+    """How many claims of each paper have which answer, and every claim with its own, where one could be asked."""
+    for name in material.by_use:
+        answers = material.answers[name]
+        line = f"{material.papers[name].title}: {tally(answers)}"
+        if all(its.verdict == "not run" for its in answers):
+            yield join([tag("strong", line), *_reason(answers), "."], "")
+            continue
         told = [_told(material, its) for its in answers]
-        line = tag("strong", f"{material.papers[name].title}: {tally(answers)}.")
-        yield join([line, tag("ul", *(tag("li", one) for one in told), class_="several")], "")
+        yield join([tag("strong", f"{line}."), tag("ul", *(tag("li", one) for one in told), class_="several")], "")
+
+
+def _reason(answers: list[Answer]) -> Iterator[Content]:
+    """Why no claim of a paper is answered: the commonest reason, which leads to where all stand."""
+    found = Counter(its.reason for its in answers).most_common()
+    for reason, count in found[:1]:
+        several = f" ({count} of them)" if len(found) > 1 else ""
+        yield join([": ", tag("a", reason, href=f"#{id_of(answers[0])}"), several], "")
 
 
 def _told(material: Material, its: Answer) -> Html:
@@ -128,16 +139,16 @@ def _above(leader: Row, ranked: list[Row]) -> str:
 
 def _failed(material: Material) -> Content:
     """How many cells have no score, and whose they are."""
-    cells = material.evidence.cells
-    counts = {str(status): int(count) for status, count in cells.status.value_counts().items() if status != "done"}
-    if not counts:
-        return f"Nothing: all {len(cells)} cells are done."
-    lost = Counter(zip(*(cells.loc[cells.status != "done", name] for name in ("method", "task")), strict=True))
-    worst = [f"{material.label(method)} on {task} ({count})" for (method, task), count in lost.most_common(MOST_NAMES)]
+    lost, count_of_all = material.evidence.lost, len(material.evidence.cells)
+    if lost.empty:
+        return f"Nothing: all {count_of_all} cells have a score."
+    counts = Counter(map(str, lost.status))
+    whose = Counter(zip(lost.method, lost.task, strict=True))
+    worst = [f"{material.label(method)} on {task} ({count})" for (method, task), count in whose.most_common(MOST_NAMES)]
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    more = f" and {len(lost) - MOST_NAMES} more" if len(lost) > MOST_NAMES else ""
+    more = f" and {len(whose) - MOST_NAMES} more" if len(whose) > MOST_NAMES else ""
     link = tag("a", "Holes", href="#holes")
-    said = f"{told}, of {len(cells)} cells: {', '.join(worst)}{more}; the reasons stand under "
+    said = f"{told}, of {count_of_all} cells: {', '.join(worst)}{more}; the reasons stand under "
     return join([said, link, "."], "")
 
 

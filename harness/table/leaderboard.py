@@ -38,7 +38,7 @@ def write_leaderboards(plan: Plan, records: pd.DataFrame) -> None:
         boards[task] = task_board(plan, records, task, scores)
         write_rows(folder / f"{task}.csv", COLUMNS, boards[task])
         write_text(folder / f"{task}.md", board_page(scores, boards[task]))
-    columns, rows = overall_board(plan, boards)
+    columns, rows = overall_board(plan, {task: boards[task] for task in plan.firsts})
     write_rows(folder / "overall.csv", columns, rows)
 
 
@@ -121,6 +121,7 @@ def _statuses(spent: Spent, scores: TaskScores, method: str, budgets: Sequence[i
 def overall_board(plan: Plan, boards: dict[str, list[Row]]) -> tuple[list[str], list[Row]]:
     """The columns and rows of `overall.csv`: the mean rank over a method's tasks, all budgets together.
 
+    A task of several backbones counts once, by its board on the first.
     A method with a hole or a leak in any of its tasks has no mean rank and stands last. `tasks` says how many tasks the
     mean is over: methods that take part in different tasks compare with care.
     """
@@ -152,6 +153,6 @@ def _overall_row(plan: Plan, method: str, rows: dict[str, Row]) -> Row:
         "control": bool(plan.methods[method]["control"]),
         "leaks": any(bool(row["leaks"]) for row in rows.values()),
         "mean_rank": float(np.mean(whole)) if len(whole) == len(ranks) else None,
-        "tasks": f"{len(rows)}/{len(plan.tasks)}",
+        "tasks": f"{len(rows)}/{len(plan.firsts)}",
         "coverage": f"{sum(int(done) for done, _ in halves)}/{sum(int(planned) for _, planned in halves)}",
-    } | {f"{what}_{task}": rows[task][what] if task in rows else None for task in plan.tasks for what in PER_TASK}
+    } | {f"{what}_{task}": rows[task][what] if task in rows else None for task in plan.firsts for what in PER_TASK}

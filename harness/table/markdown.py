@@ -57,6 +57,11 @@ def number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.3g}"
 
 
+def cost(value: float) -> str:
+    """A cost with three places; a large one whole, with its thousands parted."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def count(value: float | None) -> str:
     """A whole number with its thousands parted; a dash where it is unknown."""
     return "–" if value is None else f"{round(value):,}"

@@ -99,7 +99,8 @@ class Pivot:
 
         def alone(degrees: Floats) -> Floats:
             critical = stdtrit(degrees, (1 + LEVEL) / 2)
-            return np.asarray(1 - nctdtr(degrees, ratio, critical))
+            # Of a distance far beyond the critical value scipy gives no number.
+            return np.asarray(np.nan_to_num(1 - nctdtr(degrees, ratio, critical), nan=1.0))
 
         found = self._solved(alone, lambda power: self._mixed(_noncentral, power) - ratio)
         return np.where(error > 0, found, float(effect != 0))

@@ -165,7 +165,7 @@ def _headline(scores: TaskScores) -> Iterator[str]:
     if run.source == "embedded":
         yield EMBEDDED
     yield _meaning(scores)
-    yield "– marks a hole with its finished and planned cells, as in – (2/3); no mean is taken over holes."
+    yield "– (2/3) marks a hole, with how many of its planned cells have a score; no mean is taken over holes."
 
 
 def _meaning(scores: TaskScores) -> str:

@@ -89,7 +89,7 @@ class Trials:
 
     def _bench_for(self, place: Place, budget: int) -> Bench:
         """A bench whose domain has the examples of the trial: the budget's, and those that are scored."""
-        bench = self._bench = self._bench or make_bench(self.plan, self.job)
+        bench = self._bench = self._bench or self._made()
         folder = Path(bench.folders[place.domain])
         axes = bench.task.folder.name, place.domain, place.seed
         learned = few(read_lines(folder / "train.jsonl"), budget, *axes)
@@ -98,4 +98,13 @@ class Trials:
         else:
             scored = read_lines(folder / "test.jsonl")[: min(EXAMPLES, self.task.test_examples or EXAMPLES)]
         bench.splits = {(place.domain, "train"): learned, (place.domain, "test"): scored}
+        return bench
+
+    def _made(self) -> Bench:
+        """A bench for all trials, which differ in their rates alone unless each has a checkpoint of its own."""
+        bench = make_bench(self.plan, self.job)
+        if not self.job.prepare:
+            from harness.learn.kept import Shelf  # torch
+
+            bench.shelf = Shelf()
         return bench

@@ -13,5 +13,9 @@ if TYPE_CHECKING:
 class Head(Adaptation):
     """The head trains and the body is frozen, which is how every backbone arrives."""
 
+    def leaves(self, layers: int) -> int:
+        """The whole body."""
+        return layers
+
     def attach(self, backbone: Backbone) -> None:
         """Nothing to add."""

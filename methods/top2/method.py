@@ -18,6 +18,10 @@ class Top(Adaptation):
 
     layers: int = Field(2, ge=1)
 
+    def leaves(self, layers: int) -> int:
+        """All but the last ones."""
+        return layers - self.layers
+
     def attach(self, backbone: Backbone) -> None:
         stack = list(backbone.anatomy.stacks)[-1]
         own = [layer for which, _, layer in backbone.layers() if which == stack]

@@ -10,6 +10,8 @@ from torch import nn
 
 from harness.backbone.backbone import Backbone
 from harness.backbone.frozen import Frozen
+from harness.contracts.adaptation import Adaptation
+from harness.parts.build import adaptations_of
 from tests.contract.cells import Case, Read, attached, cases
 from tests.contract.probes import labelled
 
@@ -47,6 +49,9 @@ def test_frozen_layers_are_those_that_no_gradient_reaches(case: Case, checkpoint
     assert embeddings == table.weight.requires_grad
     for stack, its in layers.items():
         assert [*its, True].index(True) == frozen.get(stack, 0), stack
+    parts = [part for part in adaptations_of(case.folder) if isinstance(part, Adaptation)]
+    left = min(part.leaves(sum(map(len, layers.values()))) for part in parts)  # as they say without a model
+    assert max(0, left) == sum(frozen.values())
     for name, parameter in backbone.named_parameters():
         assert parameter.requires_grad or parameter.grad is None, name
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.base.paths import project_root
-from harness.contracts.paper import PaperSpec, read_reported
+from harness.contracts.paper import PaperSpec
 from harness.contracts.papers import papers
+from harness.contracts.reported import read_reported
 
 HAS_PAPERS = (project_root() / "papers").is_dir()
 PAPERS = papers() if HAS_PAPERS else {}

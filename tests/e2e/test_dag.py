@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -81,6 +83,31 @@ def test_deleted_tables_are_made_from_the_records(project: Project) -> None:
     assert project.records() == before
     assert {file: file.read_bytes() for file in made} == made
     assert len(project.leaderboard())
+
+
+def test_tables_of_what_stands_are_none_of_the_runs_own(project: Project) -> None:
+    results = project.folder / "results"
+    before = {file: file.read_bytes() for file in results.glob("tables/*.csv")}
+    means = project.leaderboard()["mean"].to_list()  # its seconds are those of each run
+    for name in ("tables", "leaderboard", "figures", "papers", "scores", "cells/wikiann/lora"):
+        shutil.rmtree(results / name)
+    for file in (*results.glob("*.parquet"), *results.glob("*.html"), results / "outcome.json"):
+        file.unlink()
+    (mark,) = results.glob("blocks/wikiann/lora-*.json")
+    mark.unlink()  # as when that block is still to be run
+    shown = subprocess.run(
+        [sys.executable, "-m", "harness.cli.main", "tables", "--configfile", "run.yaml"],
+        cwd=project.folder, env=project.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    assert "6 of 8 cells are done" in shown.stdout
+    board = pd.read_csv(results / "so-far" / "leaderboard" / "wikiann.csv").set_index("method")
+    assert board["mean"].isna().to_dict() == {method: method == "lora" for method in board.index}
+    assert not (results / "tables").exists()
+    assert project.run().returncode == 0
+    assert {file: file.read_bytes() for file in before} == before
+    assert project.leaderboard()["mean"].to_list() == means
+    assert (results / "outcome.json").is_file()
 
 
 def test_a_new_method_computes_its_own_cells_only(project: Project) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from random import Random
 from typing import Any
 
@@ -15,7 +14,7 @@ from harness.backbone.backbone import Backbone
 from harness.contracts.method import Kind, Train
 from harness.data.task import Features
 from harness.learn import kept
-from harness.learn.kept import Kept
+from harness.learn.kept import Kept, Shelf
 from harness.learn.loop import train
 from harness.learn.save import attach
 from tests.contract.cells import Case, Read, parts_of
@@ -56,12 +55,12 @@ def adapted(read: Read, architecture: str, kind: Kind, method: str, dropout: flo
 
 
 def trained(
-    backbone: Backbone, rows: list[Features], after_step: Any = None
+    backbone: Backbone, rows: list[Features], after_step: Any = None, shelf: Shelf | None = None
 ) -> tuple[list[float], dict[str, Tensor], int]:
     """The losses, what was trained, and of how many sentences states are kept at the end."""
     losses: list[float] = []
     torch.manual_seed(3)
-    states = Kept(backbone, rows, PAD, STEPS * SIZE)
+    states = Kept(backbone, rows, PAD, STEPS * SIZE, shelf)
     batches = training_batches(backbone, rows, states, SIZE, PAD, Random(1))
     after = [after_step] if after_step else []
     train(backbone, batches, SETTINGS, lambda _, loss: losses.append(loss), after_step=after)
@@ -102,19 +101,52 @@ def test_states_of_weights_that_change_are_kept_no_more(checkpoint: Read, monkey
     assert once[0] == pytest.approx(anew[0], rel=1e-6)
 
 
-def test_frozen_layers_run_once_a_sentence(checkpoint: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    backbone = adapted(checkpoint, "bert", "token-classification", "top2", 0.0)
+def counted(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sentences that each layer reads, as they are read."""
     layers = [layer for _, _, layer in backbone.layers()]
-    runs: Counter[nn.Module] = Counter()
+    read = [0 for _ in layers]
     real = type(layers[0]).forward
 
-    def counted(layer: nn.Module, *inputs: Any, **options: Any) -> Any:
-        runs[layer] += 1
-        return real(layer, *inputs, **options)
+    def counting(layer: nn.Module, states: Tensor, *inputs: Any, **options: Any) -> Any:
+        read[layers.index(layer)] += len(states)
+        return real(layer, states, *inputs, **options)
 
-    monkeypatch.setattr(type(layers[0]), "forward", counted)
+    monkeypatch.setattr(type(layers[0]), "forward", counting)
+    return read
+
+
+def test_frozen_layers_run_once_a_sentence(checkpoint: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = adapted(checkpoint, "bert", "token-classification", "top2", 0.0)
+    read = counted(backbone, monkeypatch)
     trained(backbone, features("token-classification"))
-    assert [runs[layer] for layer in layers] == [1, 1 + STEPS]
+    assert read == [5, 5 + 12], "seven batches of two, two and one"
+
+
+@pytest.mark.parametrize(("architecture", "kind"), CASES)
+def test_what_stands_on_the_shelf_is_the_same(
+    architecture: str, kind: Kind, checkpoint: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, shelf = features(kind), Shelf()
+    first = trained(adapted(checkpoint, architecture, kind, "adapter_last", 0.2), rows, shelf=shelf)
+    backbone = adapted(checkpoint, architecture, kind, "adapter_last", 0.2)
+    read = counted(backbone, monkeypatch)
+    second = trained(backbone, rows, shelf=shelf)
+    assert (first[0], first[2]) == (second[0], second[2])
+    for name, value in first[1].items():
+        assert torch.equal(value, second[1][name]), name
+    assert read[0] == 1, "one pass over one sentence shows what else the layers give"
+    monkeypatch.undo()
+    third = trained(adapted(checkpoint, architecture, kind, "top2", 0.2), rows, shelf=shelf)
+    alone = trained(adapted(checkpoint, architecture, kind, "top2", 0.2), rows)
+    assert third[0] == alone[0], "other layers are frozen: other states"
+
+
+def test_a_full_shelf_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "MOST", 8 * 4)
+    shelf = Shelf()
+    for origin in ("one", "two", "three"):
+        shelf.hold(origin, [{"states": torch.zeros(2, 2)}])
+    assert set(shelf.held) == {"one", "two"}
 
 
 @pytest.mark.parametrize(

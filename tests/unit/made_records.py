@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ LABELS = {"alpha": "Alpha | one", "beta": "Beta", "gamma": "Gamma", "zero": "Zer
 METRICS = {"ner": "f1", "lm": "perplexity", "sums": "rouge1"}
 LEAKY = ("leaky",)
 EXAMPLES = 40
+SIZES = {"tiny": 22_713_216, "large": 40_000_000}  # parameters of the backbones
 MODEL = {
     "type": "bert",
-    "parameters": 22_713_216,
+    "parameters": SIZES["tiny"],
     "source": "local",
     "from": "mini",
     "revision": None,
@@ -28,7 +30,10 @@ Hole = tuple[str, str, str, int, int]  # task, method, domain, budget, seed
 
 
 def made_plan(output: str, tasks: tuple[str, ...] = ("ner", "lm"), **changes: Any) -> Plan:
-    """A plan over `tasks`; the control is `zero`. Changes: seeds, domains, budgets, methods, source, overlap."""
+    """A plan over `tasks`, of which `ner@large` is another on a second backbone; the control is `zero`.
+
+    Changes: seeds, domains, budgets, methods, source, overlap.
+    """
     seeds, domains = list(changes.get("seeds", [0, 1, 2])), list(changes.get("domains", ["nl", "fi"]))
     budgets, methods = list(changes.get("budgets", [8, 32])), dict(changes.get("methods", LABELS))
     blocks = []
@@ -42,14 +47,20 @@ def made_plan(output: str, tasks: tuple[str, ...] = ("ner", "lm"), **changes: An
                         checkpoint = None if method == "zero" else f"prepared/{task}/{method}-s{seed}"
                         name = f"{task}-{method}-{domain}-{budget}-{seed}"
                         cells.append(Cell(task, method, domain, budget, seed, name, f"cells/{name}", checkpoint))
-            blocks.append(Block(task, method, [], {}, None, "tiny", cells, f"blocks/{task}-{method}"))
+            blocks.append(Block(task, method, [], {}, None, _backbone(task), cells, f"blocks/{task}-{method}"))
     return Plan(
         output=output,
         seeds=seeds,
         allow_failures=False,
         cell_minutes=None,
         memory_gib=None,
-        tasks={task: _task_plan(task, domains, budgets, changes) for task in tasks},
+        tasks={
+            task: replace(
+                _task_plan(task, domains, budgets, changes),
+                others=[other for other in tasks if other.startswith(f"{task}@")],
+            )
+            for task in tasks
+        },
         methods={
             name: {"label": label, "control": name.startswith("zero"), "paper": None, "kinds": []}
             for name, label in methods.items()
@@ -65,7 +76,7 @@ def made_plan(output: str, tasks: tuple[str, ...] = ("ner", "lm"), **changes: An
 def made_records(
     plan: Plan, levels: Mapping[str, float] | None = None, holes: Mapping[Hole, str] | None = None, noise: float = 1.0
 ) -> pd.DataFrame:
-    """Records of every cell: `levels` say how good a method is, `holes` which cells ended with which status."""
+    """Records of every cell: `levels` say how good a method is, or a task's, `holes` which cells ended how."""
     rows: list[dict[str, Any]] = []
     for cell in plan.cells():
         row = _cell_row(plan, cell)
@@ -73,7 +84,8 @@ def made_records(
         if status != "done":
             rows.append(row | {"status": status, "error": "Traceback"})
             continue
-        level = (levels or {}).get(cell.method, 1.0) + 0.1 * np.log(cell.budget)
+        said = levels or {}
+        level = said.get(f"{cell.task} {cell.method}", said.get(cell.method, 1.0)) + 0.1 * np.log(cell.budget)
         statistics, score = made_statistics(plan.tasks[cell.task].metric, cell, level, noise)
         row |= {"score": score, "n": EXAMPLES, "statistics": statistics, "status": "done"} | _costs(cell)
         rows.append(row)
@@ -109,7 +121,7 @@ def _cell_row(plan: Plan, cell: Cell) -> dict[str, Any]:
         "seed": cell.seed,
         "source": task.source,
         "backbone": task.backbone,
-        "model": json.dumps(MODEL) if cell.method != "zero" else None,
+        "model": json.dumps(MODEL | {"parameters": SIZES[task.backbone]}) if cell.method != "zero" else None,
         "metric": task.metric,
         "score": None,
         "n": None,
@@ -137,15 +149,20 @@ def _costs(cell: Cell) -> dict[str, Any]:
     }
 
 
+def _backbone(task: str) -> str:
+    return task.partition("@")[2] or "tiny"
+
+
 def _task_plan(task: str, domains: list[str], budgets: list[int], changes: dict[str, Any]) -> TaskPlan:
+    base = task.partition("@")[0]
     return TaskPlan(
         label=f"The task {task}",
-        folder=f"tasks/{task}",
-        kind="token-classification" if METRICS[task] == "f1" else "causal-lm",
-        metric=METRICS[task],
-        direction="min" if METRICS[task] == "perplexity" else "max",
+        folder=f"tasks/{base}",
+        kind="token-classification" if METRICS[base] == "f1" else "causal-lm",
+        metric=METRICS[base],
+        direction="min" if METRICS[base] == "perplexity" else "max",
         source=changes.get("source", "embedded"),
-        backbone="tiny",
+        backbone=_backbone(task),
         budgets=budgets,
         domains=domains,
         max_length=64,

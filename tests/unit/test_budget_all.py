@@ -12,7 +12,8 @@ import pytest
 from harness.base.errors import UserError
 from harness.base.files import write_json
 from harness.contracts.budget import WHOLE, budget_of, positions, told
-from harness.contracts.plan import DataJob, Plan, load_plan
+from harness.contracts.plan import DataJob, Plan
+from harness.contracts.plan_file import load_plan
 from harness.data.build import check_budgets
 from harness.data.splits import few
 from harness.plan.entry import make_plan

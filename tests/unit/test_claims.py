@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import pytest
 from harness.base.errors import UserError
 from harness.cli.main import main
 from harness.contracts.claim import Claim, Effect, On, Place
-from harness.contracts.paper import PaperSpec, Reported, Setting
+from harness.contracts.paper import Column, PaperSpec, PaperTable, Row, Setting
 from harness.contracts.papers import papers
 from harness.contracts.plan import BackboneJob, DataJob, Plan
+from harness.contracts.reported import Reported
 from harness.paper.answers import BELOW_CONTROL, ONE_BACKBONE, UNEQUAL, Answer, answer_paper
 from harness.paper.claims import told, write_claims
 from harness.paper.effects import contradiction, reported_effects
@@ -250,13 +252,16 @@ def test_the_papers_own_cells_are_held_against_a_claim() -> None:
     assert contradiction(paper(good, reported=numbers), good) is None
     for its, words in (
         (claim(reported=[effect], smallest=2.0), "`smallest` is 2"),
-        (claim(reported=[Effect(table="t", more="B", less="A", column="mean")]), "exchange the two"),
+        (claim(reported=[Effect(table="t", more="B", less="A", column="mean")]), "exchange `more` and `less`"),
         (claim(reported=[effect], kind="equal", smallest=0.5), "more than the margin"),
     ):
         assert words in (contradiction(paper(its, reported=numbers), its) or "")
     ratio = claim(reported=[effect], scale="log_ratio", smallest=0.01)
     lower = (number("A", 20.0, "perplexity"), number("B", 22.0, "perplexity"))
     assert reported_effects(paper(ratio, reported=lower), ratio) == [pytest.approx(math.log(1.1))]
+    cost = claim(reported=[effect], kind="cost", costs=["trained_share"], scale="log_ratio", smallest=0.01)
+    shares = (number("A", 2.0, "percent"), number("B", 100.0, "percent"))
+    assert reported_effects(paper(cost, reported=shares), cost) == [pytest.approx(math.log(50))]
 
 
 def test_no_claim_of_the_project_is_contradicted_by_its_paper() -> None:
@@ -311,7 +316,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_check_refuses_claims_that_cannot_be_meant(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.contracts.discover import methods, tasks
-    from harness.paper.soundness import check_claims
+    from harness.paper.soundness import check_paper
 
     monkeypatch.chdir(project)
     found, known = methods(), tasks()
@@ -326,9 +331,20 @@ def test_check_refuses_claims_that_cannot_be_meant(project: Path, monkeypatch: p
         ),
     ):
         with pytest.raises(UserError, match=words):
-            check_claims("hou2022-mltd", paper(its), found, known)
+            check_paper("hou2022-mltd", paper(its), found, known)
     for name, spec in papers().items():
-        check_claims(name, spec, found, known)
+        check_paper(name, spec, found, known)
+    for metric, refused in (("f1_PER", False), ("f1_PERS", True)):
+        table = PaperTable(
+            title="T",
+            task="wikiann",
+            metric="f1",
+            rows={"A": Row(method="lora")},
+            columns={"C": Column(domain="nl", metric=metric)},
+        )
+        spec = paper().model_copy(update={"tables": {"t": table}})
+        with pytest.raises(UserError, match="did you mean 'f1_PER'") if refused else nullcontext():
+            check_paper("hou2022-mltd", spec, found, known)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ def test_a_configuration_names_what_exists(file: Path, monkeypatch: pytest.Monke
     check_names(request)
     for name, task in config.tasks.items():
         spec = request.tasks[name].spec
-        one_of(task.backbone or spec.backbone, list(config.backbones), places, f"tasks.{name}.backbone")
+        for backbone in task.backbones or [task.backbone or spec.backbone]:
+            one_of(backbone, list(config.backbones), places, f"tasks.{name}.backbone")
         assert task.source in spec.sources
         chosen = request.chosen_methods(task.methods or config.methods, "methods", name)
         assert set(chosen) <= set(request.methods)

@@ -8,19 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from harness.adapt.record import write_done
 from harness.base.files import write_json, write_lines
 from harness.cli.main import main
 from harness.contracts.plan import BackboneJob, Block, Plan
-from harness.plan import estimate
+from harness.plan import sizes, work
 from harness.plan.entry import make_plan
-from harness.plan.estimate import IMPORTS, Estimates
+from harness.plan.estimate import CELL, JOB, Estimates
+from harness.plan.lengths import Lengths
+from harness.plan.sizes import size_of
+from harness.plan.work import Work
 from tests import project as use
 from tests.project import CONFIG
 
 METHODS = ["finetune", "lora", "dapt", "majority"]
-STEPS, BATCH, TOKENS = 50, 8, 16
+STEPS, BATCH, TOKENS = 50, 8, 32  # a quarter of the longest input, as long as no data stand
+TESTS = 120  # of the embedded task
 
 
 @pytest.fixture
@@ -31,12 +36,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def planned(width: int = 16, **changes: Any) -> Plan:
+def planned(width: int = 16, layers: int = 2, methods: list[str] = METHODS, **changes: Any) -> Plan:
     """A plan of one task and backbone."""
     task = {"budgets": [4, 8], "domains": {"en": "meta_train", "nl": "meta_test"}}
     task |= {"train": {"steps": STEPS, "batch_size": BATCH}, **changes}
-    backbones = {"encoder": use.backbone("bert", "wikiann", width=width, layers=2)}
-    use.write_config(Path(), {"methods": METHODS, "tasks": {"wikiann": task}, "backbones": backbones})
+    backbones = {"encoder": use.backbone("bert", "wikiann", width=width, layers=layers)}
+    use.write_config(Path(), {"methods": methods, "tasks": {"wikiann": task}, "backbones": backbones})
     return make_plan(CONFIG)
 
 
@@ -47,25 +52,44 @@ def block_of(plan: Plan, method: str) -> Block:
 def finish(plan: Plan, method: str, training: float, predicting: float, status: str = "done") -> None:
     """Let the first cell of a method have taken so many seconds."""
     cell = block_of(plan, method).cells[0]
-    costs = {"adaptation_seconds": training, "prediction_seconds": predicting, "trained_tokens": STEPS * BATCH * TOKENS}
+    costs = {"adaptation_seconds": training, "prediction_seconds": predicting}
     write_done(Path(cell.folder), {"fingerprint": cell.fingerprint}, [], costs)
     if status != "done":
         write_json(Path(cell.folder) / "record.json", {"fingerprint": cell.fingerprint, "status": status, "costs": {}})
 
 
 def test_a_run_without_cells_takes_as_its_backbone_is_large(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "BESIDE", 0.0)
+    for beside in ("STEP", "LEFT", "LAYER", "ELEMENT"):
+        monkeypatch.setattr(work, beside, 0.0)
     small, large = planned(width=16), planned(width=160)
 
     def seconds(plan: Plan) -> float:
-        return Estimates(plan).block(block_of(plan, "lora")) - IMPORTS
+        return Estimates(plan).block(block_of(plan, "finetune")) - 2 * CELL - JOB
 
     assert seconds(large) == pytest.approx(100 * seconds(small))
-    # Two cells of 12 squares of the width a layer, forward and backward on 128 / 4 tokens, and 300 tests forward.
-    sentences = 6 * STEPS * BATCH + 2 * estimate.TESTS
-    assert seconds(small) == pytest.approx(2 * sentences * 32 * 2 * 12 * 16**2 / estimate.RATE)
-    twice = planned(train={"steps": 2 * STEPS, "batch_size": BATCH}, test_examples=2 * estimate.TESTS)
-    assert seconds(twice) == pytest.approx(seconds(small) * (sentences + 6 * STEPS * BATCH) / sentences)
+    # Two cells of 12 squares of the width a layer, forward and backward on some sentences, and tests forward.
+    sentences = 6 * STEPS * BATCH + 2 * TESTS
+    assert seconds(small) == pytest.approx(2 * sentences * TOKENS * 2 * 12 * 16**2 / work.RATE)
+    twice = planned(train={"steps": 2 * STEPS, "batch_size": BATCH}, test_examples=TESTS // 2)
+    assert seconds(twice) == pytest.approx(seconds(small) * (sentences + 6 * STEPS * BATCH - TESTS) / sentences)
+
+
+def test_layers_that_are_left_as_they_are_read_each_sentence_once(project: Path) -> None:
+    """In twelve layers, a method whose body is frozen takes a fraction of one that trains the body."""
+    plan = planned(width=384, layers=12, budgets=[100], methods=["finetune", "adapter_last", "head", "lora", "top2"])
+    reckoned = Work(plan)
+    times = {block.method: reckoned.training(block) for block in plan.blocks}
+    for method in ("adapter_last", "head"):
+        once = 100 * TOKENS * 12 * 12 * 384**2 * work.READ / work.RATE
+        assert once < times[method] < once + STEPS * 0.03
+        assert times[method] < times["finetune"] / 6
+    assert times["head"] < times["top2"] < times["finetune"] / 3
+    assert times["lora"] == times["finetune"]
+    long = planned(
+        width=384, layers=12, budgets=[100], methods=["head"], train={"steps": 10 * STEPS, "batch_size": BATCH}
+    )
+    (block,) = long.blocks
+    assert Work(long).training(block) < times["head"] + 10 * STEPS * 0.03
 
 
 def test_finished_cells_say_what_others_take(project: Path) -> None:
@@ -74,22 +98,54 @@ def test_finished_cells_say_what_others_take(project: Path) -> None:
     estimates = Estimates(plan)
     assert estimates.missing(block_of(plan, "lora")) == 1
     for method, missing in (("lora", 1), ("finetune", 2)):  # a method without any takes as its task's others
-        assert estimates.block(block_of(plan, method)) == pytest.approx(missing * 37.0 + IMPORTS)
+        assert estimates.block(block_of(plan, method)) == pytest.approx(missing * (37.0 + CELL) + JOB)
     finish(plan, "finetune", training=60.0, predicting=7.0)
     estimates = Estimates(plan)
-    assert estimates.block(block_of(plan, "finetune")) == pytest.approx(67.0 + IMPORTS)
-    assert estimates.block(block_of(plan, "lora")) == pytest.approx(37.0 + IMPORTS)
-    assert estimates.block(block_of(plan, "dapt")) == pytest.approx(2 * (45.0 + 7.0) + IMPORTS)
-    assert estimates.block(block_of(plan, "majority")) < IMPORTS + 1
+    assert estimates.block(block_of(plan, "finetune")) == pytest.approx(67.0 + CELL + JOB)
+    assert estimates.block(block_of(plan, "lora")) == pytest.approx(37.0 + CELL + JOB)
+    assert estimates.block(block_of(plan, "dapt")) == pytest.approx(2 * (45.0 + 7.0 + CELL) + JOB)
+    assert estimates.block(block_of(plan, "majority")) == pytest.approx(2 * CELL + JOB)
 
 
-def test_what_was_measured_is_carried_to_longer_trainings(project: Path) -> None:
+def test_what_was_measured_is_carried_to_other_trainings(project: Path) -> None:
     plan = planned()
     finish(plan, "lora", training=30.0, predicting=7.0)
     finish(plan, "finetune", training=1.0, predicting=1.0, status="error")  # says nothing
     estimates = Estimates(plan)
     other = block_of(planned(train={"steps": 3 * STEPS, "batch_size": BATCH}), "finetune")
-    assert estimates._seconds(other, "training") * estimates._operations(other)[0] == pytest.approx(90.0)
+    assert estimates._cell(other) == pytest.approx(3 * 30.0 + 7.0)
+
+
+def test_preparations_alone_say_what_cells_take(project: Path) -> None:
+    plan = planned()
+    (job,) = plan.prepares
+    before = Estimates(plan)
+    cell = before._cell(block_of(plan, "lora"))
+    assert before.checkpoints == 0
+    for factor in (3.0, 0.5):
+        write_json(Path(job.parts[0].done), {"cost": {"seconds": factor * before.work.preparing(job)}})
+        after = Estimates(plan)
+        assert (after.cells, after.checkpoints) == (0, 1)
+        assert after._cell(block_of(plan, "lora")) == pytest.approx(factor * cell)
+    finish(plan, "finetune", training=60.0, predicting=7.0)  # from then on cells do
+    assert Estimates(plan)._cell(block_of(plan, "lora")) == pytest.approx(67.0)
+
+
+def test_a_trial_is_scored_on_fewer_examples_and_shares_what_is_frozen(project: Path) -> None:
+    domains = {"en": "meta_train", "fr": "meta_dev", "nl": "meta_test"}
+    changes: dict[str, Any] = {"width": 384, "layers": 12, "budgets": [100], "rates": "search"}
+    plan = planned(methods=["adapter_last", "finetune"], domains=domains, test_examples=100, **changes)
+    reckoned = Work(plan)
+    for job in plan.tunes:
+        block = block_of(plan, job.method)
+        assert reckoned.predicting(job) == pytest.approx(reckoned.predicting(block))  # a hundred of both
+    frozen, whole = sorted(plan.tunes, key=lambda job: job.method)
+    assert reckoned.training(frozen) < 0.4 * reckoned.training(block_of(plan, "adapter_last"))
+    assert reckoned.training(whole) == pytest.approx(reckoned.training(block_of(plan, "finetune")))
+    fewer = planned(methods=["adapter_last"], domains={"en": "meta_train", "nl": "meta_test"}, **changes)
+    (held_out,) = fewer.tunes
+    assert held_out.held_out
+    assert Work(fewer).predicting(held_out) < Work(fewer).predicting(block_of(fewer, "adapter_last")) / 3
 
 
 def test_a_whole_run_has_nothing_left(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,28 +166,63 @@ def test_preparations_take_as_those_that_stand(project: Path) -> None:
     options = job.options
     assert job.sentences == options["steps"] * options["batch_size"]
     guess = Estimates(plan).preparation(job, 2)
-    assert guess > IMPORTS
+    assert guess > JOB
     write_json(Path(job.parts[0].done), {"cost": {"seconds": 41.0}})
-    assert Estimates(plan).preparation(job, 2) == pytest.approx(82.0 + IMPORTS)
+    assert Estimates(plan).preparation(job, 2) == pytest.approx(82.0 + JOB)
     assert Estimates(plan).preparation(job, 0) == 0
+
+
+def test_a_preparation_of_what_is_added_leaves_the_backbone(project: Path) -> None:
+    names = ["meta_adapter", "primed_adapter", "primed_adapter_maml", "multitask_adapter"]
+    plan = planned(width=384, layers=12, methods=names)
+    times = {job.method: Work(plan).preparing(job) for job in plan.prepares}
+    assert times["meta_adapter"] < times["primed_adapter"] < times["primed_adapter_maml"]
+    assert times["meta_adapter"] < times["primed_adapter_maml"] / 2  # a pass forward, and none back
+
+
+def test_a_task_on_a_second_backbone_is_reckoned_by_its_size(project: Path) -> None:
+    backbones = {name: use.backbone("bert", "wikiann", width=width) for name, width in (("encoder", 16), ("wider", 64))}
+    task = {"budgets": [4], "domains": {"en": "meta_train", "nl": "meta_test"}, "backbones": list(backbones)}
+    use.write_config(Path(), {"methods": METHODS, "tasks": {"wikiann": task}, "backbones": backbones})
+    plan = make_plan(CONFIG)
+    estimates, reckoned = Estimates(plan), Work(plan)
+    first, second = plan.block("wikiann", "lora"), plan.block("wikiann@wider", "lora")
+    assert reckoned.training(second) > reckoned.training(first)
+    assert estimates.block(second) > estimates.block(first)
+    times = [estimates.preparation(job, 1) for job in plan.prepares]
+    assert len(times) == 2
+    assert times[1] > times[0]
 
 
 def test_data_that_stand_say_how_long_sentences_are(project: Path) -> None:
     plan = planned(test_examples=50)
     job = plan.data_of("wikiann")
-    rows = [{"id": str(place), "tokens": ["abcdefg"] * 5, "tags": ["O"] * 5} for place in range(60)]
+    rows = [{"id": str(place), "tokens": ["abcdefg"] * (5 + 5 * (place % 2)), "tags": []} for place in range(60)]
     for folder in job.folders.values():
         write_lines(Path(folder) / "train.jsonl", rows)
         write_lines(Path(folder) / "test.jsonl", rows[:40])
-    estimates = Estimates(plan)
-    assert estimates._tokens == {"wikiann": pytest.approx(39 / 4)}
-    assert estimates._tests == {"wikiann": 40}
+    found = Lengths(plan)
+    short, long = 39 / 4, 79 / 4
+    assert found.tokens("wikiann") == pytest.approx((short + long) / 2)
+    assert found.padded("wikiann", 1) == pytest.approx(found.tokens("wikiann"))
+    assert found.padded("wikiann", 2) == pytest.approx(short / 4 + 3 * long / 4)  # the longer of two
+    assert found.tests("wikiann") == 40
+    assert found.learned("wikiann", 1000) == 60
+    words = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    Path(plan.backbones[0].checkpoint).mkdir(parents=True)
+    words.save(str(Path(plan.backbones[0].checkpoint) / "tokenizer.json"))
+    assert Lengths(plan).tokens("wikiann") == pytest.approx(7.5)  # words: by the backbone's own tokenizer
 
 
 def test_a_checkpoint_is_as_large_as_its_weights(tmp_path: Path) -> None:
     shapes = {"bert.embeddings.word_embeddings.weight": (30, 4), "bert.encoder.layer.0.output.dense.weight": (4, 4)}
     save_file({name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, tmp_path / "model.safetensors")
+    write_json(tmp_path / "config.json", {"model_type": "bert", "num_hidden_layers": 3})
     here = BackboneJob("encoder", {"source": "local", "path": str(tmp_path)}, "", "", {})
-    assert estimate._parameters_of(here) == (16.0, 120.0)
+    found = size_of(here)
+    assert (found.body, found.table, found.layers) == (16.0, 120.0, 3)
     unfetched = BackboneJob("encoder", {"source": "hub", "id": "a/b"}, str(tmp_path / "nowhere"), "", {})
-    assert estimate._parameters_of(unfetched) == (estimate.UNKNOWN, 0.0)
+    assert (size_of(unfetched).body, size_of(unfetched).layers) == (sizes.UNKNOWN, sizes.LAYERS)
+    both = use.backbone("bart", "adaptsum", width=16, layers=2)
+    assert size_of(BackboneJob("both", both, "", "", {})).layers == 4

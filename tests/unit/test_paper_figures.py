@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from matplotlib import pyplot
 
-from harness.contracts.paper import Figure, PaperSpec, Reported, Row
+from harness.contracts.paper import Figure, PaperSpec, Row
+from harness.contracts.reported import Reported
 from harness.paper.curves import Panel, panel
 from harness.paper.evidence import Evidence
 from harness.paper.figures import KINDS, draw, save

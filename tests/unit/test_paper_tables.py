@@ -15,13 +15,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.contracts.paper import Column, PaperSpec, PaperTable, Reported, Row, Setting
+from harness.contracts.paper import Column, PaperSpec, PaperTable, Row, Setting
 from harness.contracts.papers import papers
 from harness.contracts.plan import BackboneJob, DataJob, Plan
+from harness.contracts.reported import Reported
 from harness.paper.evidence import Evidence
 from harness.paper.fill import Filler
 from harness.paper.html import to_html
-from harness.paper.latex import to_latex, to_macros
+from harness.paper.latex import PACKAGES, escaped, to_latex, to_macros
+from harness.paper.letters import MATHS, SPECIAL
 from harness.paper.markdown import to_markdown
 from harness.paper.sheet import Entry, Sheet
 from harness.paper.tables import COLUMNS, to_rows, write_papers
@@ -31,6 +33,9 @@ from harness.table.scores import LEAK_MARK, LEAKING
 from tests.unit.made_records import LABELS, made_plan, made_records
 
 ODD = "</script><b>%_&$#"
+needs_latex = pytest.mark.skipif(
+    not shutil.which("tectonic") and not shutil.which("pdflatex"), reason="no LaTeX is installed"
+)
 LEVELS = {"alpha": 2.5, "beta": 1.5, "gamma": 0.5, "zero": -1.0}
 SETTING = Setting(
     backbone=["their/bert"], data="Theirs", metric="f1", budgets=[32], seeds=3, test_examples={"nl": 40, "fi": 40}
@@ -199,6 +204,19 @@ def test_odd_labels_come_through_latex(filled: Sheet) -> None:
     assert r"\emph{Theirs}" in text
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("β-ΔF1 ↑", r"$\beta$-$\Delta$F1 $\uparrow$"),
+        ("λ ς Ο", r"$\lambda$ $\varsigma$ O"),
+        ("x₁ y⁺ m²", r"x\textsubscript{1} y\textsuperscript{+} m²"),
+        ("Łódź é 数", "Łódź é 数"),
+    ],
+)
+def test_letters_that_latex_lacks_are_put_in_its_words(text: str, shown: str) -> None:
+    assert escaped(text) == shown
+
+
 def test_every_number_is_a_macro(filled: Sheet) -> None:
     text = to_macros("p", [filled])
     names = re.findall(r"headstart:([^\\]+)\\endcsname\{", text)
@@ -209,16 +227,31 @@ def test_every_number_is_a_macro(filled: Sheet) -> None:
     assert all(re.fullmatch(r"[a-z0-9./-]+", name) for name in names)
 
 
-@pytest.mark.skipif(not shutil.which("tectonic") and not shutil.which("pdflatex"), reason="no LaTeX is installed")
+def latex(folder: Path, body: str) -> str:
+    """What the compiler of LaTeX prints for a page, which it must make."""
+    page = f"\\documentclass{{article}}{PACKAGES}\\begin{{document}}{body}\\end{{document}}"
+    (folder / "page.tex").write_text(page)
+    command = ["tectonic", "--print"] if shutil.which("tectonic") else ["pdflatex", "-halt-on-error"]
+    done = subprocess.run([*command, "page.tex"], cwd=folder, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+    return done.stdout + done.stderr
+
+
+@needs_latex
 def test_latex_compiles(filled: Sheet, tmp_path: Path) -> None:
-    packages = "\\usepackage[T1]{fontenc}\\usepackage{textcomp,booktabs}"
+    filled = replace(filled, notes=[*filled.notes, f"{''.join([*SPECIAL, *MATHS])} Δ β Σ λ Ο x₁ y² é Ł"])
     (tmp_path / "numbers.tex").write_text(to_macros("p", [filled]))
-    body = f"\\input{{numbers}}{to_latex(filled)}\\headstart{{t/b/nl/paper}}"
-    (tmp_path / "page.tex").write_text(
-        f"\\documentclass{{article}}{packages}\\begin{{document}}{body}\\end{{document}}"
-    )
-    command = ["tectonic", "page.tex"] if shutil.which("tectonic") else ["pdflatex", "-halt-on-error", "page.tex"]
-    assert subprocess.run(command, cwd=tmp_path, check=False, capture_output=True).returncode == 0
+    latex(tmp_path, f"\\input{{numbers}}{to_latex(filled)}\\headstart{{t/b/nl/paper}}")
+
+
+@needs_latex
+def test_the_projects_tables_compile_and_none_is_wider_than_the_page(tmp_path: Path) -> None:
+    plan = replace(made_plan(str(tmp_path), methods=LABELS), papers=planned_papers(papers()))
+    write_papers(plan, made_records(plan, LEVELS))
+    tables = sorted((tmp_path / "papers").glob("*/*.tex"))
+    assert len(tables) == 8 + 3 + 2
+    said = latex(tmp_path, "".join(f"\\input{{{file}}}\\clearpage " for file in tables))
+    assert "Overfull" not in said, said[-2000:]
 
 
 def test_the_papers_of_the_project_are_written(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from harness.base.errors import UserError
 from harness.cli.asked import plan_asked
 from harness.cli.asked_table import plan_table
 from harness.cli.main import main
-from harness.contracts.paper import read_reported
 from harness.contracts.papers import papers
+from harness.contracts.reported import read_reported
 from harness.paper.effects import contradiction
 from tests import project as use
 
@@ -134,7 +134,7 @@ def test_an_order_compares_what_follows_each_other(project: Path) -> None:
 METHODS, ON = "methods: [lora, head]", "      metric: f1\n"
 MISTAKES = [
     ("claims.yaml", "task: wikiann", "task: wikian", 10, "claims.lora_wins.on.task is 'wikian'", "'wikiann'"),
-    ("claims.yaml", "metric: f1", "metric: f2", 11, "claims.lora_wins.on.metric is 'f2'", "use one of f1"),
+    ("claims.yaml", "metric: f1", "metric: f2", 11, "claims.lora_wins.on.metric is 'f2'", "wikiann is scored by f1"),
     ("claims.yaml", ON, ON + "      domains: [xx]\n", 12, "on.domains is 'xx'", "use one of"),
     ("claims.yaml", METHODS, "methods: [lorra, head]", 8, "claims.lora_wins.methods is 'lorra'", "'lora'"),
     ("claims.yaml", METHODS, "methods: [lora@rank=4, haed]", 8, "claims.lora_wins.methods is 'haed'", "'head'"),
@@ -148,11 +148,12 @@ MISTAKES = [
     ("claims.yaml", ON, ON + "      budgets: [0]\n", 12, "on.budgets.0 is 0", "equal to 1"),
     ("claims.yaml", "status: seen", "status: heard", 4, "where.status is 'heard'", "'seen'"),
     ("claims.yaml", "table: one", "table: won", 6, "reported.0.table is 'won'", "'one'"),
-    ("claims.yaml", "less: Their head", "less: Their haed", 6, "is 'Their haed'", "'Their head'"),
+    ("claims.yaml", "less: Their head", "less: Their haed", 6, "reported.0.less is 'Their haed'", "'Their head'"),
     ("claims.yaml", "column: English", "column: Mean", 6, "column is 'Mean'", "use one of English"),
     ("claims.yaml", ", less: Their head", "", 6, "claims.lora_wins.reported.0", "name `more` and `less`"),
     ("claims.yaml", "claims:", "title: Another\nclaims:", 1, "title is 'Another'", "it belongs to paper.yaml"),
     ("claims.yaml", "claims:", "claim: 1\nclaims:", 1, "unknown key 'claim'", "did you mean 'claims'"),
+    ("claims.yaml", "  lora_wins:", "  lora wins:", 2, "claims is 'lora wins'", "use letters, digits"),
     ("paper.yaml", "settings:", "claims: {}\nsettings:", 4, "claims is {}", "it belongs to claims.yaml"),
     ("paper.yaml", "citation:", "quotation:", 2, "unknown key 'quotation'", "did you mean 'citation'"),
     ("paper.yaml", "title: A paper\n", "", None, "title is None", "add it"),
@@ -162,7 +163,14 @@ MISTAKES = [
     ("tables.yaml", "    task: wikiann\n", "", 11, "tables.one.columns is 'English'", "name its task"),
     ("tables.yaml", "head: head", "head: haed", 8, "tables.one.rows.Their head is 'haed'", "did you mean 'head'"),
     ("tables.yaml", "English: en\n", "English: en\n      Best: en\n", 13, "tables.one.columns is 'Best'", "use one of"),
-    ("tables.yaml", "bitfit, ours: true", "bitfit", 10, "tables.one.rows is 'Ours'", "use one of"),
+    ("tables.yaml", "bitfit, ours: true", "bitfit", 10, "tables.one.rows is 'Ours'", "only `ours: true` allows"),
+    ("tables.yaml", "head: head", "head: none", 8, "Their head is 'none'", "{none: why}"),
+    ("tables.yaml", "Mean: {mean: true}", "Mean: mean", 13, "columns.Mean is 'mean'", "{mean: true}"),
+    ("tables.yaml", "metric: f1", "metric: recall", 5, "tables.one.metric is 'recall'", "wikiann is scored by f1"),
+    ("tables.yaml", "[Their LoRA, Their head]", "[Their LoRA, Their oracle]", 15, "groups is 'Small'", "order them"),
+    ("tables.yaml", "columns: {Any: domain}", "columns: {}", 21, "tables.later.columns is {}", "at least 1 item"),
+    ("figures.yaml", "axis: k", "axis: k\n    metric: loss", 8, "metric is 'loss'", "wikiann is scored by f1"),
+    ("paper.yaml", "settings:\n  one:", "settings:\n  won:", 5, "settings is 'won'", "did you mean 'one'"),
     ("tables.yaml", "English: en", "English: eng", 12, "tables.one.columns.English is 'eng'", "did you mean 'en'"),
     ("tables.yaml", "English", "Englisch", 12, "tables.one.columns is 'Englisch'", "did you mean 'English'"),
     ("tables.yaml", "{mean: true}", "{mean: true, domain: en}", 13, "tables.one.columns.Mean", "exactly one of"),
@@ -175,17 +183,28 @@ MISTAKES = [
     ("figures.yaml", "axis: k", "axis: n", 6, "figures.curve.reported is 'points'", "no points n=..."),
     ("figures.yaml", "Their LoRA", "Their lora", 8, "figures.curve.lines is 'Their lora'", "'Their LoRA'"),
     ("figures.yaml", "kind: budgets", "kind: bars", 4, "figures.curve.kind is 'bars'", "'steps', 'budgets'"),
-    ("reported.csv", "50.50", "high", 2, "value is 'high'", "valid number"),
+    ("reported.csv", "50.50", "high", 2, "value is 'high'", "a decimal point alone"),
+    ("reported.csv", "50.50", '"50,5"', 2, "value is '50,5'", "no comma"),
+    ("reported.csv", "50.50", "50,5", 2, "the number of fields is 9", "the columns are 8"),
+    ("reported.csv", "50.50", "5_0", 2, "value is '5_0'", "a decimal point alone"),
+    ("reported.csv", "50.50", "5e1", 2, "value is '5e1'", "power of ten"),
+    ("reported.csv", "50.50", "", 2, "value is ''", "a place without a number has no line"),
+    ("reported.csv", "0.2", "±0.2", 2, "uncertainty is '±0.2'", "what stands behind ±"),
     ("reported.csv", "own", "guessed", 2, "mark is 'guessed'", "'own', 'quoted'"),
     ("reported.csv", "one,Their head", "one,Their LoRA", 3, "is 'one, Their LoRA, English'", "remove one"),
-    ("reported.csv", "value", "number", 2, "value is None", "add it"),
+    ("reported.csv", "value", "number", 1, "a column is 'number'", "use one of column, mark"),
+    ("reported.csv", "value", "digits", 1, "a column is 'digits'", "use one of column, mark"),
+    ("reported.csv", "metric,value", "metric,metric", 1, "a column is 'metric'", "it stands twice"),
+    ("reported.csv", ",source", "", 1, "a column is 'source'", "it is missing"),
+    ("reported.csv", REPORTED.splitlines()[0], "table;row", 1, "a column is 'table;row'", "commas between them"),
     ("reported.csv", "own,Table 1", "own,", 2, "source is ''", "at least 1 character"),
+    ("reported.csv", "own,Table 1", "own", 2, "the number of fields is 7", "the columns are 8"),
     ("reported.csv", "Table 1", "Table \udcff", 2, "the text is b'\\xff'", "save the file as UTF-8"),
-    ("reported.csv", "Figure 1", "Figure 1,b", 5, "'beyond the columns'", "use one of"),
-    ("reported.csv", "Figure 1", "Figure 1\nsix,A,B,f1,1,,own,T", None, "table is 'six'", "no table of tables.yaml"),
-    ("reported.csv", "Figure 1", "Figure 1\none,A,Mean,f1,1,,own,T", None, "row is 'A'", "one does not show it"),
-    ("reported.csv", "Figure 1", "Figure 1\none,Their head,B,f1,1,,own,T", None, "column is 'B'", "does not show it"),
-    ("reported.csv", "Figure 1", "Figure 1\npoints,Their LoRA,n=1,f1,1,,own,T", None, "column is 'n=1'", "this axis"),
+    ("reported.csv", "Figure 1", "Figure 1,b", 5, "the number of fields is 9", "in quotes"),
+    ("reported.csv", "Figure 1", "Figure 1\nsix,A,B,f1,1,,own,T", 6, "table is 'six'", "no table of tables.yaml"),
+    ("reported.csv", "Figure 1", "Figure 1\none,A,Mean,f1,1,,own,T", 6, "row is 'A'", "one does not show it"),
+    ("reported.csv", "Figure 1", "Figure 1\none,Their head,B,f1,1,,own,T", 6, "column is 'B'", "does not show it"),
+    ("reported.csv", "Figure 1", "Figure 1\npoints,Their LoRA,n=1,f1,1,,own,T", 6, "column is 'n=1'", "this axis"),
 ]  # fmt: skip
 
 
@@ -212,6 +231,12 @@ def test_check_reads_papers(project: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "papers/sample/claims.yaml: line 8: claims.lora_wins.methods is 'haed'" in capsys.readouterr().err
 
 
+def test_a_field_is_read_without_the_spaces_around_it(tmp_path: Path) -> None:
+    (tmp_path / "reported.csv").write_text(REPORTED.replace("50.50", " 50.50 ").replace("English", "English "))
+    first = read_reported(tmp_path / "reported.csv")[0]
+    assert (first.column, first.value, first.digits, first.line) == ("English", 50.5, 2, 2)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"reported.csv: the file is 'reported.csv'; it does not exist; write it with"):
         read_reported(tmp_path / "reported.csv")
@@ -227,8 +252,18 @@ def test_a_new_paper_passes_and_teaches(project: Path, monkeypatch: pytest.Monke
     assert main(["new", "method", "new-method"]) == 2
 
 
+@pytest.mark.parametrize(("to", "told"), [("nowhere/bench", "there is no folder"), ("$NOT_SET", "NOT_SET is not set")])
+def test_a_new_folder_is_written_where_its_parent_is(
+    to: str, told: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    assert main(["new", "paper", "mine", "--to", to]) == 2
+    assert f"--to is '{to}'; " in (said := capsys.readouterr().err)
+    assert told in said
+
+
 def asked(**words: str | int | None) -> Namespace:
-    nothing = dict.fromkeys(("task", "method", "domain", "budget", "seed", "paper", "table"))
+    nothing = dict.fromkeys(("task", "backbone", "method", "domain", "budget", "seed", "paper", "table"))
     return Namespace(**nothing | words, configfile=use.CONFIG)
 
 

@@ -77,6 +77,9 @@ def test_what_never_varies_is_certain() -> None:
     assert other.p_value() == 0.0
     assert other.interval() == (2.0, 2.0)
     assert (other.power(1.0), other.power(0.0)) == (1.0, 0.0)
+    nearly = found(Sample(np.array([2.0, 2.0, np.nextafter(2.0, 3.0)])))
+    assert nearly.standard_error > 0
+    assert nearly.power(1.0) == 1.0
 
 
 def test_a_part_below_nothing_is_nothing() -> None:

@@ -17,7 +17,8 @@ from harness.cli.main import main
 from harness.contracts.adaptation import sizes_of
 from harness.contracts.discover import methods, tasks
 from harness.contracts.papers import papers
-from harness.contracts.plan import Cell, Plan, load_plan
+from harness.contracts.plan import Cell, Plan
+from harness.contracts.plan_file import load_plan
 from harness.parts.build import adaptations_of
 from harness.plan import request
 from harness.plan.entry import make_plan
@@ -330,7 +331,7 @@ def test_any_cell_that_the_data_allow_can_be_asked_for(project: Path) -> None:
     """What the run does not plan has the names and fingerprints that it would have if the run planned it."""
 
     def asked_for(**axes: Any) -> list[Cell]:
-        options = dict.fromkeys(("task", "method", "domain", "budget", "seed")) | axes
+        options = dict.fromkeys(("task", "backbone", "method", "domain", "budget", "seed")) | axes
         return list(plan_asked(Namespace(configfile=CONFIG, **options)).cells())
 
     (cell,) = asked_for(task="wikiann", method="bitfit", domain="nl", budget=7, seed=12)

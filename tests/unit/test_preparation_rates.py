@@ -14,7 +14,8 @@ from harness.cli.main import main
 from harness.cli.told import jobs_of
 from harness.cli.tune import tuning_plan
 from harness.contracts.discover import methods
-from harness.contracts.plan import Plan, TuneJob, load_plan
+from harness.contracts.plan import Plan, TuneJob
+from harness.contracts.plan_file import load_plan
 from harness.contracts.preparation import Preparation, at_rates, rate_options
 from harness.parts.offered import preparations
 from harness.plan.entry import Inputs, make_plan

@@ -11,7 +11,8 @@ import yaml
 
 from harness.base.errors import UserError
 from harness.contracts.discover import methods
-from harness.contracts.plan import Block, Plan, TuneJob, load_plan
+from harness.contracts.plan import Block, Plan, TuneJob
+from harness.contracts.plan_file import load_plan
 from harness.plan import request
 from harness.plan.entry import make_plan
 from tests import project as use

@@ -12,7 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.contracts.claim import On
 from harness.contracts.plan import Plan
+from harness.paper.answers import answer_paper
 from harness.paper.evidence import Evidence
 from harness.report.charts import Point, Series, forest, line_chart, nice
 from harness.report.material import Material
@@ -123,6 +125,32 @@ def test_the_first_minute_tells_who_leads_what_is_claimed_and_what_failed(reader
     assert "1 error, of 120 cells: Gamma on ner (1)" in shown
     assert "Embedded data" in shown
     assert "Traceback" in shown  # the reason of the hole
+
+
+def test_a_score_that_is_not_defined_is_a_hole(plan: Plan) -> None:
+    found = made_records(plan, LEVELS)
+    place = (found.task == "ner") & (found.method == "beta") & (found.domain == "fi") & (found.seed == 1)
+    place &= (found.budget == 8) & found.primary.astype(bool)
+    found.loc[place, "score"] = None
+    found["error"] = found.error.astype(object).mask(place, "all answers are one")
+    evidence = Evidence(plan, found)
+    shown = "".join(Reader(page(Material(evidence, {}))).shown)
+    assert "1 undefined, of 120 cells: Beta on ner (1)" in shown
+    assert "all answers are one" in shown[shown.index("Cells without a score") :]
+    (answer,) = answer_paper(evidence, "p", spec().model_copy(update={"claims": {"c": claim()}}))
+    assert answer.reason == "1 of 24 cells have no score: undefined"
+
+
+def test_a_paper_of_which_nothing_was_run_stands_last_and_is_told_in_a_line(plan: Plan, material: Material) -> None:
+    its = claim(says="Nobody asked.", on=On(task="persona", metric="f1"))
+    other = spec(task="persona").model_copy(update={"claims": {"c": its}, "title": "Elsewhere"})
+    both = Material(material.evidence, {"a": other, **material.papers})
+    assert both.by_use == ["p", "a"]
+    shown = "".join(Reader(page(both)).shown)
+    minute = shown[: shown.index("The band on an axis")]
+    assert "Elsewhere: 1 not run: the run does not have the task persona." in minute
+    assert "Nobody asked." not in minute
+    assert "Nobody asked." in shown
 
 
 def test_a_leader_below_a_control_is_told_from_the_contenders_that_it_beats_alone(plan: Plan) -> None:

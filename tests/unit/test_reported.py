@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from harness.base.paths import PACKAGE
-from harness.contracts.paper import read_reported
 from harness.contracts.papers import papers
+from harness.contracts.reported import read_reported
 
 ROOT = PACKAGE.parent
 PAPERS = papers(ROOT)

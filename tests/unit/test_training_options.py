@@ -10,7 +10,8 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.contracts.method import Train
-from harness.contracts.plan import Plan, load_plan
+from harness.contracts.plan import Plan
+from harness.contracts.plan_file import load_plan
 from harness.plan.entry import make_plan
 from tests import project as use
 

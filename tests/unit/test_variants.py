@@ -11,7 +11,8 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.contracts.discover import Method
-from harness.contracts.plan import Plan, load_plan
+from harness.contracts.plan import Plan
+from harness.contracts.plan_file import load_plan
 from harness.parts.build import adaptations_of
 from harness.parts.variants import method_of
 from harness.plan.entry import make_plan

@@ -32,6 +32,11 @@ class TokenClassification(Task):
         self.types = tuple(spec.types or type(self).types)
 
     @property
+    def measured(self) -> list[str]:
+        """Those that can rank, and the F1 of each type."""
+        return [*self.scores, *(f"f1_{name}" for name in self.types)]
+
+    @property
     def labels(self) -> list[str]:
         """O, then B- and I- of each type."""
         return ["O", *(f"{side}-{name}" for name in self.types for side in "BI")]
