@@ -17,7 +17,7 @@ from harness.contracts.plan_file import load_plan
 from harness.data.build import check_budgets
 from harness.data.splits import few
 from harness.plan.entry import make_plan
-from harness.plan.estimate import Estimates
+from harness.plan.work import Work
 from harness.record.collect import collect, records_file, write_records
 from harness.record.read import read_records
 from harness.table.figures import write_figures
@@ -79,7 +79,7 @@ def test_it_is_all_of_a_domains_split_however_long() -> None:
 def test_a_plan_in_epochs_is_estimated_by_the_splits_own_length(project: Path) -> None:
     tasks = {"wikiann": {"budgets": ["all"], "domains": DOMAINS, "train": {"epochs": 2, "batch_size": 10}}}
     plan = planned([], tasks=tasks, methods=["finetune"])
-    assert Estimates(plan)._sentences(plan.blocks[0]) == 2 * 1000
+    assert Work(plan).sentences(plan.blocks[0]) == 2 * 1000
 
 
 def test_records_hold_each_domains_own_number(tmp_path: Path) -> None:
