@@ -102,8 +102,9 @@ def adaptations_of(method: Method, options: dict[str, Any]) -> list[Adaptation]:
 
 
 def method_table(model: Model) -> list[str]:
-    """Every discovered method that can learn on the model, at its method.yaml."""
+    """Every discovered method that can learn on the model, at its method.yaml; those that adapt alike counted once."""
     body = model.body
+    counted: dict[tuple[Any, ...], tuple[int, float]] = {}
     lines = [f"## {model.name}: {body / 1e6:.2f}M in the body", "", f"Configuration: {model.source}.", ""]
     lines += ["| method | options | trained | share | stored (MiB) |", "|---|---|---:|---:|---:|"]
     for method in known_methods().values():
@@ -111,12 +112,15 @@ def method_table(model: Model) -> list[str]:
         parts = adaptations_of(method, {})
         if not fits or not parts or not method.spec.train.steps:
             continue
+        alike = tuple((type(part), repr(part)) for part in parts)
         try:
-            backbone = attach_outline(parts, model.outline())
+            if alike not in counted:
+                backbone = attach_outline(parts, model.outline())
+                counted[alike] = trained_in_body(backbone), stored_bytes(backbone) / 2**20
         except Unsupported as refused:
             lines.append(f"| `{method.id}` | {_options(method)} | – | {refused} | – |")
             continue
-        trained, stored = trained_in_body(backbone), stored_bytes(backbone) / 2**20
+        trained, stored = counted[alike]
         lines.append(
             f"| `{method.id}` | {_options(method)} | {trained:,} | {_percent(trained / body)} | {stored:.2f} |"
         )

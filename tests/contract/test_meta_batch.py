@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +35,7 @@ def settings_of(method: Method) -> Meta | None:
     )
 
 
+@cache
 def learned() -> dict[str, tuple[Method, Meta]]:
     """Every method with meta-learning, one of those that adapt alike and whose inner loops update the same."""
     found = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 import yaml
 
 from tests.project import ROOT, copy_project
@@ -46,12 +49,28 @@ CONFIG: dict[str, Any] = {
 
 
 class Project:
-    """The project's folders, a configuration, and Snakemake runs in it, with environment variables of its own."""
+    """The project's folders, a configuration, and Snakemake runs in it, with environment variables of its own.
+
+    They are written where they do not stand yet.
+    """
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.folder, self.variables = folder, variables
-        copy_project(folder)
-        self.configure()
+        if not (folder / "Snakefile").exists():
+            copy_project(folder)
+            self.configure()
+
+    def copied(self, folder: Path, papers: bool = True) -> Project:
+        """A copy that a test may change; tables and figures of papers take seconds a run, and may be left out."""
+        shutil.copytree(self.folder, folder)
+        its = Project(folder, **self.variables)
+        if not papers:
+            its.leave_papers()
+        return its
+
+    def leave_papers(self) -> None:
+        """Do without the papers."""
+        shutil.rmtree(self.folder / "papers")
 
     def configure(self, **changes: Any) -> None:
         """Write the configuration with some keys replaced."""
@@ -105,6 +124,21 @@ class Project:
     def leaderboard(self) -> pd.DataFrame:
         """The leaderboard of the one task."""
         return pd.read_csv(self.folder / "results" / "leaderboard" / "wikiann.csv")
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Project:
+    """The project that `make` leaves in a folder: made once a session, by whichever of its workers asks first."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, made = root / name, root / f"{name}.made"
+    with open(root / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            make(folder)
+            made.touch()
+    return Project(folder)
 
 
 def kill_all(process: subprocess.Popen[str]) -> None:

@@ -8,33 +8,39 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from harness import PROTOCOL
-from tests.e2e.project import CONFIG, Project
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project(tmp_path_factory.mktemp("project"))
-    done = project.run()
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "wikiann lora (0 of 2 cells): begun" in done.stderr  # what runs is told by name, and never by number
-    assert re.search(r"wikiann lora: done after \d+ s; \d+ of 8 cells", done.stderr)
-    assert "jobid" not in done.stderr
-    return project
+from tests.e2e.conftest import SAID
+from tests.e2e.project import CONFIG, Project, once
 
 
 @pytest.fixture
 def project(finished: Project, tmp_path: Path) -> Project:
     """A copy of the finished run that a test may change."""
-    shutil.copytree(finished.folder, tmp_path / "copy")
-    copy = object.__new__(Project)
-    copy.folder, copy.variables = tmp_path / "copy", {}
-    return copy
+    return finished.copied(tmp_path / "copy")
+
+
+@pytest.fixture
+def said(finished: Project) -> Any:
+    """What the finished run said and did when it ran, and when it was started again."""
+    return json.loads((finished.folder / SAID).read_text())
+
+
+def test_what_runs_is_told_by_name(said: Any) -> None:
+    assert "wikiann lora (0 of 2 cells): begun" in said["first"]
+    assert re.search(r"wikiann lora: done after \d+ s; \d+ of 8 cells", said["first"])
+    assert "jobid" not in said["first"]
+
+
+def test_a_second_run_does_nothing(said: Any) -> None:
+    assert "Nothing to be done" in said["again"]
+    assert set(said["touched"]) <= {".lock"}
 
 
 def test_every_cell_has_a_score(finished: Project) -> None:
@@ -51,10 +57,10 @@ def test_every_cell_has_a_score(finished: Project) -> None:
     assert set(board.method) == set(CONFIG["methods"])
 
 
-def test_snakemakes_own_report_has_boards_figures_and_the_page(finished: Project) -> None:
-    made = finished.run("--report", "of-snakemake.html")
+def test_snakemakes_own_report_has_boards_figures_and_the_page(project: Project) -> None:
+    made = project.run("--report", "of-snakemake.html")
     assert made.returncode == 0, made.stderr[-3000:]
-    text = (finished.folder / "of-snakemake.html").read_text(encoding="utf-8")
+    text = (project.folder / "of-snakemake.html").read_text(encoding="utf-8")
     for file in ("results/leaderboard/wikiann.csv", "results/figures/wikiann.svg", "results/report.html"):
         assert file in text
     for category in ("Tables", "Leaderboards", "Figures", "Papers", "Claims", "Page"):
@@ -62,25 +68,16 @@ def test_snakemakes_own_report_has_boards_figures_and_the_page(finished: Project
     assert "cannot be told from its leader" in text  # a caption
 
 
-def test_a_second_run_does_nothing(finished: Project) -> None:
-    before = {path: path.stat().st_mtime for path in finished.folder.glob("results/**/*") if path.is_file()}
-    again = finished.run()
-    assert again.returncode == 0
-    assert "Nothing to be done" in again.stderr + again.stdout
-    after = {path: path.stat().st_mtime for path in finished.folder.glob("results/**/*") if path.is_file()}
-    assert {path for path in after if after[path] != before.get(path)} <= {finished.folder / "results" / ".lock"}
-
-
 def test_deleted_tables_are_made_from_the_records(project: Project) -> None:
-    assert project.run().returncode == 0
-    before, results = project.records(), project.folder / "results"
+    results = project.folder / "results"
+    records = project.records()
     made = {file: file.read_bytes() for file in [*results.glob("papers/*/*"), results / "report.html"]}
     assert len(made) > 2 * 3
     for name in ("tables", "leaderboard", "papers"):
         shutil.rmtree(results / name)
     (results / "report.html").unlink()
     assert project.run().returncode == 0
-    assert project.records() == before
+    assert project.records() == records
     assert {file: file.read_bytes() for file in made} == made
     assert len(project.leaderboard())
 
@@ -110,34 +107,6 @@ def test_tables_of_what_stands_are_none_of_the_runs_own(project: Project) -> Non
     assert (results / "outcome.json").is_file()
 
 
-def test_a_new_method_computes_its_own_cells_only(project: Project) -> None:
-    before = project.records()
-    made = project.headstart("new", "method", "mine")
-    assert made.returncode == 0, made.stderr
-    project.configure(methods=[*CONFIG["methods"], "mine"])
-    done = project.run()
-    assert done.returncode == 0, done.stderr[-3000:]
-    after = project.records()
-    assert {folder: after[folder] for folder in before} == before
-    assert {Path(folder).parent.name for folder in set(after) - set(before)} == {"mine"}
-    assert "mine" in set(project.leaderboard().method)
-
-
-def test_a_new_seed_and_an_edited_method_compute_only_what_is_new(project: Project) -> None:
-    before = project.records()
-    code = project.folder / "methods" / "lora" / "method.py"
-    code.write_text("# an edit\n")
-    project.configure(seeds=[0, 1, 2])
-    assert project.run().returncode == 0
-    after = project.records()
-    assert {folder: after[folder] for folder in before} == before, "nothing that stood was computed again"
-    new = [Path(folder) for folder in set(after) - set(before)]
-    old_seeds = [folder for folder in new if "-s2-" not in folder.name]
-    assert {folder.parent.name for folder in old_seeds} == {"lora"}
-    assert len(old_seeds) == 2
-    assert {folder.parent.name for folder in new if "-s2-" in folder.name} == set(CONFIG["methods"])
-
-
 BROKEN = '''
 """A method that fails in one of its cells, each time in another way."""
 import torch
@@ -162,32 +131,62 @@ class Broken(Adaptation):
 '''
 
 
-def test_broken_cells_are_records_and_the_rest_goes_on(project: Project) -> None:
-    ways = {"raise": "error", "memory": "out_of_memory", "nan": "diverged"}
-    for way in ways:
-        folder = project.folder / "methods" / f"broken_{way}"
-        folder.mkdir()
-        (folder / "method.py").write_text(BROKEN)
-        (folder / "method.yaml").write_text(f"label: Broken\nsummary: Broken.\nadapt: {{broken: {{way: {way}}}}}\n")
-    names = [f"broken_{way}" for way in ways]
-    project.configure(methods=[*names, *CONFIG["methods"]])
-    done = project.run()
-    assert done.returncode != 0, "a run with failed cells ends non-zero"
-    scores = project.scores()
-    for way, status in ways.items():
-        assert set(scores[scores.method == f"broken_{way}"].status) == {status}
-    assert scores[scores.method.isin(names)].score.isna().all()
-    assert set(scores[~scores.method.isin(names)].status) == {"done"}
-    board = project.leaderboard()
-    assert board[board.method.isin(names)]["mean"].isna().all()
-    assert board[~board.method.isin(names)]["mean"].notna().all()
+WAYS = {"broken_raise": "error", "broken_memory": "out_of_memory", "broken_nan": "diverged"}
+NEW = ["mine", *WAYS]
+
+
+@pytest.fixture(scope="session")
+def changed(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The finished run with new methods, most of them broken, a new seed and an edited method, run again."""
+
+    def make(folder: Path) -> None:
+        project = finished.copied(folder, papers=False)
+        new = project.headstart("new", "method", "mine")
+        assert new.returncode == 0, new.stderr
+        for name in WAYS:
+            way = name.removeprefix("broken_")
+            broken = project.folder / "methods" / name
+            broken.mkdir()
+            (broken / "method.py").write_text(BROKEN)
+            (broken / "method.yaml").write_text(f"label: Broken\nsummary: Broken.\nadapt: {{broken: {{way: {way}}}}}\n")
+        (project.folder / "methods" / "lora" / "method.py").write_text("# an edit\n")
+        project.configure(seeds=[0, 1, 2], methods=[*NEW, *CONFIG["methods"]])
+        done = project.run()
+        assert done.returncode != 0, "a run with failed cells ends non-zero"
+
+    return once(tmp_path_factory, "changed", make)
+
+
+def test_only_what_is_new_is_computed(finished: Project, changed: Project) -> None:
+    before, after = finished.records(), changed.records()
+    assert {folder: after[folder] for folder in before} == before, "nothing that stood was computed again"
+    new = [Path(folder) for folder in set(after) - set(before)]
+    of_old_seeds = Counter(folder.parent.name for folder in new if "-s2-" not in folder.name)
+    assert of_old_seeds == {"lora": 2} | dict.fromkeys(NEW, 2)
+    assert {folder.parent.name for folder in new if "-s2-" in folder.name} == {*NEW, *CONFIG["methods"]}
+    assert "mine" in set(changed.leaderboard().method)
+
+
+def test_broken_cells_are_records_and_the_rest_goes_on(changed: Project, tmp_path: Path) -> None:
+    scores = changed.scores()
+    for method, status in WAYS.items():
+        assert set(scores[scores.method == method].status) == {status}
+    broken = scores.method.isin(list(WAYS))
+    assert scores[broken].score.isna().all()
+    assert set(scores[~broken].status) == {"done"}
+    board = changed.leaderboard()
+    assert board[board.method.isin(list(WAYS))]["mean"].isna().all()
+    assert board[~board.method.isin(list(WAYS))]["mean"].notna().all()
+    project = changed.copied(tmp_path / "copy")
     told = project.headstart("status", "--configfile", "run.yaml")
     assert "this method is broken" in told.stdout
-    assert "2 error" in told.stdout
-    project.configure(methods=[*names, *CONFIG["methods"]], allow_failures=True)
-    assert project.run().returncode == 0, "unless the configuration allows it"
-    mended = project.headstart("retry", "--configfile", "run.yaml", "--status", "diverged", "--cores", "2")
-    assert "2 cells will run again" in mended.stdout
+    assert "3 error" in told.stdout
+    project.configure(seeds=[0, 1, 2], methods=[*NEW, *CONFIG["methods"]], allow_failures=True)
+    again = project.headstart("retry", "--configfile", "run.yaml", "--status", "diverged", "--cores", "2")
+    assert "3 cells will run again" in again.stdout
+    assert again.returncode == 0, "unless the configuration allows it"
+    old, now = changed.records(), project.records()
+    assert {Path(folder).parent.name for folder in now if now[folder] != old[folder]} == {"broken_nan"}
 
 
 GOLDEN = Path(__file__).with_name("golden.csv")

@@ -10,22 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from tests.e2e.project import Project, kill_all, kill_snakemake_alone, wait_until
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    project = Project(tmp_path_factory.mktemp("whole"))
-    assert project.run().returncode == 0
-    return project.scores()
-
-
-def test_killed_runs_end_with_the_same_scores(uninterrupted: pd.DataFrame, tmp_path: Path) -> None:
+def test_killed_runs_end_with_the_same_scores(finished: Project, tmp_path: Path) -> None:
     """Three kills in one run: in the backbone, in a block, and of Snakemake alone."""
-    (tmp_path / "killed").mkdir()
     project = Project(tmp_path / "killed")
+    project.leave_papers()
     results = project.folder / "results"
     moments: list[tuple[Callable[[], bool], Callable[[subprocess.Popen[str]], None]]] = [
         (lambda: any(results.glob("backbones/.*")), kill_all),
@@ -38,11 +30,10 @@ def test_killed_runs_end_with_the_same_scores(uninterrupted: pd.DataFrame, tmp_p
         kill(running)
     last = project.run()
     assert last.returncode == 0, last.stderr[-3000:]
-    pd.testing.assert_frame_equal(project.scores(), uninterrupted, check_exact=True)
+    pd.testing.assert_frame_equal(project.scores(), finished.scores(), check_exact=True)
 
 
 def test_a_second_run_says_so_and_leaves(tmp_path: Path) -> None:
-    (tmp_path / "twice").mkdir()
     project = Project(tmp_path / "twice")
     running = project.start()
     try:

@@ -14,6 +14,7 @@ from tests.models import write_checkpoint
 
 def test_a_run_searches_the_rates_of_a_checkpoint_first(tmp_path: Path) -> None:
     project = Project(tmp_path)
+    project.leave_papers()
     write_checkpoint(tmp_path / "bert", "bert")
     domains = {"en": "meta_train", "it": "meta_dev", "nl": "meta_test"}
     task = CONFIG["tasks"]["wikiann"] | {"domains": domains, "train": {"steps": 2}, "max_length": 48}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +29,7 @@ def project(tmp_path: Path) -> Project:
     search = os.pathsep.join([str(ROOT), str(tmp_path / "site")])
     folder = tmp_path / "my project's $HOME & (co) {x}"
     made = Project(folder, HOME="/proc/nobody", OMP_NUM_THREADS="4,2", PYTHONPATH=search)
+    shutil.rmtree(folder / "papers" / "hou2022-mltd")  # its figures take seconds, and the board's are drawn too
     left = folder / "tasks" / "wikiann" / "embedded" / ".ipynb_checkpoints"
     left.mkdir()
     (left / "nl-checkpoint.yaml").write_text("left by a notebook")
@@ -57,12 +59,10 @@ def test_a_run_on_a_strangers_machine(project: Project) -> None:
     told = project.headstart("status", "--configfile", "run.yaml")
     assert told.stdout.count("preparation multitask wikiann all domains seed") == 2
     written = {path: path.stat().st_mtime for path in out.glob("cells/*/*/*/record.json")}
+    project.configure(**changes, allow_failures=True)
     again = project.headstart("retry", "--configfile", "run.yaml", "--cores", "2")
-    assert again.returncode == 1
+    assert again.returncode == 0, again.stderr[-3000:]
     assert "2 cells will run again, and 2 checkpoints" in again.stdout
     assert {path.parts[-3] for path, time in written.items() if path.stat().st_mtime > time} == {"multitask"}
     assert set(pd.read_parquet(out / "records.parquet").status) == {"done", "diverged"}
-    project.configure(**changes, allow_failures=True)
-    allowed = project.run()
-    assert allowed.returncode == 0, allowed.stderr[-3000:]
     assert (out / "outcome.json").is_file()
