@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,21 @@ def test_a_search_that_is_killed_goes_on_and_ends_the_same(project: Path, monkey
     monkeypatch.setattr(trials.Trials, "_run", lambda *_: pytest.fail("a finished search runs nothing"))
     run_search(plan, job)
     assert found_by(job) == whole
+
+
+def test_trials_that_share_frozen_states_score_as_those_that_do_not(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(methods=("adapter_last",), train={"steps": 4, "batch_size": 4})
+    _, job = searched()
+    shared = found_by(job)
+    assert len(job.places) > 1, "each has sentences of its own"
+    Path("out").rename("shared")
+    made = trials.Trials._made
+    monkeypatch.setattr(trials.Trials, "_made", lambda its: replace(made(its), shelf=None))
+    searched()
+    assert found_by(job) == shared
+    assert len({trial["score"] for trial in shared["trials"]}) > 1
 
 
 def test_cells_take_the_rate_that_was_found_and_records_say_what_it_cost(project: Path) -> None:

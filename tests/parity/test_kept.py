@@ -55,12 +55,12 @@ def adapted(read: Read, architecture: str, kind: Kind, method: str, dropout: flo
 
 
 def trained(
-    backbone: Backbone, rows: list[Features], after_step: Any = None, shelf: Shelf | None = None
+    backbone: Backbone, rows: list[Features], after_step: Any = None, shelf: Shelf | None = None, origin: str = "these"
 ) -> tuple[list[float], dict[str, Tensor], int]:
     """The losses, what was trained, and of how many sentences states are kept at the end."""
     losses: list[float] = []
     torch.manual_seed(3)
-    states = Kept(backbone, rows, PAD, STEPS * SIZE, shelf)
+    states = Kept(backbone, rows, PAD, STEPS * SIZE, shelf, origin)
     batches = training_batches(backbone, rows, states, SIZE, PAD, Random(1))
     after = [after_step] if after_step else []
     train(backbone, batches, SETTINGS, lambda _, loss: losses.append(loss), after_step=after)
@@ -139,6 +139,16 @@ def test_what_stands_on_the_shelf_is_the_same(
     third = trained(adapted(checkpoint, architecture, kind, "top2", 0.2), rows, shelf=shelf)
     alone = trained(adapted(checkpoint, architecture, kind, "top2", 0.2), rows)
     assert third[0] == alone[0], "other layers are frozen: other states"
+
+
+def test_other_sentences_have_states_of_their_own(checkpoint: Read) -> None:
+    rows, shelf = features("token-classification"), Shelf()
+    others = [{**row, "input_ids": row["input_ids"][::-1]} for row in rows]
+    found = []
+    for origin, its, where in (("these", rows, shelf), ("others", others, shelf), ("others", others, None)):
+        backbone = adapted(checkpoint, "bert", "token-classification", "adapter_last", 0.0)
+        found.append(trained(backbone, its, shelf=where, origin=origin)[0])
+    assert found[0] != found[1] == found[2]
 
 
 def test_a_full_shelf_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
