@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,19 +113,14 @@ def test_a_search_that_is_killed_goes_on_and_ends_the_same(project: Path, monkey
     assert found_by(job) == whole
 
 
-def test_trials_that_share_frozen_states_score_as_those_that_do_not(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trials_share_frozen_states_by_their_places(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(methods=("adapter_last",), train={"steps": 4, "batch_size": 4})
+    made, benches = trials.Trials._made, []
+    monkeypatch.setattr(trials.Trials, "_made", lambda its: benches.append(made(its)) or benches[-1])
     _, job = searched()
-    shared = found_by(job)
-    assert len(job.places) > 1, "each has sentences of its own"
-    Path("out").rename("shared")
-    made = trials.Trials._made
-    monkeypatch.setattr(trials.Trials, "_made", lambda its: replace(made(its), shelf=None))
-    searched()
-    assert found_by(job) == shared
-    assert len({trial["score"] for trial in shared["trials"]}) > 1
+    (bench,) = benches
+    assert bench.shelf is not None
+    assert len(bench.shelf.held) == len(job.places) == 2, "one pass over the sentences of each, for all rates"
 
 
 def test_cells_take_the_rate_that_was_found_and_records_say_what_it_cost(project: Path) -> None:
