@@ -1,0 +1,35 @@
+"""The answers on README.md are those of the reference results."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+from tests.project import ROOT
+
+REFERENCE = ROOT / "results" / "reference"
+SIDES = {"embedded": REFERENCE, "real": REFERENCE / "real-ner"}  # in the order in which a line tells them
+ANSWER = re.compile(r"\*\*(\w+)\*\*, (-?[0-9.]+) [\w-]+ \[(-?[0-9.]+), (-?[0-9.]+)\]")
+
+
+def lines() -> dict[str, list[tuple[str, ...]]]:
+    """The answers of each line that says what a claim says: their words and numbers."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    items = [" ".join(item.split()) for item in re.split(r"\n- |\n\n", text)]
+    return {item.removeprefix("- ").partition(":")[0]: ANSWER.findall(item) for item in items if ANSWER.search(item)}
+
+
+@pytest.mark.parametrize("says", lines())
+def test_an_answer_is_that_of_the_reference_results(says: str) -> None:
+    told = lines()[says]
+    for folder, answer in zip(SIDES.values(), told, strict=False):
+        claims = pd.concat([pd.read_csv(file) for file in folder.glob("papers/*/claims.csv")])
+        (its,) = claims[claims.says.str.rstrip(".") == says].itertuples()
+        numbers = tuple(f"{value:.1f}" for value in (its.effect, its.low, its.high))
+        assert answer == (its.answer, *numbers)
+
+
+def test_the_page_tells_of_both() -> None:
+    assert max(len(told) for told in lines().values()) == len(SIDES)
