@@ -62,7 +62,8 @@ class Project:
 
     def copied(self, folder: Path, papers: bool = True) -> Project:
         """A copy that a test may change; tables and figures of papers take seconds a run, and may be left out."""
-        shutil.copytree(self.folder, folder)
+        # A run's server outlives it by a moment, and its socket is no file that could be copied.
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns(".server"))
         its = Project(folder, **self.variables)
         if not papers:
             its.leave_papers()
