@@ -61,7 +61,9 @@ def adapted(model: Any, cell: dict[str, Any], task: str) -> Any:
     """The model, with PEFT's LoRA where the method is that."""
     if cell["method"] != "lora":
         return model
-    return get_peft_model(model, LoraConfig(task_type=task, r=8, lora_alpha=16, target_modules="all-linear"))
+    # The new head trains whole, which "all-linear" alone does not leave it.
+    head = {"exclude_modules": ["classifier"]} if task == "TOKEN_CLS" else {}
+    return get_peft_model(model, LoraConfig(task_type=task, r=8, lora_alpha=16, target_modules="all-linear", **head))
 
 
 def tag_names(cell: dict[str, Any], tokenizer: Any) -> float:
