@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from harness.adapt.record import read_standing
-from harness.contracts.plan import BackboneJob, Block, Plan, PrepareJob, TuneJob
+from harness.contracts.adapt_job import AdaptJob
+from harness.contracts.plan import BackboneJob, Block, Cell, Plan, PrepareJob, TuneJob
 from harness.plan.work import Work
 from harness.tune.kept import kept_scores
 from harness.tune.space import TRIALS
@@ -66,13 +67,17 @@ class Estimates:
         self.plan, self.work = plan, Work(plan)
         self.records = read_standing(plan.cells())
 
-    def missing(self, block: Block) -> int:
-        """How many cells of a block are still to be computed."""
-        return sum(cell.folder not in self.records for cell in block.cells)
+    def missing(self, cells: Iterable[Cell]) -> int:
+        """How many of these cells are still to be computed."""
+        return sum(cell.folder not in self.records for cell in cells)
 
     def block(self, block: Block) -> float:
-        """What the missing cells of a block take."""
-        missing = self.missing(block)
+        """What the missing cells of a block take, in all its jobs."""
+        return sum(self.adapt(job) for job in self.plan.jobs_of(block))
+
+    def adapt(self, job: AdaptJob) -> float:
+        """What the missing cells of a job take."""
+        block, missing = self.plan.block(job.task, job.method), self.missing(self.plan.cells_of(job))
         cell = self._cell(block) if missing and block.cells[0].checkpoint else 0.0
         return missing * (CELL + cell) + JOB * bool(missing)
 
