@@ -1,4 +1,4 @@
-"""The rule `adapt`: the cells of a block in one process, each kept as soon as it is done."""
+"""The rule `adapt`: cells of a block in one process, each kept as soon as it is done."""
 
 from __future__ import annotations
 

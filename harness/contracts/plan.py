@@ -5,8 +5,8 @@ Names of files hold fingerprints, so a file that stands is never stale: what cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -331,6 +331,12 @@ class Plan:
     def cells_of(self, job: AdaptJob) -> list[Cell]:
         """The cells that a job runs."""
         return [cell for cell in self.block(job.task, job.method).cells if cell.seed in job.seeds]
+
+    def of_seeds(self, seeds: Collection[int]) -> Plan:
+        """The plan as if it had these seeds alone, for what reads its records."""
+        kept = [seed for seed in self.seeds if seed in seeds]
+        blocks = [replace(block, cells=[cell for cell in block.cells if cell.seed in kept]) for block in self.blocks]
+        return replace(self, seeds=kept, blocks=blocks)
 
     def takers(self, job: TuneJob) -> list[str]:
         """The methods whose rates, or whose preparation's, a search finds."""
