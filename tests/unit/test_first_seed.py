@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
+from harness.adapt.record import write_failed
+from harness.base.files import write_json, write_text
 from harness.base.wording import seeds_in_words
+from harness.cli.main import main
+from harness.cli.run import forget_cells
 from harness.contracts.plan import Cell, Plan
 from harness.contracts.plan_file import load_plan
-from harness.plan.entry import make_plan
+from harness.plan.entry import make_plan, release_locks, take_lock
 from harness.plan.estimate import Estimates
 from harness.plan.priority import Priority, priorities
 from harness.tune.space import SEEDS
@@ -134,3 +138,42 @@ def test_seeds_in_words() -> None:
     assert [seeds_in_words(seeds) for seeds in ([4], [1, 2], [1, 2, 3], [1, 3, 4], range(1, 10))] == [
         "seed 4", "seeds 1 and 2", "seeds 1 to 3", "seeds 1 and 3 and 4", "seeds 1 to 9",
     ]  # fmt: skip
+
+
+def test_a_failed_cell_of_the_rest_leaves_the_first_seed_as_it_is(project: Path) -> None:
+    plan = planned()
+    first, rest = plan.jobs_of(plan.block("wikiann", "lora"))
+    for job in (first, rest):
+        write_json(Path(job.done), {})
+    failed = next(cell for cell in plan.cells_of(rest) if cell.seed == 5)
+    write_failed(Path(failed.folder), {"fingerprint": failed.fingerprint}, "diverged", "the loss is nan")
+    assert forget_cells(plan, ["diverged"]) == 1
+    assert (Path(first.done).is_file(), Path(rest.done).is_file()) == (True, False)
+
+
+def test_status_tells_which_seeds_a_run_is_at(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = planned()
+    first, rest = plan.jobs_of(plan.block("wikiann", "lora"))
+    take_lock(plan)  # as a run at work does
+    try:
+        for job, seen in ((first, "8 missing, 4 running"), (rest, "4 missing, 8 running")):
+            name, _, key = Path(job.done).stem.rpartition("-")
+            write_text(Path(plan.output) / "logs" / "adapt" / f"wikiann-{name}-{key}.log", "")
+            assert main(["status", "--configfile", use.CONFIG]) == 0
+            (line,) = (line for line in capsys.readouterr().out.splitlines() if " lora " in line)
+            assert line.endswith(seen)
+            write_json(Path(job.done), {})
+    finally:
+        release_locks()
+
+
+def test_a_plan_has_a_row_for_each_preparation_of_all_its_seeds(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned()
+    assert main(["plan", "--configfile", use.CONFIG]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith(("prepare", "adapt"))]
+    told = {(row[0], row[2]): (row[3], row[4]) for row in rows}
+    assert len(told) == len(rows) == 2 + len(METHODS)
+    assert (told["prepare", "dapt"], told["prepare", "multitask"]) == (("6", "6"), ("3", "3"))  # one a target, and one
+    assert told["adapt", "lora"] == ("12", "12")
