@@ -33,7 +33,7 @@ def make_tables(options: Namespace) -> int:
     apart = replace(plan.of_seeds(seeds), output=str(Path(plan.output) / FOLDER))
     for what in MADE:
         report(apart, what)
-    of = "" if len(apart.seeds) == len(plan.seeds) else f" of {seeds_in_words(apart.seeds)} alone"
+    of = "" if len(apart.seeds) == len(plan.seeds) else f" of {seeds_in_words(sorted(apart.seeds))} alone"
     print(f"{done} of {cells} cells are done; what they say{of} stands in {apart.output}, report.html among it")
     return 0
 
