@@ -43,7 +43,7 @@ def show_plan(options: Namespace) -> int:
         rows.append(_row("tune", search.task, search.whose, TRIALS * search.cells, missing, seconds, f"k={budgets}"))
     for block in plan.blocks:
         total += (seconds := estimates.block(block))
-        missing = estimates.missing(block.cells)
+        missing = estimates.missing(block)
         rows.append(_row("adapt", block.task, block.method, len(block.cells), missing, seconds, _share(block)))
     print("\n".join(aligned(rows, right=(3, 4, 5))))
     unit, size = ("hours", 3600) if total >= LONG else ("minutes", 60)

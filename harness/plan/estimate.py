@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.adapt.record import read_standing
 from harness.contracts.adapt_job import AdaptJob
-from harness.contracts.plan import BackboneJob, Block, Cell, Plan, PrepareJob, TuneJob
+from harness.contracts.plan import BackboneJob, Block, Plan, PrepareJob, TuneJob
 from harness.plan.work import Work
 from harness.tune.kept import kept_scores
 from harness.tune.space import TRIALS
@@ -67,8 +67,9 @@ class Estimates:
         self.plan, self.work = plan, Work(plan)
         self.records = read_standing(plan.cells())
 
-    def missing(self, cells: Iterable[Cell]) -> int:
-        """How many of these cells are still to be computed."""
+    def missing(self, whose: Block | AdaptJob) -> int:
+        """How many cells of a block, or of one of its jobs, are still to be computed."""
+        cells = whose.cells if isinstance(whose, Block) else self.plan.cells_of(whose)
         return sum(cell.folder not in self.records for cell in cells)
 
     def block(self, block: Block) -> float:
@@ -77,7 +78,7 @@ class Estimates:
 
     def adapt(self, job: AdaptJob) -> float:
         """What the missing cells of a job take."""
-        block, missing = self.plan.block(job.task, job.method), self.missing(self.plan.cells_of(job))
+        block, missing = self.plan.block(job.task, job.method), self.missing(job)
         cell = self._cell(block) if missing and block.cells[0].checkpoint else 0.0
         return missing * (CELL + cell) + JOB * bool(missing)
 
