@@ -1,4 +1,4 @@
-"""The benchmark that runs under several instruction sets: what it says of boards that moved, and what its runs share."""
+"""The benchmark that runs under several instruction sets: what it says of what moved, and what its runs share."""
 
 from __future__ import annotations
 
