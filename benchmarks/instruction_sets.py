@@ -25,8 +25,9 @@ from typing import Any
 
 import yaml
 
+from harness.adapt.record import RECORD
 from harness.base.errors import UserError
-from harness.base.files import write_text
+from harness.base.files import read_json, write_text
 from harness.base.progress import say
 from harness.base.run_server import RUN, SERVER
 from harness.cli.columns import aligned
@@ -180,6 +181,17 @@ def cells_moved(own: RunFolder, other: RunFolder) -> tuple[int, int]:
     return int((scores[0] != scores[1].reindex(scores[0].index)).sum()), len(scores[0])
 
 
+def losses_moved(own: RunFolder, other: RunFolder) -> int:
+    """How many cells ended their training with another loss: that the variables are heard, where scores hide it."""
+    found = [_losses(folder.folder) for folder in (own, other)]
+    return sum(loss != found[1].get(name) for name, loss in found[0].items())
+
+
+def _losses(output: Path) -> dict[str, float | None]:
+    files = sorted(output.glob(f"cells/*/*/*/{RECORD}"))
+    return {str(file.relative_to(output)): read_json(file)["costs"].get("last_loss") for file in files}
+
+
 def page(own: RunFolder, others: Mapping[str, RunFolder]) -> tuple[str, bool]:
     """What moved, for a reader, and whether all is as it has to be."""
     found, lines, holds = moves(own, others), list[str](), True
@@ -187,9 +199,10 @@ def page(own: RunFolder, others: Mapping[str, RunFolder]) -> tuple[str, bool]:
         its = {row: by_set[name] for row, by_set in found.items()}
         beyond, groups = sum(not move.holds for move in its.values()), changed_groups(own, folder) or []
         holds = holds and not beyond and not groups
-        cells = "{} of {} cells".format(*cells_moved(own, folder))
+        scores, cells = cells_moved(own, folder)
         lines += [
-            f"under {name} {cells} have another score; {beyond} of {len(its)} means move by {BAR:g} of their "
+            f"under {name} {scores} of {cells} cells have another score, "
+            f"{losses_moved(own, folder)} another last loss; {beyond} of {len(its)} means move by {BAR:g} of their "
             f"interval's half-width or more; {len(groups)} tie groups change",
             *(f"  {group}" for group in groups),
             "  largest moves, in half-widths: " + ", ".join(_largest(its)),

@@ -5,9 +5,23 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from benchmarks.instruction_sets import METHODS, OWN, SETS, TASKS, Move, cells_moved, environment, moves, page
+from benchmarks.instruction_sets import (
+    METHODS,
+    OWN,
+    SETS,
+    TASKS,
+    Move,
+    cells_moved,
+    environment,
+    losses_moved,
+    moves,
+    page,
+)
+from harness.adapt.record import RECORD
+from harness.base.files import write_json
 from harness.base.run_server import RUN, SERVER
 from harness.contracts.config import DEFAULT
 from harness.contracts.discover import methods, tasks
@@ -32,7 +46,7 @@ def under(where: Path, **levels: float) -> RunFolder:
 def test_a_run_that_computes_the_same_holds(own: RunFolder, tmp_path: Path) -> None:
     written, holds = page(own, {"default": under(tmp_path)})
     assert holds
-    assert "under default 0 of 160 cells have another score; 0 of 24 means move" in written
+    assert "under default 0 of 160 cells have another score, 0 another last loss; 0 of 24 means move" in written
     assert "0 tie groups change" in written
 
 
@@ -55,6 +69,15 @@ def test_a_mean_moves_in_half_widths_of_its_own_interval(own: RunFolder, tmp_pat
             assert found[task, name, "alpha"]["default"].halves == 0
     moved, every = cells_moved(own, other)
     assert 20 <= moved <= 40 < every == 160  # all perplexities of the method, and what F1 shows of it
+
+
+def test_a_loss_shows_what_a_score_hides(tmp_path: Path) -> None:
+    """F1 is of whole words: that another instruction set is heard is seen before it."""
+    for name, loss in ((OWN, 0.25), ("default", 0.2500001)):
+        for cell, its in (("a", loss), ("b", 1.0)):
+            write_json(tmp_path / name / "cells" / "ner" / "beta" / cell / RECORD, {"costs": {"last_loss": its}})
+    own, other = (RunFolder(tmp_path / name, pd.DataFrame()) for name in (OWN, "default"))
+    assert (losses_moved(own, other), losses_moved(own, own)) == (1, 0)
 
 
 def test_a_move_of_half_of_the_half_width_does_not_hold(own: RunFolder, tmp_path: Path) -> None:
