@@ -183,6 +183,10 @@ class Task:
         """The plain text of an unlabeled or labelled example, for continued pretraining."""
         raise NotImplementedError(f"{type(self).__name__} must define text")
 
+    def texts(self, example: Example) -> list[str]:
+        """What a model learns from of an example, one text or several, about: for the plan's estimate of time alone."""
+        return [self.text(example)]
+
 
 def load_task(found: TaskFolder, generates: bool = False) -> Task:
     """The Task of a folder: its task.py's where that defines one, else its kind's; raises UserError at a mistake.

@@ -51,6 +51,10 @@ class DataToText(Task):
     def text(self, example: Example) -> str:
         return str(example["text"] if "text" in example else example["record"])
 
+    def texts(self, example: Example) -> list[str]:
+        """The record with each of its references."""
+        return [f"{example['record']} {text}" for text in example.get("references", ())] or [self.text(example)]
+
     def draw(self, grammar: Grammar, rng: Random, part: Part) -> dict[str, Any]:
         """A record with its references, or prose in unlabeled text."""
         if not grammar.records:

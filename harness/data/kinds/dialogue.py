@@ -65,6 +65,11 @@ class Dialogue(Task):
         """The dialogue as a decoder reads it, after the persona where that is read."""
         return " ".join([*self._about(example), *_said(example["turns"])])
 
+    def texts(self, example: Example) -> list[str]:
+        """Each reply after all that was said before."""
+        turns = example["turns"]
+        return [" ".join([*self._about(example), *_said(turns[: at + 1])]) for at in range(len(turns))]
+
     def draw(self, grammar: Grammar, rng: Random, part: Part) -> dict[str, Any]:
         """A dialogue of the grammar's speaker."""
         persona, turns = conversation(grammar, rng, part)
