@@ -47,8 +47,11 @@ def pinned(where: Path, source: Source, domain: str) -> HubSet:
     return found
 
 
-def domains_of(task: TaskFolder, name: SourceName) -> list[str]:
-    """The domains of a source, whether task.yaml names them or the task finds them; raises UserError as files do."""
+def domains_of(task: TaskFolder, name: SourceName) -> list[str] | dict[str, Role]:
+    """The domains of a source, whether task.yaml names them or the task finds them; raises UserError as files do.
+
+    With their roles where the files say them.
+    """
     source = task.spec.sources[name]
     if source.domains != "found":
         return source.named
@@ -63,7 +66,7 @@ def check_domain(where: Where, field: str, task: TaskFolder, name: SourceName, d
     its = load_task(task).at(domain)
     reader = source.reader_of(domain)
     if source.domains == "found":
-        one_of(domain, domains_of(task, name), where, field)
+        one_of(domain, list(domains_of(task, name)), where, field)
     elif name == "local" and (reader is None or needs_folder(its, reader)):
         folder = local_folder(task.folder / "task.yaml", source) / ((reader and reader.folder) or domain)
         if not folder.is_dir():

@@ -10,12 +10,13 @@ from typing import Any, ClassVar, Literal
 
 from harness.base.errors import bad
 from harness.base.fingerprint import hash_files
+from harness.base.lines import Where
 from harness.base.paths import own_files
 from harness.contracts.discover import TaskFolder, load_module
 from harness.contracts.method import Kind
 from harness.contracts.model import one_of
 from harness.contracts.reader import Tagging
-from harness.contracts.task import HubSet, Sizes, TaskSpec
+from harness.contracts.task import HubSet, Metrics, Role, Sizes, TaskSpec
 from harness.data.embedded import generate
 from harness.data.files import hub_rows
 from harness.data.generation import Generation
@@ -108,8 +109,11 @@ class Task:
         """What `read_local` reads of a domain, in a form that a fingerprint takes: the files in its folder."""
         return hash_files(own_files(folder / domain, deep=True), folder / domain)
 
-    def found(self, folder: Path) -> list[str]:
-        """The domains that there are in `folder`, where task.yaml says `domains: found`."""
+    def found(self, folder: Path) -> list[str] | dict[str, Role]:
+        """The domains that there are in `folder`, where task.yaml says `domains: found`.
+
+        With their roles where the files say them; else roles are drawn.
+        """
         where, mend = self.folder / "task.yaml", "the task cannot find them; name them, or define `found` in task.py"
         raise bad(where, "sources.local.domains", "found", mend)
 

@@ -15,7 +15,7 @@ from harness.contracts.model import one_of
 from harness.contracts.plan import SHORT, Block, DataJob
 from harness.contracts.task import Role, Source
 from harness.data.build import check_domain, check_roles, domain_fingerprints, domains_of
-from harness.data.roles import drawn, limited
+from harness.data.roles import as_told, drawn, limited
 from harness.data.task import load_task
 from harness.plan.request import Request
 
@@ -74,14 +74,16 @@ class DataPlanner:
         return dict(roles)
 
     def _drawn(self, task: str, run: TaskRun, source: Source) -> dict[str, Role]:
-        """Roles drawn by shares, less the meta_test domains that the run does not score."""
+        """Roles drawn by shares, or as files say them, less the meta_test domains that the run does not score."""
         found, where = self.request.tasks[task], self.request.where
-        shares = run.roles or source.roles
+        domains, shares = domains_of(found, run.source), run.roles or source.roles
         assert shares is not None  # the contract of a task says so
-        roles = drawn(domains_of(found, run.source), shares)
+        told = domains if isinstance(domains, dict) and run.roles is None else None
+        roles = drawn(domains, shares) if told is None else as_told(told)
         tested = sum(role == "meta_test" for role in roles.values())
         if run.scored_domains is not None and run.scored_domains > tested:
-            mend = f"{tested} of {len(roles)} domains are drawn for meta_test; choose at most that"
+            drawn_for = "meta_test" if told else "drawn for meta_test"
+            mend = f"{tested} of {len(roles)} domains are {drawn_for}; choose at most that"
             raise bad(where, f"tasks.{task}.scored_domains", run.scored_domains, mend)
         return limited(roles, run.scored_domains)
 
