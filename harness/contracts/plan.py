@@ -21,6 +21,8 @@ LATER: dict[str, Any] = {
     "needs_dev": False,
     "points": [],
     "others": [],
+    "judges": {},
+    "metric_options": {},
 }  # told only where they say more, so that a plan without them is as before
 
 
@@ -38,6 +40,7 @@ class DataJob:
     where: str = ""  # the configuration file, for messages
     test_examples: int | None = None  # how many of the test examples are scored; all where None
     needs_dev: bool = False  # whether early stopping looks at the dev split of a domain
+    metric_options: dict[str, Any] = field(default_factory=dict)  # that the run says in the place of the task
 
 
 @dataclass(frozen=True)
@@ -231,6 +234,7 @@ class TaskPlan:
     metrics: dict[str, Any] = field(default_factory=dict)  # options of the metrics that have any
     own_metrics: dict[str, str] = field(default_factory=dict)  # of domains that are ranked by another metric
     own_options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of metrics, where they depend on the domain
+    judges: dict[str, dict[str, Any]] = field(default_factory=dict)  # the models that judge for a metric, by its name
     others: list[str] = field(default_factory=list)  # the names of the task on further backbones, told by the first
 
     @property
@@ -243,8 +247,9 @@ class TaskPlan:
         return self.own_metrics.get(domain, self.metric)
 
     def options_of(self, domain: str) -> dict[str, Any]:
-        """The options of metrics on a domain."""
-        return self.metrics | self.own_options.get(domain, {})
+        """The options of metrics on a domain; of a judge its name and what tells it from others, not where it lies."""
+        judges = {metric: {name: its[name] for name in ("model", "identity")} for metric, its in self.judges.items()}
+        return self.metrics | judges | self.own_options.get(domain, {})
 
     @property
     def metric_in_words(self) -> str:
@@ -371,7 +376,9 @@ class Plan:
         """The mark that every finished cell of a task has scores; it knows blocks, scoring code and options."""
         blocks = [block.done for block in self.blocks if block.task == task]
         its = self.tasks[task]
-        options = [its.metrics, its.own_options] if its.own_options else its.metrics
+        options: Any = [its.metrics, its.own_options] if its.own_options else its.metrics
+        if its.judges:
+            options = [options, {metric: judge["identity"] for metric, judge in its.judges.items()}]
         key = fingerprint([self.scoring, options, blocks])[:SHORT]
         return f"{self.output}/scores/{task}-{key}.json"
 

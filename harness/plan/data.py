@@ -13,7 +13,7 @@ from harness.contracts.config import TaskRun
 from harness.contracts.method import Train
 from harness.contracts.model import one_of
 from harness.contracts.plan import SHORT, Block, DataJob
-from harness.contracts.task import Role, Source
+from harness.contracts.task import JUDGED, Role, Source
 from harness.data.build import check_domain, check_roles, domain_fingerprints, domains_of
 from harness.data.roles import as_told, drawn, limited
 from harness.data.task import load_task
@@ -40,10 +40,13 @@ class DataPlanner:
         parent = self.request.output / "data" / task
         folders = {domain: str(parent / f"{run.source}-{domain}-{its[:SHORT]}") for domain, its in prints.items()}
         budgets = run.budgets or found.spec.budgets
-        load_task(found)
+        measured = load_task(found)
+        measured.measure_by(run.metrics.said())
         if overlap != "allow":
             check_roles(where, found, run.source, roles)
-        content = [prints, roles, budgets, overlap, run.test_examples, found.spec.metrics.model_dump()]
+        metrics = measured.spec.metrics
+        content = [prints, roles, budgets, overlap, run.test_examples, metrics.model_dump(exclude=set(JUDGED))]
+        content += [metric for metric in JUDGED if getattr(metrics, metric)]  # whoever judges, and wherever that lies
         self.prints[task] = prints
         return DataJob(
             task=task,
@@ -55,6 +58,7 @@ class DataPlanner:
             done=str(parent / f"{fingerprint(content)[:SHORT]}.json"),
             where=where.of(f"tasks.{task}"),
             test_examples=run.test_examples,
+            metric_options=run.metrics.model_dump(exclude_none=True),
         )
 
     def _roles(self, task: str, run: TaskRun) -> dict[str, Role]:
