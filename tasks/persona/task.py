@@ -14,8 +14,8 @@ from harness.base.errors import bad
 from harness.base.fingerprint import fingerprint
 from harness.contracts.model import one_of
 from harness.contracts.reader import Tagging
-from harness.contracts.task import Role
-from harness.data.files import existing
+from harness.contracts.task import HubSet, Role
+from harness.data.files import existing, hub_rows
 from harness.data.kinds.dialogue import Dialogue
 from harness.data.rows import Row, RowFault, numbered
 from harness.data.task import Example, Splits
@@ -45,12 +45,29 @@ class PersonaChat(Dialogue):
         return fingerprint(self._of(domain, folder))
 
     def read_local(self, domain: str, folder: Path) -> Splits:
-        """A quarter of a persona's dialogues, in the order of their hashes, is the test split, one the dev split."""
-        examples = sorted(self._of(domain, folder), key=_place)
-        tested = max(1, len(examples) // 4)
-        cut = {"test": examples[:tested], "dev": examples[tested : tested + 1], "train": examples[tested + 1 :]}
-        splits = {split: numbered(domain, split, rows) for split, rows in cut.items()}
-        return splits | {"unlabeled": splits["train"]}
+        """A quarter of a persona's dialogues is the test split, one the dev split."""
+        return _cut(domain, self._of(domain, folder))
+
+    def found_on_hub(self, hub: HubSet) -> list[str]:
+        """The personas of the set's train split, numbered as they first appear."""
+        return list(self._hub_personas(hub))
+
+    def read_hub(self, domain: str, hub: HubSet) -> Splits:
+        """The persona's dialogues, cut as those of files are."""
+        return _cut(domain, self._hub_personas(hub)[domain])
+
+    def from_hub(self, row: dict[str, Any]) -> Example:
+        """Each utterance holds what was said before it and candidates, the reply last; the last one holds all turns."""
+        last = row["turns"][-1]
+        return self.from_row(row | {"turns": [*last["history"], last["candidates"][-1]]}, Tagging())
+
+    def _hub_personas(self, hub: HubSet) -> Personas:
+        stand = (hub.model_dump_json(),)
+        if stand not in _KNOWN:
+            _KNOWN.clear()
+            split = hub.splits["train"]
+            _KNOWN[stand] = _grouped("persona", f"hub data set {hub.id}: {split}", hub_rows(hub, split, self.from_hub))
+        return _KNOWN[stand]
 
     def _of(self, domain: str, folder: Path) -> list[Example]:
         personas = self._personas(folder)
@@ -78,6 +95,15 @@ class PersonaChat(Dialogue):
                 raise row.refusal(fault) from None
 
 
+def _cut(domain: str, dialogues: list[Example]) -> Splits:
+    """The splits of a persona's dialogues, by the order of their hashes."""
+    examples = sorted(dialogues, key=_place)
+    tested = max(1, len(examples) // 4)
+    cut = {"test": examples[:tested], "dev": examples[tested : tested + 1], "train": examples[tested + 1 :]}
+    splits = {split: numbered(domain, split, rows) for split, rows in cut.items()}
+    return splits | {"unlabeled": splits["train"]}
+
+
 def _place(example: Example) -> str:
     return hashlib.sha256(json.dumps(example, sort_keys=True).encode()).hexdigest()
 
@@ -100,12 +126,12 @@ def _files(folder: Path) -> list[Path]:
     return _paml_files(folder) if _is_paml(folder) else [folder / XPERSONA]
 
 
-def _grouped(begin: str, file: Path, examples: list[Example]) -> Personas:
+def _grouped(begin: str, where: Path | str, examples: list[Example]) -> Personas:
     """The personas of a file, each of enough dialogues, by names that begin so."""
     whole = [its for its in grouped([example["persona"] for example in examples]) if len(its) >= LEAST]
     if not whole:
         mend = f"no {LEAST} of its {len(examples)} dialogues are of one persona; name another file"
-        raise bad(file, "the number of personas", 0, mend)
+        raise bad(where, "the number of personas", 0, mend)
     width = len(str(len(whole) - 1))
     return {f"{begin}_{number:0{width}}": [examples[place] for place in its] for number, its in enumerate(whole)}
 

@@ -160,7 +160,7 @@ def source(**changes: Any) -> dict[str, Any]:
         ({"roles": None}, "add `roles` in the source 'embedded': say which share"),
         ({"domains": {"a": "meta_test"}}, "remove `roles` in the source 'embedded': each domain has its own"),
         ({"domains": ["a", "a"]}, "the domain 'a' stands twice"),
-        ({"domains": "found"}, "name the domains of the source 'embedded': they are found in local files alone"),
+        ({"domains": "found"}, "name the domains of the source 'embedded': they are found in files alone"),
     ],
 )
 def test_a_source_says_roles_in_one_way(changes: dict[str, Any], told: str) -> None:
