@@ -9,10 +9,11 @@ changed has a new name. The plan (harness/plan/) knows every name; there is no l
 from harness.base.paths import PACKAGE
 from harness.cli.told import tell_by_name
 from harness.plan.entry import Inputs, job_command, leave_refused, open_run
+from harness.plan.priority import Priority
 
 PLAN = open_run(workflow.config_settings.config_args, workflow.configfiles)
 tell_by_name(PLAN)
-INPUTS = Inputs(PLAN)
+INPUTS, PRIORITY = Inputs(PLAN), Priority(PLAN)
 OUT = PLAN.output
 JOB = job_command(PLAN)
 
@@ -53,14 +54,14 @@ rule backbone:
     input: INPUTS.data
     output: f"{OUT}/backbones/{{name}}-{{key}}/backbone.json"
     log: f"{OUT}/logs/backbone/{{name}}-{{key}}.log"
-    priority: 2
+    priority: PRIORITY.backbone
     shell: JOB + " {output:q} 2> {log:q}"
 
 rule prepare:
     input: INPUTS.prepare
     output: f"{OUT}/prepared/{{task}}/{{name}}-{{key}}.json"
     log: f"{OUT}/logs/prepare/{{task}}-{{name}}-{{key}}.log"
-    priority: 1
+    priority: PRIORITY.prepare
     resources: gpu=1
     shell: JOB + " {output:q} 2> {log:q}"
 
@@ -68,7 +69,7 @@ rule tune:
     input: INPUTS.tune
     output: f"{OUT}/tune/{{task}}/{{name}}-{{key}}.json"
     log: f"{OUT}/logs/tune/{{task}}-{{name}}-{{key}}.log"
-    priority: 1
+    priority: PRIORITY.tune
     resources: gpu=1
     shell: JOB + " {output:q} 2> {log:q}"
 
@@ -76,6 +77,7 @@ rule adapt:
     input: INPUTS.adapt
     output: f"{OUT}/blocks/{{task}}/{{method}}-{{key}}.json"
     log: f"{OUT}/logs/adapt/{{task}}-{{method}}-{{key}}.log"
+    priority: PRIORITY.adapt
     resources: gpu=1
     shell: JOB + " {output:q} 2> {log:q}"
 

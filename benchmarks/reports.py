@@ -31,8 +31,9 @@ import pyarrow.parquet as pq
 from harness.base.fingerprint import fingerprint
 from harness.contracts.discover import Method, methods, tasks
 from harness.contracts.papers import papers
-from harness.contracts.plan import Block, Cell, Plan, TaskPlan
+from harness.contracts.plan import Block, Cell, Plan
 from harness.contracts.plan_file import load_plan
+from harness.contracts.task_plan import TaskPlan
 from harness.plan.papers import planned_papers
 from harness.record.collect import records_file
 from harness.record.schema import SCHEMA
@@ -75,6 +76,7 @@ def made_plan(output: str, share: float) -> Plan:
         backbones=[],
         prepares=[],
         blocks=blocks,
+        adapts=[],
         scoring="",
         papers=planned_papers(papers()),
     )
@@ -118,7 +120,7 @@ def _blocks(task: str, found: dict[str, Method], seeds: list[int]) -> Iterator[B
                     key = fingerprint([task, name, domain, budget, seed])
                     shared = None if method.spec.control else f"prepared/{task}/{name}-s{seed}"
                     cells.append(Cell(task, name, domain, budget, seed, key, f"cells/{key}", shared))
-        yield Block(task, name, [], {"steps": 80}, None, "made", cells, f"blocks/{task}/{name}", rates="given")
+        yield Block(task, name, [], {"steps": 80}, [], "made", cells, rates="given")
 
 
 def made_records(plan: Plan) -> pa.Table:

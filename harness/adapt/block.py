@@ -1,4 +1,4 @@
-"""The rule `adapt`: the cells of a block in one process, each kept as soon as it is done."""
+"""The rule `adapt`: cells of a block in one process, each kept as soon as it is done."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
 from harness.base.progress import say
 from harness.base.threads import threads
+from harness.contracts.adapt_job import AdaptJob
 from harness.contracts.adaptation import Adaptation, Control
 from harness.contracts.discover import tasks
 from harness.contracts.method import Train
@@ -29,10 +30,11 @@ if TYPE_CHECKING:  # importing it imports torch, which controls do without
     from harness.learn.between import Passed
 
 
-def run_block(plan: Plan, block: Block) -> int:
-    """Run the cells of a block that have no record yet; returns how many failed."""
+def run_cells(plan: Plan, job: AdaptJob) -> int:
+    """Run the cells of a job that have no record yet; returns how many failed."""
+    block = plan.block(job.task, job.method)
     bench = make_bench(plan, block)
-    cells = in_turn(block.cells)
+    cells = in_turn(plan.cells_of(job))
     begin, failed = time.perf_counter(), 0
     for number, cell in enumerate(cells, 1):
         record = read_record(Path(cell.folder), cell.fingerprint)
@@ -45,14 +47,14 @@ def run_block(plan: Plan, block: Block) -> int:
         spent = time.perf_counter() - begin
         left = spent / number * (len(cells) - number)
         say(f"[{number}/{len(cells)}] {cell.name}: {word} ({spent:.0f} s so far, about {left:.0f} s left)")
-    write_json(Path(block.done), {"cells": len(cells), "failed": failed})
+    write_json(Path(job.done), {"cells": len(cells), "failed": failed})
     return failed
 
 
 def in_turn(cells: Sequence[Cell]) -> list[Cell]:
-    """A block's cells as they are run: the first seed's first, so that there is one of everything to look at early.
+    """Cells of a block as they are run: seed by seed, so that there is one of everything to look at early.
 
-    Cells that read the same checkpoint follow one another within a seed, so that each is read once.
+    Those that read the same checkpoint follow one another within a seed, so that each is read once.
     """
     return sorted(cells, key=lambda cell: (cell.seed, cell.checkpoint or "", cell.domain, cell.budget))
 
@@ -125,7 +127,7 @@ def _failed_before(plan: Plan, block: Block, cell: Cell) -> Failure | None:
     """Why what the cell begins from could not be made, its checkpoint or its rate; None where it was."""
     if cell.checkpoint is None:  # a control needs none
         return None
-    made = read_failure(Path(cell.checkpoint if block.prepare_done else plan.backbone(block.backbone).folder))
+    made = read_failure(Path(cell.checkpoint if block.prepared_by else plan.backbone(block.backbone).folder))
     return made or search_failed(cell.rates_from)
 
 

@@ -104,7 +104,11 @@ def _of_results(command: Command) -> None:
     keeping.add_argument("--to", required=True, help="the folder to make")
 
     text = "make tables, boards, claims and the report of what stands of a run, beside it, in its folder `so-far`"
-    _config(command("tables", "tables.make_tables", text))
+    so_far = command("tables", "tables.make_tables", text)
+    _config(so_far)
+    so_far.add_argument(
+        "--seed", type=int, nargs="+", help="of these alone; else of all, or of one while most lack others"
+    )
 
     _config(command("open", "look.open_report", "show the report of a run in a browser"))
 

@@ -25,10 +25,11 @@ def show_status(options: Namespace) -> int:
     failed: list[tuple[Cell, dict[str, Any]]] = []
     for block in plan.blocks:
         counts: Counter[str] = Counter()
-        records, absent = read_standing(block.cells), _absent(plan, block.done)
+        records = read_standing(block.cells)
+        absent = {seed: _absent(plan, job.done) for job in plan.jobs_of(block) for seed in job.seeds}
         for cell in block.cells:
             record = records.get(cell.folder)
-            status = record["status"] if record else absent
+            status = record["status"] if record else absent[cell.seed]
             counts[status] += 1
             if record and status != "done":
                 failed.append((cell, record))
@@ -55,7 +56,7 @@ def _reason(record: dict[str, Any]) -> list[str]:
 
 
 def _absent(plan: Plan, done: str) -> str:
-    """What a cell without a record is: `running` where a run is at work on its block, else `missing`."""
+    """What a cell without a record is: `running` where a run is at work on its job, else `missing`."""
     log = Path(plan.output) / "logs" / "adapt" / Path(done).parent.name
     file = log.with_name(f"{log.name}-{Path(done).stem}.log")
     return "running" if file.is_file() and not Path(done).is_file() and at_work(plan) else "missing"

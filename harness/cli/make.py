@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from harness.cli.columns import aligned
 from harness.contracts.budget import told_all
-from harness.contracts.plan import Block
+from harness.contracts.plan import Block, PrepareJob
 from harness.plan.entry import make_plan
 from harness.plan.estimate import Estimates
 from harness.plan.jobs import settled
@@ -29,10 +31,11 @@ def show_plan(options: Namespace) -> int:
         missing = int(not Path(backbone.done).is_file())
         total += (seconds := missing * estimates.backbone(backbone))
         rows.append(_row("backbone", "", backbone.name, 1, missing, seconds))
-    for prepare in plan.prepares:
-        missing = sum(not settled(part) for part in prepare.parts)
-        total += (seconds := estimates.preparation(prepare, missing))
-        rows.append(_row("prepare", prepare.task, prepare.name, len(prepare.parts), missing, seconds))
+    for prepares in alike(plan.prepares):
+        lacking = [sum(not settled(part) for part in job.parts) for job in prepares]
+        total += (seconds := sum(map(estimates.preparation, prepares, lacking)))
+        made, first = sum(len(job.parts) for job in prepares), prepares[0]
+        rows.append(_row("prepare", first.task, first.name, made, sum(lacking), seconds))
     for search in plan.tunes:
         total += (seconds := estimates.search(search))
         missing = estimates.tries(search)
@@ -47,6 +50,11 @@ def show_plan(options: Namespace) -> int:
     times = f"about {total / size:,.0f} {unit} on one core, {total / 2 / size:,.0f} on two"
     print(f"\n{sum(1 for _ in plan.cells())} cells; {times}, {_by(estimates)}")
     return 0
+
+
+def alike(prepares: Iterable[PrepareJob]) -> list[list[PrepareJob]]:
+    """Preparations, those together that differ in their seeds and domains alone."""
+    return [list(jobs) for _, jobs in groupby(prepares, lambda job: replace(job, parts=[], done=""))]
 
 
 def _by(estimates: Estimates) -> str:

@@ -111,16 +111,16 @@ def retry(options: Namespace) -> int:
 def forget_cells(plan: Plan, wanted: Collection[str]) -> int:
     """Forget the cells that ended with a status `wanted`, and every mark that was made of them; how many."""
     lost: set[Path] = set()  # a control that reads no backbone has one cell on all of a task's
-    for block in plan.blocks:
+    for job in plan.adapts:
         failed = set()
-        for cell in block.cells:
+        for cell in plan.cells_of(job):
             record = read_record(Path(cell.folder), cell.fingerprint)
             if record and record["status"] in wanted:
                 failed.add(Path(cell.folder))
         if failed:
             # Snakemake makes a missing file again only where all that is made of it is missing too. The last comes
             # first, so that a kill in between leaves nothing that would pass for whole.
-            for mark in (f"{plan.output}/outcome.json", str(records_file(plan)), plan.scored(block.task), block.done):
+            for mark in (f"{plan.output}/outcome.json", str(records_file(plan)), plan.scored(job.task), job.done):
                 Path(mark).unlink(missing_ok=True)
         lost |= failed
     for folder in lost:

@@ -183,12 +183,12 @@ def jobs_of(plan: Plan) -> dict[str, Job]:
     for prepare in plan.prepares:
         parts = tuple(Path(part.done) for part in prepare.parts)
         left = estimates.preparation(prepare, sum(not settled(part) for part in prepare.parts))
-        jobs[prepare.done] = Job(f"prepare {prepare.task} {prepare.name}", parts, "checkpoints", left)
+        jobs[prepare.done] = Job(f"prepare {prepare.title}", parts, "checkpoints", left)
     for search in plan.tunes:  # which rates are tried is seen on the way, so that its files are not known before
         jobs[search.done] = Job(f"tune {search.title}", seconds=estimates.search(search))
-    for block in plan.blocks:
-        records = tuple(Path(cell.folder) / RECORD for cell in block.cells)
-        jobs[block.done] = Job(f"{block.task} {block.method}", records, CELLS, estimates.block(block))
+    for adapt in plan.adapts:
+        records = tuple(Path(cell.folder) / RECORD for cell in plan.cells_of(adapt))
+        jobs[adapt.done] = Job(adapt.title, records, CELLS, estimates.adapt(adapt))
     return jobs
 
 

@@ -5,16 +5,19 @@ Names of files hold fingerprints, so a file that stands is never stale: what cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.base.files import read_json, write_json
 from harness.base.fingerprint import fingerprint
+from harness.base.wording import seeds_in_words
+from harness.contracts.adapt_job import AdaptJob
 from harness.contracts.budget import told, told_all
 from harness.contracts.config import Precision
 from harness.contracts.task import Overlap, Role, SourceName
+from harness.contracts.task_plan import TaskPlan
 
 SHORT = 10  # digits of a fingerprint in a file's name
 LATER: dict[str, Any] = {
@@ -80,7 +83,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class PrepareJob:
-    """A preparation for a task, over its seeds and, where it is per domain, its target domains."""
+    """A preparation for a task with a seed and, where it is per domain, for each of its target domains.
+
+    What a search alone begins with is of all the search's seeds.
+    """
 
     name: str
     task: str
@@ -93,6 +99,11 @@ class PrepareJob:
     done: str
     sentences: int = 0  # that the training of one part reads, about
     rates_from: str | None = None  # the file with those of its rates that were searched
+
+    @property
+    def title(self) -> str:
+        """The job for a person."""
+        return f"{self.task} {self.name} {seeds_in_words(sorted({part.seed for part in self.parts}))}"
 
 
 @dataclass(frozen=True)
@@ -189,16 +200,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Block:
-    """The cells that one job runs in one process."""
+    """The cells of a method on a task, a row of its tables; jobs run them by their seeds."""
 
     task: str
     method: str
     planned_from: list[Any]  # the folders' code and the adaptation, to see that they are still the same
     train: dict[str, Any]
-    prepare_done: str | None
+    prepared_by: list[str]  # the marks of the preparations that its cells begin with; none: with the backbone
     backbone: str
     cells: list[Cell]
-    done: str
     reads_targets: bool = False  # whether the preparation reads labelled examples of the scored domains
     match_parameters: float | None = None  # the share of the backbone that was asked for
     sized_by: list[str] = field(default_factory=list)  # the options that are solved for it; none: not matched
@@ -206,53 +216,6 @@ class Block:
     preparation_rates: Origin = "none"
     precision: Precision = "float32"  # in which frozen dense layers multiply
     points: list[int] = field(default_factory=list)  # of the training, at which the test split is scored too
-
-
-@dataclass(frozen=True)
-class TaskPlan:
-    """How a task takes part in the run."""
-
-    label: str
-    folder: str
-    kind: str
-    metric: str
-    direction: str
-    source: SourceName
-    backbone: str
-    budgets: list[int]
-    domains: list[str]
-    max_length: int
-    target_length: int
-    test_examples: int | None
-    overlap_allowed: bool
-    generates: bool = False  # whether replies of dialogues are generated too
-    domains_are: str = "fixed"  # or a sample of many, of which intervals then speak
-    generation: dict[str, Any] = field(default_factory=dict)  # what the run says in the place of the task
-    metrics: dict[str, Any] = field(default_factory=dict)  # options of the metrics that have any
-    own_metrics: dict[str, str] = field(default_factory=dict)  # of domains that are ranked by another metric
-    own_options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of metrics, where they depend on the domain
-    others: list[str] = field(default_factory=list)  # the names of the task on further backbones, told by the first
-
-    @property
-    def base(self) -> str:
-        """The task's own name, that of its folder, which on further backbones is `task@backbone`."""
-        return Path(self.folder).name
-
-    def metric_of(self, domain: str) -> str:
-        """The metric that ranks methods on a domain."""
-        return self.own_metrics.get(domain, self.metric)
-
-    def options_of(self, domain: str) -> dict[str, Any]:
-        """The options of metrics on a domain."""
-        return self.metrics | self.own_options.get(domain, {})
-
-    @property
-    def metric_in_words(self) -> str:
-        """The task's metric, and which domains have another."""
-        others = ", ".join(
-            f"{metric} on {domain}" for domain, metric in self.own_metrics.items() if domain in self.domains
-        )
-        return f"{self.metric} ({others})" if others else self.metric
 
 
 @dataclass(frozen=True)
@@ -270,6 +233,7 @@ class Plan:
     backbones: list[BackboneJob]
     prepares: list[PrepareJob]
     blocks: list[Block]
+    adapts: list[AdaptJob]
     scoring: str
     tunes: list[TuneJob] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)
@@ -353,26 +317,47 @@ class Plan:
         """The block of a task and a method."""
         return next(block for block in self.blocks if (block.task, block.method) == (task, method))
 
+    @property
+    def waits(self) -> dict[str, list[str]]:
+        """The marks that each job waits for, by its own mark; those of data aside, for which all wait."""
+        bases = {job.name: job.done for job in self.backbones}
+        waits = {job.done: [bases[job.backbone], *filter(None, [job.rates_from])] for job in self.prepares}
+        return waits | {job.done: job.needs for job in self.tunes} | {job.done: job.needs for job in self.adapts}
+
+    def jobs_of(self, block: Block) -> list[AdaptJob]:
+        """The jobs that run the cells of a block."""
+        return [job for job in self.adapts if (job.task, job.method) == (block.task, block.method)]
+
+    def cells_of(self, job: AdaptJob) -> list[Cell]:
+        """The cells that a job runs."""
+        return [cell for cell in self.block(job.task, job.method).cells if cell.seed in job.seeds]
+
+    def of_seeds(self, seeds: Collection[int]) -> Plan:
+        """The plan as if it had these seeds alone, for what reads its records."""
+        kept = [seed for seed in self.seeds if seed in seeds]
+        blocks = [replace(block, cells=[cell for cell in block.cells if cell.seed in kept]) for block in self.blocks]
+        return replace(self, seeds=kept, blocks=blocks)
+
     def takers(self, job: TuneJob) -> list[str]:
         """The methods whose rates, or whose preparation's, a search finds."""
         prepares = {prepare.done for prepare in self.prepares if prepare.rates_from == job.done}
         return [
             block.method
             for block in self.blocks
-            if block.prepare_done in prepares or any(cell.rates_from == job.done for cell in block.cells)
+            if prepares.intersection(block.prepared_by) or any(cell.rates_from == job.done for cell in block.cells)
         ]
 
     def with_done(self, done: str) -> Any:
         """The job whose mark is the file `done`."""
-        jobs: list[Any] = [*self.data, *self.backbones, *self.prepares, *self.tunes, *self.blocks]
+        jobs: list[Any] = [*self.data, *self.backbones, *self.prepares, *self.tunes, *self.adapts]
         return next(job for job in jobs if job.done == done)
 
     def scored(self, task: str) -> str:
-        """The mark that every finished cell of a task has scores; it knows blocks, scoring code and options."""
-        blocks = [block.done for block in self.blocks if block.task == task]
+        """The mark that every finished cell of a task has scores; it knows cells, scoring code and options."""
+        adapts = [job.done for job in self.adapts if job.task == task]
         its = self.tasks[task]
         options = [its.metrics, its.own_options] if its.own_options else its.metrics
-        key = fingerprint([self.scoring, options, blocks])[:SHORT]
+        key = fingerprint([self.scoring, options, adapts])[:SHORT]
         return f"{self.output}/scores/{task}-{key}.json"
 
     def save(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.files import read_json
+from harness.contracts.adapt_job import AdaptJob
 from harness.contracts.plan import (
     BackboneJob,
     Block,
@@ -16,9 +17,9 @@ from harness.contracts.plan import (
     Plan,
     Prepared,
     PrepareJob,
-    TaskPlan,
     TuneJob,
 )
+from harness.contracts.task_plan import TaskPlan
 
 
 def load_plan(path: Path) -> Plan:
@@ -36,6 +37,7 @@ def load_plan(path: Path) -> Plan:
         tasks={name: TaskPlan(**task) for name, task in content.pop("tasks").items()},
         prepares=prepares,
         blocks=blocks,
+        adapts=[AdaptJob(**job) for job in content.pop("adapts")],
         **content,
     )
 

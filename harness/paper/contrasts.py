@@ -103,8 +103,8 @@ def _trained(plan: Plan, task: str, method: str) -> str:
 
 def _prepared(plan: Plan, task: str, method: str) -> int | None:
     """The steps of a method's preparation: iterations of an outer loop where it has one."""
-    done = plan.block(task, method).prepare_done
-    job: PrepareJob | None = next((job for job in plan.prepares if job.done == done), None)
+    made_by = plan.block(task, method).prepared_by  # one a seed, alike but for it
+    job: PrepareJob | None = next((job for job in plan.prepares if job.done in made_by), None)
     if job is None:
         return None
     outer = job.options.get("outer")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from harness.base.fingerprint import fingerprint
 from harness.contracts.adaptation import TokenControl
 from harness.contracts.budget import told
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
-from harness.contracts.plan import SHORT, BackboneJob, Block, Cell, PrepareJob, TaskPlan, TuneJob
+from harness.contracts.plan import SHORT, BackboneJob, Block, Cell, PrepareJob, TuneJob
+from harness.contracts.task_plan import TaskPlan
 from harness.plan.begins import Begins
 from harness.plan.preparation_tunes import PreparationTunePlanner
 from harness.plan.prepares import PreparePlanner
@@ -37,31 +38,29 @@ class BlockPlanner(LaterPlanner):
         check_stopping(self.request, setup.train, task, plan)
         check_not_solved(self.request, method, task, setup.sized_by)
         preparing = None if setup.is_control else self.prepares.setup(method, task, plan, run)
-        prepare = self.prepares.plan(preparing) if preparing else None
+        prepares = self.prepares.plan(preparing) if preparing else []
         tunes: dict[int, TuneJob] = {}
         if setup.origin == "searched":
             place = method.base, task, plan.backbone
             if place not in self.searched:
-                makers: list[PrepareJob | BackboneJob] = [base]
-                if prepare and preparing:
-                    makers = [prepare, *self.prepares.beside(prepare, preparing, self.tunes.places(task, plan))]
+                makers: Sequence[PrepareJob | BackboneJob] = [base]
+                if preparing:
+                    makers = self.prepares.searched_from(prepares, preparing, self.tunes.places(task, plan))
                 self.searched[place] = self.tunes.plan(setup, task, plan, makers)
             tunes = self.searched[place]
         from_base = not setup.is_control or isinstance(setup.adaptations[0], TokenControl)
         points = [] if setup.is_control else points_of(self.request, setup.train, method, task, run)
         depends = setup.depends | ({"points": points} if points else {})  # a search scores none of them
-        cells = self._cells(method, task, plan, prepare or (base if from_base else None), depends, tunes)
-        key = fingerprint([[cell.fingerprint for cell in cells], self.data[task].done])[:SHORT]
+        begins = Begins(prepares or [base]) if from_base else None
         return Block(
             task=task,
             method=method.id,
             planned_from=setup.planned_from,
             train=setup.train.model_dump(),
-            prepare_done=prepare.done if prepare else None,
+            prepared_by=[job.done for job in prepares],
             backbone=plan.backbone,
-            cells=cells,
-            done=str(self.request.output / "blocks" / task / f"{method.id}-{key}.json"),
-            reads_targets=bool(prepare and prepare.reads_targets),
+            cells=self._cells(method, task, plan, begins, depends, tunes),
+            reads_targets=any(job.reads_targets for job in prepares),
             match_parameters=setup.match_parameters,
             sized_by=setup.sized_by,
             precision=self.request.config.precision,
@@ -75,12 +74,12 @@ class BlockPlanner(LaterPlanner):
         method: Method,
         task: str,
         plan: TaskPlan,
-        maker: PrepareJob | BackboneJob | None,
+        begins: Begins | None,
         shared: dict[str, Any],
         tunes: dict[int, TuneJob],
     ) -> list[Cell]:
-        """The cells; `shared` is what they all depend on, and `maker` makes the checkpoint that each begins with."""
-        cells, begins = [], Begins([maker]) if maker else None
+        """The cells; `shared` is what they all depend on, and `begins` the checkpoints, None where they need none."""
+        cells = []
         content, parent = computed_from(shared), self.request.output / "cells" / task / method.id
         for domain in self.request.kept("domain", plan.domains):
             for budget in self.request.kept("budget", plan.budgets):

@@ -30,6 +30,7 @@ from harness.contracts.plan_file import load_plan
 from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
 from harness.plan.make import plan_run
+from harness.plan.marks import Marks
 from harness.plan.request import Request, Tuning
 
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
@@ -206,32 +207,23 @@ class Inputs:
         self.plan = plan
         # All data stand before any compute, so that a bad file is refused before it costs anything.
         self.data = [job.done for job in plan.data]
-        self.backbones = {job.name: job.done for job in plan.backbones}
+        self.marks, self.waits = Marks(plan.output), plan.waits
 
     def prepare(self, wildcards: Any) -> list[str]:
         """The backbone of a preparation, and the rates that are searched for it."""
-        job = self.plan.with_done(f"{self.plan.output}/prepared/{wildcards.task}/{wildcards.name}-{wildcards.key}.json")
-        return [self.backbones[job.backbone], *([job.rates_from] if job.rates_from else [])]
+        return self.waits[self.marks.prepare(wildcards)]
 
     def tune(self, wildcards: Any) -> list[str]:
         """What the trials of a search begin with."""
-        done = f"{self.plan.output}/tune/{wildcards.task}/{wildcards.name}-{wildcards.key}.json"
-        needs: list[str] = self.plan.with_done(done).needs
-        return needs
+        return self.waits[self.marks.tune(wildcards)]
 
     def adapt(self, wildcards: Any) -> list[str]:
-        """The preparation of a block, or its backbone, and the rates that are searched for it."""
-        block = self.plan.with_done(
-            f"{self.plan.output}/blocks/{wildcards.task}/{wildcards.method}-{wildcards.key}.json"
-        )
-        rates = sorted({cell.rates_from for cell in block.cells if cell.rates_from})
-        if block.prepare_done:
-            return [block.prepare_done, *rates]
-        return [self.backbones[block.backbone], *rates] if block.cells[0].checkpoint else self.data
+        """What the cells of a job begin with, and the rates that are searched for them; data alone for a control."""
+        return self.waits[self.marks.adapt(wildcards)] or self.data
 
     def score(self, wildcards: Any) -> list[str]:
-        """The blocks of a task."""
-        return [block.done for block in self.plan.blocks if block.task == wildcards.task]
+        """The jobs of a task's cells."""
+        return [job.done for job in self.plan.adapts if job.task == wildcards.task]
 
     def collect(self) -> list[str]:
         """Every task's scores, and the plan itself, since a cell that left it leaves the records too."""

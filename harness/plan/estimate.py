@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from harness.adapt.record import read_standing
+from harness.contracts.adapt_job import AdaptJob
 from harness.contracts.plan import BackboneJob, Block, Plan, PrepareJob, TuneJob
 from harness.plan.work import Work
 from harness.tune.kept import kept_scores
@@ -66,13 +67,18 @@ class Estimates:
         self.plan, self.work = plan, Work(plan)
         self.records = read_standing(plan.cells())
 
-    def missing(self, block: Block) -> int:
-        """How many cells of a block are still to be computed."""
-        return sum(cell.folder not in self.records for cell in block.cells)
+    def missing(self, whose: Block | AdaptJob) -> int:
+        """How many cells of a block, or of one of its jobs, are still to be computed."""
+        cells = whose.cells if isinstance(whose, Block) else self.plan.cells_of(whose)
+        return sum(cell.folder not in self.records for cell in cells)
 
     def block(self, block: Block) -> float:
-        """What the missing cells of a block take."""
-        missing = self.missing(block)
+        """What the missing cells of a block take, in all its jobs."""
+        return sum(self.adapt(job) for job in self.plan.jobs_of(block))
+
+    def adapt(self, job: AdaptJob) -> float:
+        """What the missing cells of a job take."""
+        block, missing = self.plan.block(job.task, job.method), self.missing(job)
         cell = self._cell(block) if missing and block.cells[0].checkpoint else 0.0
         return missing * (CELL + cell) + JOB * bool(missing)
 

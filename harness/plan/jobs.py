@@ -18,9 +18,10 @@ from harness.base.files import read_lines, whole_folder, write_json
 from harness.base.measure import measured
 from harness.base.progress import say
 from harness.base.provenance import provenance
+from harness.contracts.adapt_job import AdaptJob
 from harness.contracts.config import Pretrained
 from harness.contracts.discover import tasks
-from harness.contracts.plan import BackboneJob, Block, DataJob, Plan, Prepared, PrepareJob, TuneJob
+from harness.contracts.plan import BackboneJob, DataJob, Plan, Prepared, PrepareJob, TuneJob
 from harness.contracts.preparation import at_rates
 from harness.data.build import build_domains, check_job, standing
 from harness.data.overlap import dropped
@@ -126,11 +127,11 @@ def tune(plan: Plan, job: TuneJob) -> None:
     run_search(plan, job)
 
 
-def adapt(plan: Plan, job: Block) -> None:
-    """Run a block's cells."""
-    from harness.adapt.block import run_block
+def adapt(plan: Plan, job: AdaptJob) -> None:
+    """Run the cells of a block in some of its seeds."""
+    from harness.adapt.block import run_cells
 
-    run_block(plan, job)
+    run_cells(plan, job)
 
 
 def score(plan: Plan, task: str) -> None:

@@ -10,9 +10,11 @@ from harness.base.memory import nothing_collected
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
 from harness.contracts.model import one_of
-from harness.contracts.plan import Block, Plan, TaskPlan
+from harness.contracts.plan import Block, Plan
 from harness.contracts.plan_order import ordered
+from harness.contracts.task_plan import TaskPlan
 from harness.parts.variants import variants_of
+from harness.plan.adapts import adapt_jobs
 from harness.plan.backbones import BackbonePlanner
 from harness.plan.blocks import BlockPlanner
 from harness.plan.data import DataPlanner, looked_at
@@ -36,7 +38,8 @@ def plan_run(request: Request) -> Plan:
     of_backbones = BackbonePlanner(request, data, of_data.prints)
     backbones = {name: of_backbones.plan(name) for name in config.backbones}
     of_tasks = TaskPlanner(request, data)
-    of_blocks = BlockPlanner(Ground(request, data, of_data.prints, backbones))
+    ground = Ground(request, data, of_data.prints, backbones)
+    of_blocks = BlockPlanner(ground)
     tasks: dict[str, TaskPlan] = {}
     blocks: list[Block] = []
     for task, run in config.tasks.items():
@@ -50,6 +53,7 @@ def plan_run(request: Request) -> Plan:
         for plan in (found[name] for name in request.kept("task", list(found))):
             blocks += _blocks_of([method for method in chosen if takes_part(method, plan)], task, plan, run, of_blocks)
     used = {block.backbone for block in blocks}
+    prepares = list(of_blocks.prepares.jobs.values())
     whole = Plan(
         output=str(request.output),
         seeds=list(config.seeds),
@@ -60,8 +64,9 @@ def plan_run(request: Request) -> Plan:
         methods={name: _summary(request, name) for name in sorted({block.method for block in blocks})},
         data=[looked_at(job, blocks) for job in data.values()],
         backbones=[job for name, job in backbones.items() if name in used],
-        prepares=list(of_blocks.prepares.jobs.values()),
+        prepares=prepares,
         blocks=blocks,
+        adapts=adapt_jobs(ground, prepares, blocks),
         scoring=scoring_code(),
         tunes=list(of_blocks.tunes.jobs.values()),
         config=config.model_dump(),

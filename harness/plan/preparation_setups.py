@@ -10,9 +10,10 @@ from harness.base.errors import bad
 from harness.contracts.adaptation import sizes_of
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
-from harness.contracts.plan import BackboneJob, Prepared, PrepareJob, TaskPlan
+from harness.contracts.plan import BackboneJob, Prepared, PrepareJob
 from harness.contracts.preparation import Preparation
 from harness.contracts.task import Role
+from harness.contracts.task_plan import TaskPlan
 from harness.parts.build import adaptations_of
 from harness.plan.rates import searches, untold
 from harness.plan.request import Request

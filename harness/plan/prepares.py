@@ -1,4 +1,4 @@
-"""Plans a preparation: a checkpoint for each seed and, where it is per domain, for each target."""
+"""Plans a preparation: a job for each seed, and in it a checkpoint or, where it is per domain, one for each target."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from harness.base.fingerprint import Content, fingerprint
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
-from harness.contracts.plan import SHORT, Prepared, PrepareJob, TaskPlan
+from harness.contracts.plan import SHORT, Prepared, PrepareJob
 from harness.contracts.preparation import at_rates
+from harness.contracts.task_plan import TaskPlan
 from harness.plan.preparation_setups import PreparationSetup, preparation_setup_of
 from harness.plan.preparation_tunes import PreparationTunePlanner
 from harness.plan.request import Ground, LaterPlanner, computed_from
@@ -27,18 +28,24 @@ class PreparePlanner(LaterPlanner):
         base, roles = self.backbones[plan.backbone], self.data[task].roles
         return preparation_setup_of(self.request, method, task, plan, run, base, roles)
 
-    def plan(self, setup: PreparationSetup) -> PrepareJob:
-        """The job for the checkpoints that the run's cells begin with."""
-        seeds = self.request.kept("seed", list(self.request.config.seeds))
-        targets = setup.targets(self.request.kept("domain", setup.plan.domains))
-        return self._job(setup, [(target, seed) for target in targets for seed in seeds])
+    def plan(self, setup: PreparationSetup) -> list[PrepareJob]:
+        """The jobs for the checkpoints that the run's cells begin with, one a seed, so that no seed waits for another.
 
-    def beside(self, job: PrepareJob, setup: PreparationSetup, wanted: Sequence[tuple[str, int]]) -> list[PrepareJob]:
-        """A job for the checkpoints that a search begins with where the run's own job makes no such; else none."""
-        made = {(part.target, part.seed) for part in job.parts}
-        places = [(target, seed) for domain, seed in wanted for target in setup.targets([domain])]
-        lacking = [place for place in dict.fromkeys(places) if place not in made]
-        return [self._job(setup, lacking)] if lacking else []
+        It is one a seed, not two as of a block: a search waits for the checkpoints of its own seeds alone.
+        """
+        targets = setup.targets(self.request.kept("domain", setup.plan.domains))
+        seeds = self.request.kept("seed", list(self.request.config.seeds))
+        return [self._job(setup, [(target, seed) for target in targets]) for seed in seeds]
+
+    def searched_from(
+        self, jobs: Sequence[PrepareJob], setup: PreparationSetup, wanted: Sequence[tuple[str, int]]
+    ) -> list[PrepareJob]:
+        """The jobs that make what a search begins with: of the run's own those that do, and one for what they lack."""
+        places = dict.fromkeys((target, seed) for domain, seed in wanted for target in setup.targets([domain]))
+        own = [job for job in jobs if any((part.target, part.seed) in places for part in job.parts)]
+        made = {(part.target, part.seed) for job in own for part in job.parts}
+        lacking = [place for place in places if place not in made]
+        return [*own, *([self._job(setup, lacking)] if lacking else [])]
 
     def _job(self, setup: PreparationSetup, places: Sequence[tuple[str | None, int]]) -> PrepareJob:
         search = self.searches.plan(setup) if setup.searched else None

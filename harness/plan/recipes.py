@@ -52,6 +52,7 @@ def recipe_plan(name: str, output: str = "") -> Plan:
         backbones=[BackbonePlanner(request, data, of_data.prints).plan(name)],
         prepares=[],
         blocks=[],
+        adapts=[],
         scoring="",
         config=request.config.model_dump(),
     )

@@ -16,8 +16,8 @@ from harness.contracts.config import Settings, TaskRun, merged
 from harness.contracts.discover import Method
 from harness.contracts.method import Train, Tuned
 from harness.contracts.model import one_of, validate
-from harness.contracts.plan import TaskPlan
 from harness.contracts.preparation import Preparation
+from harness.contracts.task_plan import TaskPlan
 from harness.data.splits import HELD
 from harness.parts.build import preparation_of
 from harness.parts.offered import preparations

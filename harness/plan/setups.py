@@ -9,7 +9,8 @@ from harness.contracts.adaptation import Adaptation, Control, sizes_of
 from harness.contracts.config import Precision, TaskRun
 from harness.contracts.discover import Method
 from harness.contracts.method import Train
-from harness.contracts.plan import BackboneJob, Origin, TaskPlan
+from harness.contracts.plan import BackboneJob, Origin
+from harness.contracts.task_plan import TaskPlan
 from harness.parts.build import adaptations_of
 from harness.plan.rates import origin_of, tuned_for
 from harness.plan.request import Request

@@ -55,6 +55,7 @@ def told_apart(plan: Plan) -> Plan:
     return replace(
         plan,
         blocks=[replace(its, cells=[replace(cell, task=its.task) for cell in its.cells]) for its in blocks],
+        adapts=[called(job) for job in plan.adapts],
         prepares=[called(job) for job in plan.prepares],
         tunes=[called(replace(job, prepare=called(job.prepare) if job.prepare else None)) for job in plan.tunes],
     )

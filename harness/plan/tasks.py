@@ -8,7 +8,8 @@ from pathlib import Path
 from harness.backbone.anatomy import anatomies, architecture_of, check_kind, positions_of
 from harness.base.errors import bad
 from harness.contracts.config import LocalBackbone, Pretrained, TaskRun
-from harness.contracts.plan import DataJob, TaskPlan
+from harness.contracts.plan import DataJob
+from harness.contracts.task_plan import TaskPlan
 from harness.data.task import load_task
 from harness.plan.request import Request
 from harness.plan.several import names_on

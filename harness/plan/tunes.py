@@ -7,7 +7,8 @@ from typing import Any
 
 from harness.base.errors import bad
 from harness.contracts.budget import told_all
-from harness.contracts.plan import SHORT, BackboneJob, Line, Place, PrepareJob, TaskPlan, TuneJob
+from harness.contracts.plan import SHORT, BackboneJob, Line, Place, PrepareJob, TuneJob
+from harness.contracts.task_plan import TaskPlan
 from harness.plan.begins import Begins
 from harness.plan.request import Ground, LaterPlanner, computed
 from harness.plan.setups import Setup

@@ -16,7 +16,8 @@ from harness.base.files import read_json, read_lines, write_json
 from harness.base.fingerprint import hash_file
 from harness.base.progress import say
 from harness.contracts.method import Kind
-from harness.contracts.plan import Cell, Plan, TaskPlan
+from harness.contracts.plan import Cell, Plan
+from harness.contracts.task_plan import TaskPlan
 from harness.score.version import scoring_code
 
 # `evaluate` imports transformers' pipelines, and with them torch, for a part that is not used here.

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.adapt.block import run_block
+from harness.adapt.block import run_cells
 from harness.adapt.record import RECORD, along_file
 from harness.base.errors import UserError
 from harness.base.files import read_json
@@ -51,8 +51,8 @@ def planned(task: dict[str, Any] | None = None, **changes: Any) -> Plan:
 def ran(plan: Plan) -> Plan:
     build_domains(tasks()["wikiann"], plan.data_of("wikiann"))
     plan.save()
-    for block in plan.blocks:
-        assert run_block(plan, block) == 0
+    for job in plan.adapts:
+        assert run_cells(plan, job) == 0
     score_task(plan, "wikiann")
     write_records(plan)
     return plan

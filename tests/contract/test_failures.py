@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.adapt.block import run_block
+from harness.adapt.block import run_cells
 from harness.adapt.limits import TookTooLong
 from harness.adapt.record import read_record
 from harness.base.errors import Diverged, Unsupported, UserError
@@ -86,8 +86,8 @@ def run_all() -> dict[str, dict[str, Any]]:
     """Make the inputs and the cells of the run as its jobs do; the records by the cells' names."""
     plan = make_plan(CONFIG)
     make_inputs(plan)
-    for block in plan.blocks:
-        run_block(plan, block)
+    for job in plan.adapts:
+        run_cells(plan, job)
     for task in plan.tasks:
         score_task(plan, task)
     found = {cell.name: read_record(Path(cell.folder), cell.fingerprint) for cell in plan.cells()}

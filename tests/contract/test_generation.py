@@ -136,7 +136,7 @@ def test_the_record_says_how_texts_were_generated(
     below = SimpleNamespace(folder=str(tmp_path), done=str(tmp_path / "backbone.json"))
     limits = {"cell_minutes": None, "memory_gib": None, "backbone": lambda name: below}
     plan: Any = SimpleNamespace(tasks={"t": SimpleNamespace(source="embedded")}, **limits)
-    block = Block("t", method, [], {"steps": 1}, None, "tiny", [], "done")
+    block = Block("t", method, [], {"steps": 1}, [], "tiny", [])
     cell = Cell("t", method, domain, BUDGET, 0, "print", str(tmp_path / "cell"), "tiny")
     assert run_and_record(plan, bench, block, cell) == "done"
     wanted = {"num_beams": 4, "length_penalty": 1.0, "early_stopping": False, "forced_end": True, "do_sample": False,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.adapt.block import run_block
+from harness.adapt.block import run_cells
 from harness.adapt.record import read_record
 from harness.base.errors import Diverged
 from harness.base.files import read_json
@@ -132,7 +132,7 @@ def test_cells_begin_with_what_was_prepared_at_the_rates_found(project: Path) ->
     assert note["options"] == prepare.options | {"lr": found}
     assert note["options"]["steps"] == 8, "the trials' preparations alone are short"
     assert found_by(job)["prepared_as"]["steps"] == 2
-    run_block(plan, plan.blocks[0])
+    run_cells(plan, plan.adapts[0])
     score_task(plan, "wikiann")
     records = collect(plan)
     cost = read_json(Path(job.done))["cost"]["seconds"]
@@ -185,7 +185,7 @@ def test_where_all_diverge_the_cells_say_why(project: Path, monkeypatch: pytest.
     run_search(plan, job)
     assert len(asked) == 2
     run_preparation(plan, plan.prepares[0])
-    run_block(plan, plan.blocks[0])
+    run_cells(plan, plan.adapts[0])
     (cell,) = plan.cells()
     record = read_record(Path(cell.folder), cell.fingerprint)
     assert record is not None

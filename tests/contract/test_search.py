@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.adapt.block import run_block
+from harness.adapt.block import run_cells
 from harness.adapt.record import read_record
 from harness.base.errors import Diverged, Unsupported
 from harness.base.files import read_json
@@ -126,7 +126,7 @@ def test_trials_share_frozen_states_by_their_places(project: Path, monkeypatch: 
 def test_cells_take_the_rate_that_was_found_and_records_say_what_it_cost(project: Path) -> None:
     plan, job = searched()
     rate = found_by(job)["train"]["lr"]
-    run_block(plan, plan.blocks[0])
+    run_cells(plan, plan.adapts[0])
     score_task(plan, "wikiann")
     for cell in plan.cells():
         record = read_record(Path(cell.folder), cell.fingerprint)
@@ -180,7 +180,7 @@ def test_where_every_trial_fails_the_cells_say_why_and_retry_tries_again(
         plan, job = searched()
     note = found_by(job)
     assert (note["train"], [trial["score"] for trial in note["trials"]]) == ({}, [None] * COARSE)
-    run_block(plan, plan.blocks[0])
+    run_cells(plan, plan.adapts[0])
     (cell,) = plan.cells()
     record = read_record(Path(cell.folder), cell.fingerprint)
     assert record is not None

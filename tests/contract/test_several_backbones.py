@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.adapt.block import run_block
+from harness.adapt.block import run_cells
 from harness.base.files import read_json
 from harness.cli.main import main
 from harness.contracts.paper import Figure, PaperSpec, Row
@@ -51,8 +51,8 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint_folder: Cal
         build_backbone(plan, backbone)
     for prepare in plan.prepares:
         run_preparation(plan, prepare)
-    for block in plan.blocks:
-        assert run_block(plan, block) == 0
+    for job in plan.adapts:
+        assert run_cells(plan, job) == 0
     for task in plan.tasks:
         score_task(plan, task)
     write_records(plan)

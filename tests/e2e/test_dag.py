@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ import pandas as pd
 import pytest
 
 from harness import PROTOCOL
+from harness.cli.told import jobs_of
+from harness.contracts.plan_file import load_plan
+from harness.plan.priority import FIRST, priorities
 from tests.e2e.conftest import SAID
 from tests.e2e.project import CONFIG, Project, once
 
@@ -33,9 +38,28 @@ def said(finished: Project) -> Any:
 
 
 def test_what_runs_is_told_by_name(said: Any) -> None:
-    assert "wikiann lora (0 of 2 cells): begun" in said["first"]
-    assert re.search(r"wikiann lora: done after \d+ s; \d+ of 8 cells", said["first"])
+    assert "wikiann lora seed 0 (0 of 1 cells): begun" in said["first"]
+    assert re.search(r"wikiann lora seed 0: done after \d+ s; \d+ of 8 cells", said["first"])
     assert "jobid" not in said["first"]
+
+
+def test_no_job_of_another_seed_is_begun_while_one_of_the_first_could_be(finished: Project, said: Any) -> None:
+    """By what the run told: jobs that ended are told before those are chosen that they let begin, in any order."""
+    plan = load_plan(finished.folder / "results" / "plan.json")
+    marks, own, waits = {job.name: mark for mark, job in jobs_of(plan).items()}, priorities(plan), plan.waits
+    data = [job.done for job in plan.data]
+    first = {mark for mark, its in own.items() if its >= FIRST}
+    begun, done = set[str](), set[str]()
+    told = re.findall(r"\] (.+?)(?: \(\d+ of \d+ \w+\))?: (begun|done)", said["first"])
+    for what, names in groupby(told, itemgetter(1)):
+        these = {marks[name] for name, _ in names if name in marks}
+        if what == "done":
+            done |= these
+            continue
+        begun |= these
+        could = [mark for mark in first - begun if done.issuperset(waits.get(mark) or data)]
+        assert not could or not these & own.keys() - first, f"{these} were begun before {could}"
+    assert done >= own.keys()
 
 
 def test_a_second_run_does_nothing(said: Any) -> None:
@@ -90,8 +114,8 @@ def test_tables_of_what_stands_are_none_of_the_runs_own(project: Project) -> Non
         shutil.rmtree(results / name)
     for file in (*results.glob("*.parquet"), *results.glob("*.html"), results / "outcome.json"):
         file.unlink()
-    (mark,) = results.glob("blocks/wikiann/lora-*.json")
-    mark.unlink()  # as when that block is still to be run
+    for mark in results.glob("blocks/wikiann/lora-*.json"):
+        mark.unlink()  # as when its jobs are still to be run
     shown = subprocess.run(
         [sys.executable, "-m", "harness.cli.main", "tables", "--configfile", "run.yaml"],
         cwd=project.folder, env=project.environment(), capture_output=True, text=True, check=False,

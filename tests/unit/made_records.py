@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.contracts.plan import Block, Cell, Plan, TaskPlan
+from harness.contracts.plan import Block, Cell, Plan
+from harness.contracts.task_plan import TaskPlan
 from harness.record.schema import COLUMNS
 
 LABELS = {"alpha": "Alpha | one", "beta": "Beta", "gamma": "Gamma", "zero": "Zero-shot"}
@@ -47,7 +48,7 @@ def made_plan(output: str, tasks: tuple[str, ...] = ("ner", "lm"), **changes: An
                         checkpoint = None if method == "zero" else f"prepared/{task}/{method}-s{seed}"
                         name = f"{task}-{method}-{domain}-{budget}-{seed}"
                         cells.append(Cell(task, method, domain, budget, seed, name, f"cells/{name}", checkpoint))
-            blocks.append(Block(task, method, [], {}, None, _backbone(task), cells, f"blocks/{task}-{method}"))
+            blocks.append(Block(task, method, [], {}, [], _backbone(task), cells))
     return Plan(
         output=output,
         seeds=seeds,
@@ -69,6 +70,7 @@ def made_plan(output: str, tasks: tuple[str, ...] = ("ner", "lm"), **changes: An
         backbones=[],
         prepares=[],
         blocks=blocks,
+        adapts=[],
         scoring="",
     )
 

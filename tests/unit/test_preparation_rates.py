@@ -72,7 +72,7 @@ def test_methods_that_prepare_alike_have_one_search_and_one_checkpoint(project: 
     assert sorted(searches) == ["dapt", "meta", "multitask"]
     assert plan.takers(searches["multitask"]) == ["multitask", "finetuned_adapter"]
     assert {block.preparation_rates for block in plan.blocks} == {"searched", "none"}
-    done = {name: plan.block("wikiann", name).prepare_done for name in METHODS}
+    done = {name: plan.block("wikiann", name).prepared_by for name in METHODS}
     assert done["multitask"] == done["finetuned_adapter"]
     for job in plan.prepares:
         assert job.rates_from == searches[job.name].done
@@ -108,9 +108,11 @@ def test_no_job_waits_for_itself_and_each_waits_for_what_it_reads(project: Path)
     bases = {job.name: job.done for job in plan.backbones}
     for prepare in plan.prepares:
         waits[prepare.done] = {bases[prepare.backbone], *filter(None, [prepare.rates_from])}
-    for block in plan.blocks:
-        found = {cell.rates_from for cell in block.cells} | {block.prepare_done}
-        waits[block.done] = set(filter(None, found))
+    made_by = {part.folder: prepare.done for prepare in plan.prepares for part in prepare.parts}
+    for adapt in plan.adapts:
+        cells = plan.cells_of(adapt)
+        begins = {made_by.get(cell.checkpoint or "", bases[adapt.backbone]) for cell in cells}
+        waits[adapt.done] = begins | set(filter(None, (cell.rates_from for cell in cells)))
     order = list(TopologicalSorter(waits).static_order())  # raises CycleError
     inputs = Inputs(plan)
     for job in [*plan.prepares, *plan.tunes]:
@@ -118,6 +120,9 @@ def test_no_job_waits_for_itself_and_each_waits_for_what_it_reads(project: Path)
         asked = SimpleNamespace(task=job.task, name=name, key=key)
         found = inputs.tune(asked) if isinstance(job, TuneJob) else inputs.prepare(asked)
         assert set(found) == waits[job.done], "so Snakemake waits for the same"
+    for adapt in plan.adapts:
+        method, _, key = Path(adapt.done).stem.rpartition("-")
+        assert set(inputs.adapt(SimpleNamespace(task=adapt.task, method=method, key=key))) == waits[adapt.done]
     for job in of_preparations(plan).values():
         assert set(job.needs) == set(filter(None, [bases[job.backbone], job.rates_from]))
         for prepare in plan.prepares:

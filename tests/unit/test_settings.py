@@ -70,5 +70,5 @@ def test_the_nearer_word_about_a_preparation_counts(
 ) -> None:
     plan = planned(methods=["multitask", "multitask_adapter"], prepare=run, tasks={"wikiann": TASK | {"prepare": task}})
     whose = {job.done: job.options["steps"] for job in plan.prepares}
-    found = {block.method: whose[block.prepare_done] for block in plan.blocks if block.prepare_done}
+    found = {block.method: whose[done] for block in plan.blocks for done in block.prepared_by}
     assert found == expected

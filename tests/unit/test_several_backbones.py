@@ -74,7 +74,7 @@ def test_every_method_runs_on_each_with_searches_and_preparations_of_its_own(pro
         assert {job.task for job in jobs if job.backbone == backbone} == {name}
     searched = [{cell.rates_from for cell in plan.block(name, "finetune").cells} for name in plan.tasks]
     assert searched[0].isdisjoint(searched[1])
-    assert len({block.prepare_done for block in plan.blocks if block.prepare_done}) == 2
+    assert len({done for block in plan.blocks for done in block.prepared_by}) == 2
     assert plan.data_of("wikiann") is plan.data_of("wikiann@large")
     plan.save()
     assert load_plan(plan.path) == plan

@@ -71,14 +71,40 @@ def test_what_stands_is_shown_with_holes_beside_a_run(plan: Plan, capsys: pytest
     assert "missing" in (apart / "report.html").read_text(encoding="utf-8")
 
 
+def test_while_most_rows_lack_other_seeds_the_first_is_shown_alone(
+    plan: Plan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a third into a run, when every row has its first seed: of no row that lacks one a mean would be taken."""
+
+    def shown(*words: str) -> tuple[str, dict[str, bool]]:
+        assert main([*TABLES, *words]) == 0
+        board = pd.read_csv("out/so-far/leaderboard/wikiann.csv").set_index("method")
+        return capsys.readouterr().out.split(";")[1].strip(), board["mean"].notna().to_dict()
+
+    for method in ("finetune", "lora", "dapt"):
+        finish(plan, method, 0)
+    every = {"finetune": True, "lora": True, "dapt": True}
+    ends = "stands in out/so-far, report.html among it"
+    assert shown() == (f"what they say of seed 0 alone {ends}", every)
+    assert set(pd.read_parquet("out/so-far/records.parquet").seed) == {0}
+    assert shown("--seed", "1") == (f"what they say of seed 1 alone {ends}", dict.fromkeys(every, False))
+    finish(plan, "lora", 1)
+    assert shown()[1] == every
+    finish(plan, "dapt", 1)  # most rows are whole now
+    assert shown() == (f"what they say {ends}", every | {"finetune": False})
+    assert shown("--seed", "0") == (f"what they say of seed 0 alone {ends}", every)
+    assert main([*TABLES, "--seed", "3"]) == 2
+    assert capsys.readouterr().err == "headstart: run.yaml: --seed is '3'; use one of 0, 1\n"
+
+
 def test_more_is_shown_when_more_stands(plan: Plan) -> None:
     finish(plan, "lora", 0)
     assert main(TABLES) == 0
-    finish(plan, "dapt", 1)
+    finish(plan, "dapt", 0)
     assert main(TABLES) == 0
     records = pd.read_parquet("out/so-far/records.parquet").query("primary")
     done = records[records.status == "done"]
-    assert sorted(zip(done.method, done.seed, strict=True)) == [("dapt", 1), ("lora", 0)]
+    assert sorted(zip(done.method, done.seed, strict=True)) == [("dapt", 0), ("lora", 0)]
 
 
 def _scores(plan: Plan) -> set[Path]:
