@@ -37,6 +37,19 @@ def of_kind(kind: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("name", [name for name, folder in EMBEDDED.items() if folder.spec.kind == kind])
 
 
+@pytest.mark.parametrize("name", list(EMBEDDED))
+def test_an_example_is_reckoned_as_the_sentences_that_it_is(name: str) -> None:
+    """As many texts as windows, where nothing is cut, and about as long: labels and turns are marked by few tokens."""
+    domain = next(iter(EMBEDDED[name].spec.sources["embedded"].domains))
+    task, tokenizer = task_of(name).at(domain), tokenizer_for("gpt2")
+    for windows, example in zip(task.encode(small(name), tokenizer, 2000, 500), small(name), strict=True):
+        texts = task.texts(example)
+        assert len(texts) == len(windows)
+        if task.kind != "data-to-text":  # to a decoder alone a text is read behind the record
+            for text, window in zip(texts, windows, strict=True):
+                assert len(tokenizer(text)["input_ids"]) == pytest.approx(len(window["input_ids"]), rel=0.3, abs=6)
+
+
 @of_kind("token-classification")
 @pytest.mark.parametrize("architecture", ["bert", "gpt2"])
 @pytest.mark.parametrize("max_length", [12, 512])

@@ -27,7 +27,7 @@ from tests.project import CONFIG
 
 METHODS = ["finetune", "lora", "dapt", "majority"]
 STEPS, BATCH, TOKENS = 50, 8, 32  # a quarter of the longest input, as long as no data stand
-TESTS = 120  # of the embedded task
+TESTS = 300  # of the embedded task
 
 
 @pytest.fixture

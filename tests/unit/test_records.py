@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from harness.adapt.record import SCORES, write_done, write_failed
+from harness.adapt.record import FAILED, PIECE, SCORES, read_record, write_done, write_failed
 from harness.base.files import write_json
 from harness.contracts.plan import Cell, Plan
 from harness.record.collect import collect, records_file, write_records
@@ -122,3 +122,17 @@ def test_collected_records_are_those_of_the_file(runs: dict[str, Plan], monkeypa
     for plan in runs.values():
         monkeypatch.chdir(plan.output)
         pd.testing.assert_frame_equal(collect(plan), read_records(records_file(plan)))
+
+
+@pytest.mark.parametrize("size", [0, PIECE, 3 * PIECE])
+def test_a_record_is_read_whole_however_long_it_is(size: int, tmp_path: Path) -> None:
+    write_done(tmp_path, {"fingerprint": "f", "dropped": "ü" * size}, [], {})
+    record = read_record(tmp_path, "f")
+    assert record is not None
+    assert record["dropped"] == "ü" * size
+    assert read_record(tmp_path, "another") is None
+    assert read_record(tmp_path / "nowhere", "f") is None
+    write_json(tmp_path / FAILED, {"what": "scoring", "status": "error", "error": "Traceback"})
+    failed = read_record(tmp_path, "f")
+    assert failed is not None
+    assert (failed["status"], failed["failed_in"]) == ("error", "scoring")
