@@ -25,17 +25,23 @@ class Content:
     """A mapping of which many fingerprints are taken that differ in few of its values: the others are encoded once."""
 
     def __init__(self, shared: Mapping[str, Any]) -> None:
-        self._shared = _fields(shared)
+        self._shared = {
+            name: f"{canonical(name)}:{canonical(value)}".replace("%", "%%") for name, value in shared.items()
+        }
+        self._forms: dict[tuple[str, ...], tuple[str, list[str]]] = {}
 
     def fingerprint(self, own: Mapping[str, Any]) -> str:
         """That of what is shared together with `own`, whose values count where both have one."""
-        fields = self._shared | _fields(own)
-        return _digits("{" + ",".join(fields[name] for name in sorted(fields)) + "}")
+        names = tuple(own)
+        if names not in self._forms:
+            self._forms[names] = self._form(names)
+        form, order = self._forms[names]
+        return _digits(form % tuple(canonical(own[name]) for name in order))
 
-
-def _fields(values: Mapping[str, Any]) -> dict[str, str]:
-    """The fields of a mapping as canonical JSON, by name."""
-    return {name: f"{canonical(name)}:{canonical(value)}" for name, value in values.items()}
+    def _form(self, names: tuple[str, ...]) -> tuple[str, list[str]]:
+        """The whole as canonical JSON with a place for the value of each of `names`, and these in their order there."""
+        fields = self._shared | {name: canonical(name).replace("%", "%%") + ":%s" for name in names}
+        return "{" + ",".join(fields[name] for name in sorted(fields)) + "}", sorted(names)
 
 
 def _digits(text: str) -> str:

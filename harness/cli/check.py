@@ -16,6 +16,7 @@ from harness.parts.build import adaptations_of, preparation_of
 from harness.plan.checkpoints import check_local
 from harness.plan.entry import include_for, make_plan, recheck_data
 from harness.plan.jobs import build_data
+from harness.plan.judges import check_judges
 
 
 def check(options: Namespace) -> int:
@@ -29,6 +30,7 @@ def check(options: Namespace) -> int:
     recheck_data(plan)
     unseen = read_data(plan)
     notes = check_local(plan, tell_unsupported=True)  # now that the tasks' own texts stand
+    notes += check_judges(plan, fetch=False)
     verdict = "all that can be seen without the hub is well" if unseen else "all is well"
     print(f"{options.configfile}: {sum(1 for _ in plan.cells())} cells; {verdict}")
     notes = [*unseen, *notes]

@@ -23,6 +23,7 @@ from harness.contracts.task import (
     Overlap,
     Points,
     Role,
+    RunMetrics,
     Seeds,
     Shares,
     SourceName,
@@ -133,6 +134,7 @@ class TaskRun(Settings):
     max_length: int | None = Field(None, ge=8)
     target_length: int | None = Field(None, ge=4)
     generation: GenerationSettings = Field(GenerationSettings(), description="replaces fields of the task's own")
+    metrics: RunMetrics = Field(RunMetrics(), description="options of metrics, in the place of the task's own")
 
     sparing: ClassVar[frozenset[str]] = Settings.sparing | {"backbones"}
 

@@ -77,7 +77,8 @@ class Row(Strict):
 class Column(Strict):
     """What stands for a column of the paper: a domain's score, the mean over domains, a cost, or none with the reason.
 
-    A column may be of another task or another metric than its table.
+    A column may be of another task or another metric than its table. What a model judges has no counterpart in a run
+    that names none, and `without` says so.
     """
 
     domain: str | None = None
@@ -86,6 +87,7 @@ class Column(Strict):
     none: str | None = None
     task: str | None = None
     metric: str | None = None
+    without: str | None = Field(None, description="why there is nothing of ours where no model judges for the metric")
     unit: Literal["as it is", "percent", "minutes", "hours"] = "as it is"
     over: Literal["mean", "sum"] = Field("mean", description="how a cost is taken over the domains")
     ours: bool = Field(False, description="the paper has no such column, or no number of it is known")

@@ -14,6 +14,7 @@ from harness.contracts.folders import found_in
 from harness.contracts.model import one_of
 from harness.contracts.paper import COSTS, FILES, Column, Figure, PaperSpec, PaperTable, Row, read_paper
 from harness.contracts.reported import REPORTED
+from harness.contracts.task import JUDGED
 
 RESERVED = ("claims", "numbers")  # files of every paper
 NO_NUMBER = f"{REPORTED} has no number of it, which only `ours: true` allows; {{}}"
@@ -90,6 +91,9 @@ class _Check:
         for title, column in table.columns.items():
             task = column.task or table.task
             self._task(where, f"{field}.columns.{title}.task", column.task)
+            if column.without and column.metric not in JUDGED:
+                mend = f"it is for what a model judges, {' and '.join(JUDGED)}; remove it"
+                raise bad(where, f"{field}.columns.{title}.without", column.without, mend)
             if column.domain is not None and task is None:
                 raise bad(where, f"{field}.columns", title, "it names a domain; name its task too, under `task`")
             if column.domain is not None and task not in self.paper.tasks_to_come:

@@ -24,6 +24,8 @@ LATER: dict[str, Any] = {
     "needs_dev": False,
     "points": [],
     "others": [],
+    "judges": {},
+    "metric_options": {},
 }  # told only where they say more, so that a plan without them is as before
 
 
@@ -41,6 +43,7 @@ class DataJob:
     where: str = ""  # the configuration file, for messages
     test_examples: int | None = None  # how many of the test examples are scored; all where None
     needs_dev: bool = False  # whether early stopping looks at the dev split of a domain
+    metric_options: dict[str, Any] = field(default_factory=dict)  # that the run says in the place of the task
 
 
 @dataclass(frozen=True)
@@ -356,7 +359,9 @@ class Plan:
         """The mark that every finished cell of a task has scores; it knows cells, scoring code and options."""
         adapts = [job.done for job in self.adapts if job.task == task]
         its = self.tasks[task]
-        options = [its.metrics, its.own_options] if its.own_options else its.metrics
+        options: Any = [its.metrics, its.own_options] if its.own_options else its.metrics
+        if its.judges:
+            options = [options, {metric: judge["identity"] for metric, judge in its.judges.items()}]
         key = fingerprint([self.scoring, options, adapts])[:SHORT]
         return f"{self.output}/scores/{task}-{key}.json"
 

@@ -54,7 +54,7 @@ class HubSet(Strict):
     id: str
     revision: Commit | None = Field(None, description="the commit to read; null: not pinned yet, refused when used")
     configuration: str | None = None
-    columns: dict[str, str] = Field(description="our field names to the data set's")
+    columns: dict[str, str] = Field(description="our field names to the data set's, or `column.part`")
     splits: dict[Literal["train", "dev", "test"], str] = {"train": "train", "dev": "validation", "test": "test"}
 
 
@@ -87,6 +87,12 @@ class Source(Strict):
         """The domains that task.yaml names; none where they are found in the files."""
         return [] if self.domains == "found" else list(self.domains)
 
+    def set_of(self, domain: str) -> tuple[str, HubSet]:
+        """The data set of a domain with its name in `sets`: one for all where the domains are found in it."""
+        sets = self.sets or {}
+        name = next(iter(sets)) if self.domains == "found" else domain
+        return name, sets[name]
+
     def reader_of(self, domain: str) -> AnyReader | None:
         """How a domain's files are read; None where task.py reads them."""
         return self.readers.get(domain, self.reader)
@@ -112,11 +118,41 @@ class Bleu(Strict):
     lowercase: bool = False
 
 
+class CScore(Strict):
+    """The judge of replies: a model of natural language inference, in a folder or of the hub at a commit.
+
+    It classifies two texts, and its labels are entailment, neutral and contradiction, in any order.
+    """
+
+    model: Annotated[str, Field(min_length=1)] = Field(description="a folder; with `revision` an id of the hub")
+    revision: Commit | None = Field(None, description="the commit of a model of the hub")
+
+
+JUDGED = ("c_score",)  # the metrics that a model judges for, which the run names: without one they are left out
+
+
 class Metrics(Strict):
     """Options of the metrics that have any."""
 
     rouge: Rouge = Rouge()
     bleu: Bleu = Bleu()
+    c_score: CScore | None = Field(None, description="who judges replies by the persona; nobody if absent")
+
+    def said(self) -> dict[str, Any]:
+        """The options that were written, by metric."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class RunMetrics(Strict):
+    """Options of metrics that a run says in the place of a task's own."""
+
+    rouge: Rouge | None = None
+    bleu: Bleu | None = None
+    c_score: CScore | None = None
+
+    def said(self) -> dict[str, Any]:
+        """The options that were written, by metric."""
+        return {name: its for name in type(self).model_fields if (its := getattr(self, name)) is not None}
 
 
 class GenerationSettings(Strict):
@@ -159,8 +195,10 @@ def _check_domains(name: SourceName, source: Source) -> None:
     if given == (source.roles is not None):
         why = "each domain has its own" if given else "say which share of the domains has each role"
         raise ValueError(f"{'remove' if given else 'add'} `roles` in the source {name!r}: {why}")
-    if source.domains == "found" and name != "local":
-        raise ValueError(f"name the domains of the source {name!r}: they are found in local files alone")
+    if source.domains == "found" and name == "embedded":
+        raise ValueError(f"name the domains of the source {name!r}: they are found in files alone")
+    if source.domains == "found" and source.sets is not None and len(source.sets) != 1:
+        raise ValueError(f"name one set under `sets` of the source {name!r}: all its domains are found in it")
     for place, domain in enumerate(source.named):
         if domain in source.named[:place]:
             raise ValueError(f"the domain {domain!r} stands twice in the source {name!r}; remove one")

@@ -32,6 +32,7 @@ class TaskPlan:
     metrics: dict[str, Any] = field(default_factory=dict)  # options of the metrics that have any
     own_metrics: dict[str, str] = field(default_factory=dict)  # of domains that are ranked by another metric
     own_options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of metrics, where they depend on the domain
+    judges: dict[str, dict[str, Any]] = field(default_factory=dict)  # the models that judge for a metric, by its name
     others: list[str] = field(default_factory=list)  # the names of the task on further backbones, told by the first
 
     @property
@@ -44,8 +45,9 @@ class TaskPlan:
         return self.own_metrics.get(domain, self.metric)
 
     def options_of(self, domain: str) -> dict[str, Any]:
-        """The options of metrics on a domain."""
-        return self.metrics | self.own_options.get(domain, {})
+        """The options of metrics on a domain; of a judge its name and what tells it from others, not where it lies."""
+        judges = {metric: {name: its[name] for name in ("model", "identity")} for metric, its in self.judges.items()}
+        return self.metrics | judges | self.own_options.get(domain, {})
 
     @property
     def metric_in_words(self) -> str:

@@ -16,7 +16,7 @@ from harness.contracts.budget import WHOLE
 from harness.contracts.discover import TaskFolder
 from harness.contracts.model import one_of
 from harness.contracts.plan import DataJob
-from harness.contracts.task import HubSet, Overlap, Role, Source, SourceName
+from harness.contracts.task import HubSet, Overlap, Role, RunMetrics, Source, SourceName
 from harness.data.local import check_examples, content_of, needs_folder
 from harness.data.overlap import Read, check_overlap, scored, without
 from harness.data.task import SPLITS, Example, Splits, Task, load_task
@@ -40,30 +40,36 @@ def local_folder(where: Path, source: Source) -> Path:
 
 def pinned(where: Path, source: Source, domain: str) -> HubSet:
     """The hub data set of a domain; raises UserError where no commit of it is named."""
-    found = (source.sets or {})[domain]
+    name, found = source.set_of(domain)
     if found.revision is None:
         mend = f"set it to a commit of the data set {found.id}, since what the hub holds can change"
-        raise bad(where, f"sources.hub.sets.{domain}.revision", None, mend)
+        raise bad(where, f"sources.hub.sets.{name}.revision", None, mend)
     return found
 
 
-def domains_of(task: TaskFolder, name: SourceName) -> list[str]:
-    """The domains of a source, whether task.yaml names them or the task finds them; raises UserError as files do."""
+def domains_of(task: TaskFolder, name: SourceName) -> list[str] | dict[str, Role]:
+    """The domains of a source, whether task.yaml names them or the task finds them; raises UserError as files do.
+
+    With their roles where the files say them.
+    """
     source = task.spec.sources[name]
     if source.domains != "found":
         return source.named
-    return load_task(task).found(local_folder(task.folder / "task.yaml", source))
+    where = task.folder / "task.yaml"
+    if name == "hub":
+        return load_task(task).found_on_hub(pinned(where, source, ""))
+    return load_task(task).found(local_folder(where, source))
 
 
 def check_domain(where: Where, field: str, task: TaskFolder, name: SourceName, domain: str) -> None:
     """Raise UserError where a source of a task has no such domain."""
     source = task.spec.sources[name]
-    if name == "hub":
-        one_of(domain, list(source.sets or {}), where, field)
     its = load_task(task).at(domain)
     reader = source.reader_of(domain)
     if source.domains == "found":
-        one_of(domain, domains_of(task, name), where, field)
+        one_of(domain, list(domains_of(task, name)), where, field)
+    elif name == "hub":
+        one_of(domain, list(source.sets or {}), where, field)
     elif name == "local" and (reader is None or needs_folder(its, reader)):
         folder = local_folder(task.folder / "task.yaml", source) / ((reader and reader.folder) or domain)
         if not folder.is_dir():
@@ -77,7 +83,8 @@ def domain_content(task: TaskFolder, name: SourceName, domain: str) -> Any:
     """What a domain is read from, without its name: one domain under two names has the same content."""
     where, source = task.folder / "task.yaml", task.spec.sources[name]
     if name == "hub":
-        return pinned(where, source, domain).model_dump()
+        content = pinned(where, source, domain).model_dump()
+        return [content, domain] if source.domains == "found" else content
     if name == "local":
         folder = local_folder(where, source)
         if reader := source.reader_of(domain):
@@ -188,6 +195,13 @@ def check_job(task: Task, job: DataJob, read: Read) -> None:
         check_overlap(job.where, job.task, job.roles, read, shown=task.fields[0])
 
 
+def task_of(task: TaskFolder, job: DataJob) -> Task:
+    """The task as a job's run measures it."""
+    found = load_task(task)
+    found.measure_by(RunMetrics(**job.metric_options).said())
+    return found
+
+
 def check_ahead(task: TaskFolder, job: DataJob) -> None:
     """Refuse, before any job runs, what the rule `data` would refuse; nothing is written.
 
@@ -196,7 +210,7 @@ def check_ahead(task: TaskFolder, job: DataJob) -> None:
     if Path(job.done).is_file():
         return
     if job.source == "local":
-        reader = load_task(task)
+        reader = task_of(task, job)
         splits = {domain: read_domain(reader, job.source, domain) for domain in job.roles}
 
         def read(domain: str, split: str) -> list[Example]:

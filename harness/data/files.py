@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from harness.contracts.task import HubSet
 from harness.data.rows import RowFault, visible
 
 Row = dict[str, Any]
+INSIDE = "."  # in a column's name, before what is meant of the structure that it holds
 
 
 def text_lines(path: Path, may_end_open: bool = False) -> list[str]:
@@ -99,10 +100,20 @@ def hub_table(hub: HubSet, split: str) -> Iterable[Row]:
     except Exception as error:  # each kind of file and each kind of outage has an error of its own
         told = bad(where, "split", split, f"it cannot be loaded ({reason(error)}); mend `sets` or use `local`")
         raise (NotHere(str(told)) if isinstance(error, ConnectionError) else told) from None
-    for theirs in hub.columns.values():
-        if theirs not in loaded.column_names:
-            raise bad(where, "a column", theirs, f"it is not there; use one of {', '.join(loaded.column_names)}")
-    return ({ours: row[theirs] for ours, theirs in hub.columns.items()} for row in loaded)
+    paths = {ours: theirs.split(INSIDE) for ours, theirs in hub.columns.items()}
+    for column, *_ in paths.values():
+        if column not in loaded.column_names:
+            raise bad(where, "a column", column, f"it is not there; use one of {', '.join(loaded.column_names)}")
+    return ({ours: _at(row, path) for ours, path in paths.items()} for row in loaded)
+
+
+def _at(value: Any, path: Sequence[str]) -> Any:
+    """What stands at a path in a row; of a list what stands there in each item. None where nothing does."""
+    for place, name in enumerate(path):
+        if isinstance(value, list):
+            return [_at(item, path[place:]) for item in value]
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def hub_rows(hub: HubSet, split: str, read: Callable[[Row], Row]) -> list[Row]:

@@ -115,6 +115,20 @@ def _list(where: str, entry: Any, name: str) -> list[Any]:
     return found
 
 
+def published(record: Any) -> Any:
+    """A record of a row of the hub in a form of ours: names with spaces for underscores, as in files.
+
+    Triples are DART's lists, or WebNLG's texts `subject | relation | object` in the first of several sets of them. What
+    is a text, as E2E's records are, stays as it is.
+    """
+    if not isinstance(record, list):
+        return record
+    first = record[0] if record else None
+    if isinstance(first, list) and first and all(isinstance(its, str) and NEXT in its for its in first):
+        record = [its.split(NEXT) for its in first]
+    return _spaced(record)
+
+
 def _spaced(triples: list[Any]) -> list[Any]:
     """Triples with spaces for underscores; what is no text is left for the kind to refuse."""
     return [

@@ -22,6 +22,11 @@ def drawn(domains: Iterable[str], shares: Shares) -> dict[str, Role]:
     return dict(zip(ordered, roles, strict=True))
 
 
+def as_told(roles: dict[str, Role]) -> dict[str, Role]:
+    """Roles that the files themselves say, in the order in which drawn ones stand."""
+    return {domain: roles[domain] for domain in sorted(roles, key=_place)}
+
+
 def limited(roles: dict[str, Role], scored: int | None) -> dict[str, Role]:
     """The roles, less the meta_test domains after the first `scored` in their order."""
     tested = [domain for domain, role in roles.items() if role == "meta_test"]

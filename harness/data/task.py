@@ -10,12 +10,13 @@ from typing import Any, ClassVar, Literal
 
 from harness.base.errors import bad
 from harness.base.fingerprint import hash_files
+from harness.base.lines import Where
 from harness.base.paths import own_files
 from harness.contracts.discover import TaskFolder, load_module
 from harness.contracts.method import Kind
 from harness.contracts.model import one_of
 from harness.contracts.reader import Tagging
-from harness.contracts.task import HubSet, Sizes, TaskSpec
+from harness.contracts.task import HubSet, Role, Sizes, TaskSpec
 from harness.data.embedded import generate
 from harness.data.files import hub_rows
 from harness.data.generation import Generation
@@ -74,6 +75,11 @@ class Task:
         if self.generation is not None:
             self.generation = replace(self.generation, **settings)
 
+    def measure_by(self, options: Mapping[str, Any]) -> None:
+        """Replace the options of some metrics."""
+        metrics = self.spec.metrics.model_copy(update=dict(options))
+        self.spec = self.spec.model_copy(update={"metrics": metrics})
+
     def metric_of(self, domain: str) -> str:
         """The metric that ranks methods on a domain."""
         return self.spec.metric
@@ -108,10 +114,18 @@ class Task:
         """What `read_local` reads of a domain, in a form that a fingerprint takes: the files in its folder."""
         return hash_files(own_files(folder / domain, deep=True), folder / domain)
 
-    def found(self, folder: Path) -> list[str]:
-        """The domains that there are in `folder`, where task.yaml says `domains: found`."""
+    def found(self, folder: Path) -> list[str] | dict[str, Role]:
+        """The domains that there are in `folder`, where task.yaml says `domains: found`.
+
+        With their roles where the files say them; else roles are drawn.
+        """
         where, mend = self.folder / "task.yaml", "the task cannot find them; name them, or define `found` in task.py"
         raise bad(where, "sources.local.domains", "found", mend)
+
+    def found_on_hub(self, hub: HubSet) -> list[str] | dict[str, Role]:
+        """The domains that there are in a data set of the hub, as `found` has them."""
+        where, mend = self.folder / "task.yaml", "the task cannot find them; name them, or define it in task.py"
+        raise bad(where, "sources.hub.domains", "found", mend)
 
     def read_hub(self, domain: str, hub: HubSet) -> Splits:
         """The domain's splits, read from the hub; unlabeled text is the train split's."""
@@ -147,8 +161,7 @@ class Task:
         one_of(spec.metric, self.scores, where, "metric")
         if spec.direction != (better := self.scores[spec.metric]):
             raise bad(where, "direction", spec.direction, f"a better {spec.metric} is {better}; write {better}")
-        for name in spec.metrics.model_fields_set:
-            one_of(name, list(self.options), where, "metrics")
+        self.check_metrics(spec.metrics.said(), where, "metrics")
         local = spec.sources.get("local")
         blocks = (
             {"reader": local.reader} | {f"readers.{name}": its for name, its in local.readers.items()} if local else {}
@@ -159,6 +172,11 @@ class Task:
                 raise bad(where, f"sources.local.{block}", type(reader).__name__, mend)
             if reader:
                 check_reader(self, reader, f"sources.local.{block}")
+
+    def check_metrics(self, options: Mapping[str, Any], where: Where, field: str) -> None:
+        """Raise UserError where options are said of a metric that has none, or that the task cannot have."""
+        for name in options:
+            one_of(name, list(self.options), where, field)
 
     def check_scored(self, domain: str, examples: list[Example]) -> None:
         """Raise UserError where a domain's test examples cannot be scored by the task's metric."""
@@ -182,6 +200,10 @@ class Task:
     def text(self, example: Example) -> str:
         """The plain text of an unlabeled or labelled example, for continued pretraining."""
         raise NotImplementedError(f"{type(self).__name__} must define text")
+
+    def texts(self, example: Example) -> list[str]:
+        """What a model learns from of an example, one text or several, about: for the plan's estimate of time alone."""
+        return [self.text(example)]
 
 
 def load_task(found: TaskFolder, generates: bool = False) -> Task:

@@ -158,6 +158,8 @@ class Filler:
         if row.method not in scores.methods or not budgets:
             why = f"no method: the run does not have {row.method} on {task}"
             return Entry(NOT_RUN, "not run", why=why if budgets else "no budget of the table is in the run")
+        if column.without and column.metric not in scores.run.judges:
+            return Entry(NONE, "no counterpart", why=column.without)
         domains = self._domains(column, task) if column.cost is None else scores.domains
         if not domains:
             return self._without_domain(column, task)

@@ -12,7 +12,7 @@ from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import tasks
 from harness.contracts.method import Train
 from harness.contracts.plan import BackboneJob, Block, Plan
-from harness.data.task import load_task
+from harness.data.task import Example, Task, load_task
 from harness.parts.build import adaptations_of
 from harness.parts.offered import preparations
 from harness.parts.variants import method_of
@@ -68,11 +68,16 @@ def _adaptations(block: Block) -> list[Adaptation]:
 
 def texts_of(plan: Plan, name: str) -> list[str]:
     """A few texts of each domain of a task whose data stand."""
-    task = load_task(tasks()[plan.tasks[name].base])
+    task, examples = examples_of(plan, name)
+    return [task.text(example) for example in examples]
+
+
+def examples_of(plan: Plan, name: str) -> tuple[Task, list[Example]]:
+    """A task, and a few examples of each of its domains whose data stand."""
     files = [Path(folder) / "train.jsonl" for folder in plan.data_of(name).folders.values()]
-    texts = []
+    examples: list[Example] = []
     for file in files:
         if file.is_file():
             with open(file, encoding="utf-8") as lines:
-                texts += [task.text(json.loads(line)) for line in islice(lines, TEXTS)]
-    return texts
+                examples += [json.loads(line) for line in islice(lines, TEXTS)]
+    return load_task(tasks()[plan.tasks[name].base]), examples

@@ -13,9 +13,9 @@ from harness.contracts.config import TaskRun
 from harness.contracts.method import Train
 from harness.contracts.model import one_of
 from harness.contracts.plan import SHORT, Block, DataJob
-from harness.contracts.task import Role, Source
+from harness.contracts.task import JUDGED, Role, Source
 from harness.data.build import check_domain, check_roles, domain_fingerprints, domains_of
-from harness.data.roles import drawn, limited
+from harness.data.roles import as_told, drawn, limited
 from harness.data.task import load_task
 from harness.plan.request import Request
 
@@ -40,10 +40,13 @@ class DataPlanner:
         parent = self.request.output / "data" / task
         folders = {domain: str(parent / f"{run.source}-{domain}-{its[:SHORT]}") for domain, its in prints.items()}
         budgets = run.budgets or found.spec.budgets
-        load_task(found)
+        measured = load_task(found)
+        measured.measure_by(run.metrics.said())
         if overlap != "allow":
             check_roles(where, found, run.source, roles)
-        content = [prints, roles, budgets, overlap, run.test_examples, found.spec.metrics.model_dump()]
+        metrics = measured.spec.metrics
+        content = [prints, roles, budgets, overlap, run.test_examples, metrics.model_dump(exclude=set(JUDGED))]
+        content += [metric for metric in JUDGED if getattr(metrics, metric)]  # whoever judges, and wherever that lies
         self.prints[task] = prints
         return DataJob(
             task=task,
@@ -55,6 +58,7 @@ class DataPlanner:
             done=str(parent / f"{fingerprint(content)[:SHORT]}.json"),
             where=where.of(f"tasks.{task}"),
             test_examples=run.test_examples,
+            metric_options=run.metrics.model_dump(exclude_none=True),
         )
 
     def _roles(self, task: str, run: TaskRun) -> dict[str, Role]:
@@ -74,14 +78,16 @@ class DataPlanner:
         return dict(roles)
 
     def _drawn(self, task: str, run: TaskRun, source: Source) -> dict[str, Role]:
-        """Roles drawn by shares, less the meta_test domains that the run does not score."""
+        """Roles drawn by shares, or as files say them, less the meta_test domains that the run does not score."""
         found, where = self.request.tasks[task], self.request.where
-        shares = run.roles or source.roles
+        domains, shares = domains_of(found, run.source), run.roles or source.roles
         assert shares is not None  # the contract of a task says so
-        roles = drawn(domains_of(found, run.source), shares)
+        told = domains if isinstance(domains, dict) and run.roles is None else None
+        roles = drawn(domains, shares) if told is None else as_told(told)
         tested = sum(role == "meta_test" for role in roles.values())
         if run.scored_domains is not None and run.scored_domains > tested:
-            mend = f"{tested} of {len(roles)} domains are drawn for meta_test; choose at most that"
+            drawn_for = "meta_test" if told else "drawn for meta_test"
+            mend = f"{tested} of {len(roles)} domains are {drawn_for}; choose at most that"
             raise bad(where, f"tasks.{task}.scored_domains", run.scored_domains, mend)
         return limited(roles, run.scored_domains)
 

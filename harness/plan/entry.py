@@ -29,6 +29,7 @@ from harness.contracts.plan import Plan
 from harness.contracts.plan_file import load_plan
 from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
+from harness.plan.judges import check_judges
 from harness.plan.make import plan_run
 from harness.plan.marks import Marks
 from harness.plan.request import Request, Tuning
@@ -172,6 +173,7 @@ def recheck(plan: Plan) -> None:
     """Refuse bad data files, budgets, overlaps and checkpoints before any job runs, as far as that can be seen."""
     recheck_data(plan)
     check_local(plan)
+    check_judges(plan, fetch=True)
 
 
 def recheck_data(plan: Plan) -> None:

@@ -23,7 +23,7 @@ from harness.contracts.config import Pretrained
 from harness.contracts.discover import tasks
 from harness.contracts.plan import BackboneJob, DataJob, Plan, Prepared, PrepareJob, TuneJob
 from harness.contracts.preparation import at_rates
-from harness.data.build import build_domains, check_job, standing
+from harness.data.build import build_domains, check_job, standing, task_of
 from harness.data.overlap import dropped
 from harness.data.task import load_task
 from harness.plan.checkpoints import check_backbone
@@ -33,7 +33,7 @@ def build_data(plan: Plan, job: DataJob) -> None:
     """Write a task's domains; refuse budgets that are too large and overlap between roles."""
     found = tasks()[job.task]
     build_domains(found, job)
-    check_job(load_task(found), job, standing(job.folders))
+    check_job(task_of(found, job), job, standing(job.folders))
     lost = dropped(job.folders.values())
     write_json(Path(job.done), {"domains": job.folders, "dropped": lost})
     say(f"data {job.task}: {len(job.folders)} domains from source {job.source}")

@@ -1,22 +1,30 @@
-"""How many sentences a run's data have, and how long they are: as the data say that stand, else as is usual."""
+"""How many examples a run's data have, of how many sentences and how long: as data that stand say, else as is usual.
+
+A sentence is what a model reads at once. Most examples are one; a dialogue has one for each reply, with all that was
+said before, and a record one for each of its references.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from math import ceil
 from pathlib import Path
 from statistics import fmean, median
 
 from harness.contracts.budget import WHOLE
 from harness.contracts.discover import TaskFolder, tasks
-from harness.contracts.method import LABELLING
+from harness.contracts.method import LABELLING, Kind
 from harness.contracts.plan import Plan
 from harness.data.splits import HELD
-from harness.plan.checkpoints import texts_of
+from harness.plan.checkpoints import examples_of
 from harness.tune.space import EXAMPLES
 
 LETTERS = 4  # a token, about, where there is no tokenizer yet
 LABELLED, WRITTEN = 0.25, 0.6  # of the longest input, what a sentence has where no data stand: one to label, and others
 TESTS, TRAINS = 300, 1000  # examples of a split that does not stand yet
+SENTENCES: dict[Kind, float] = {"dialogue": 5.0}  # of an example, where no data stand; of other kinds one
+SAMPLED = 200  # examples of a task that are counted
 TOKENIZER = "tokenizer.json"
 
 
@@ -42,27 +50,40 @@ class Lengths:
         many = self._trains[task]
         return many if budget == WHOLE else min(budget, many)
 
+    def sentences(self, task: str) -> float:
+        """How many sentences an example has."""
+        examples, its = self._tokens[task]
+        return len(its) / examples
+
+    def examples(self, task: str, domains: Sequence[str]) -> float:
+        """How many examples the train splits of some domains have."""
+        return len(domains) * self._trains[task]
+
     def tokens(self, task: str) -> float:
         """How many tokens a sentence has, at most as many as are read."""
-        return fmean(self._tokens[task])
+        return fmean(self._tokens[task][1])
 
     def padded(self, task: str, sentences: int) -> float:
         """How many tokens a sentence has in a batch of so many of any length: the mean of the longest."""
-        ordered = sorted(self._tokens[task])
+        ordered = sorted(self._tokens[task][1])
         shares = [(place / len(ordered)) ** sentences for place in range(len(ordered) + 1)]
         return sum(many * (shares[place + 1] - shares[place]) for place, many in enumerate(ordered))
 
     @cached_property
-    def _tokens(self) -> dict[str, list[float]]:
-        """The tokens of some sentences of each task."""
+    def _tokens(self) -> dict[str, tuple[float, list[float]]]:
+        """Some examples of each task: how many they are, and the tokens of their sentences."""
         return {name: self._sampled(name) for name in self.plan.tasks}
 
-    def _sampled(self, name: str) -> list[float]:
-        task = self.plan.tasks[name]
-        texts = texts_of(self.plan, name)
-        if not texts:
-            return [task.max_length * (LABELLED if task.kind in LABELLING else WRITTEN)]
-        return [min(many, task.max_length) for many in self._counted(task.backbone, texts)]
+    def _sampled(self, name: str) -> tuple[float, list[float]]:
+        its = self.plan.tasks[name]
+        kind: Kind = its.kind  # type: ignore[assignment]
+        task, examples = examples_of(self.plan, name)
+        if not examples:
+            usual = its.max_length * (LABELLED if kind in LABELLING else WRITTEN)
+            return 1 / SENTENCES.get(kind, 1.0), [usual]
+        sampled = examples[:: ceil(len(examples) / SAMPLED)]
+        texts = [text for example in sampled for text in task.texts(example)]
+        return len(sampled), [min(many, its.max_length) for many in self._counted(its.backbone, texts)]
 
     def _counted(self, backbone: str, texts: list[str]) -> list[float]:
         """The tokens of texts, by the backbone's tokenizer where it stands."""

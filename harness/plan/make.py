@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from harness.base.memory import nothing_collected
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
 from harness.contracts.model import one_of
@@ -26,6 +27,7 @@ from harness.plan.tasks import TaskPlanner
 from harness.score.version import scoring_code
 
 
+@nothing_collected()
 def plan_run(request: Request) -> Plan:
     """Every job of the run; raises UserError at the first mistake."""
     config = request.config

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.base.fingerprint import fingerprint
+from harness.base.fingerprint import Content, fingerprint
 from harness.contracts.config import TaskRun
 from harness.contracts.discover import Method
-from harness.contracts.plan import SHORT, Prepared, PrepareJob, TuneJob
+from harness.contracts.plan import SHORT, Prepared, PrepareJob
 from harness.contracts.preparation import at_rates
 from harness.contracts.task_plan import TaskPlan
 from harness.plan.preparation_setups import PreparationSetup, preparation_setup_of
 from harness.plan.preparation_tunes import PreparationTunePlanner
-from harness.plan.request import Ground, LaterPlanner, computed
+from harness.plan.request import Ground, LaterPlanner, computed_from
 
 
 class PreparePlanner(LaterPlanner):
@@ -49,24 +49,20 @@ class PreparePlanner(LaterPlanner):
 
     def _job(self, setup: PreparationSetup, places: Sequence[tuple[str | None, int]]) -> PrepareJob:
         search = self.searches.plan(setup) if setup.searched else None
-        parts = [self._part(setup, search, target, seed) for target, seed in places]
+        options = setup.preparation.model_dump()
+        if search:
+            options = at_rates(options, dict.fromkeys(setup.searched))  # what they are, the search says
+        rates = {"rates": search.fingerprint} if search else {}
+        content = computed_from(setup.depends | {"preparation": [setup.name, options]} | rates)
+        parts = [self._part(setup, content, target, seed) for target, seed in places]
         key = fingerprint([part.fingerprint for part in parts])[:SHORT]
         done = str(self.request.output / "prepared" / setup.task / f"{setup.name}-{key}.json")
         return self.jobs.setdefault(done, setup.job(parts, done, search.done if search else None))
 
-    def _part(self, setup: PreparationSetup, search: TuneJob | None, target: str | None, seed: int) -> Prepared:
-        """One checkpoint, with the fingerprint of what it is made from."""
-        options = setup.preparation.model_dump()
-        if search:
-            options = at_rates(options, dict.fromkeys(setup.searched))  # what they are, the search says
+    def _part(self, setup: PreparationSetup, content: Content, target: str | None, seed: int) -> Prepared:
+        """One checkpoint, with the fingerprint of what it is made from: what all of the job are, and its own."""
         read = setup.preparation.reads(setup.roles, target)
-        content = setup.depends | {
-            "preparation": [setup.name, options],
-            "data": {domain: [self.prints[setup.task][domain], setup.roles[domain]] for domain in read},
-            "seed": seed,
-        }
-        if search:
-            content["rates"] = search.fingerprint
-        key = computed(content)
-        parent = self.request.output / "prepared" / setup.task / setup.name
-        return Prepared(str(parent / f"{target or 'all'}-s{seed}-{key[:SHORT]}"), key, target, seed)
+        data = {domain: [self.prints[setup.task][domain], setup.roles[domain]] for domain in read}
+        key = content.fingerprint({"data": data, "seed": seed})
+        folder = f"{self.request.output}/prepared/{setup.task}/{setup.name}/{target or 'all'}-s{seed}-{key[:SHORT]}"
+        return Prepared(folder, key, target, seed)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from harness.backbone.anatomy import anatomies, architecture_of, check_kind, positions_of
 from harness.base.errors import bad
+from harness.base.lines import Where
 from harness.contracts.config import LocalBackbone, Pretrained, TaskRun
 from harness.contracts.plan import DataJob
+from harness.contracts.task import JUDGED
 from harness.contracts.task_plan import TaskPlan
-from harness.data.task import load_task
+from harness.data.task import Task, load_task
+from harness.plan.judges import planned_judge
 from harness.plan.request import Request
 from harness.plan.several import names_on
 
@@ -40,6 +44,8 @@ class TaskPlanner:
             mend = f"{spec.kind} has no replies that could be left out; remove it"
             raise bad(where, f"tasks.{task}.generates", True, mend)
         its = met = load_task(found, run.generates)
+        its.check_metrics(run.metrics.said(), where, f"tasks.{task}.metrics")
+        its.measure_by(run.metrics.said())
         if isinstance(described, Pretrained):
             check_kind(where, described.architecture, spec.kind)
             met = its.read_by(anatomies()[described.architecture].model_for(spec.kind))
@@ -72,8 +78,19 @@ class TaskPlanner:
             own_metrics={name: its.metric_of(name) for name in data.roles if its.metric_of(name) != spec.metric},
             own_options={name: options for name in data.roles if (options := its.metric_options(name))},
             generation=run.generation.said(),
-            metrics=spec.metrics.model_dump(include=set(its.options)),
+            metrics=its.spec.metrics.model_dump(include=set(its.options) - set(JUDGED)),
+            judges=self._judges(task, its, run),
         )
+
+    def _judges(self, task: str, its: Task, run: TaskRun) -> dict[str, dict[str, Any]]:
+        """The models that judge for metrics, by the metric; raises UserError where one cannot."""
+        found = {}
+        for metric in JUDGED:
+            if asked := getattr(its.spec.metrics, metric):
+                said = getattr(run.metrics, metric) is not None
+                where: Where = self.request.where if said else its.folder / "task.yaml"
+                found[metric] = planned_judge(asked, where, f"{f'tasks.{task}.' if said else ''}metrics.{metric}")
+        return found
 
     def _check_length(self, task: str, backbone: str, longest: int) -> None:
         """Refuse texts that are longer than the backbone has positions for."""

@@ -7,6 +7,7 @@ part in no gradient, and cells read each sentence once through them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 from statistics import fmean
@@ -30,6 +31,7 @@ RATE = 5e10  # operations a second of one core
 STEP, LEFT = 1e-3, 1e-3  # seconds of a pass with gradients, and for each layer, computed in it or left as it is
 LAYER, ELEMENT = 2e-3, 8.6e-8  # more for each that is computed, and for each token and unit of its width there
 FORWARD = 1 / 3  # of what is beside the products, what a pass without gradients has
+TEXT, TOKEN = 1e-4, 2e-6  # of a sentence that is made tokens, and for each of them
 BATCH = 32  # sentences of a pass that only reads
 # A text that is generated costs so many that are read.
 GENERATED: dict[Kind, float] = {"summarization": 16.0, "data-to-text": 16.0}
@@ -58,7 +60,7 @@ class Work:
         size, changed = self._sizes[block.backbone], self._changed(block.method, block.backbone)
         seconds = []
         for budget in self._budgets(block):
-            sentences = self.lengths.learned(block.task, budget)
+            sentences = self._learned(block.task, budget)
             over = settings.over(sentences)
             once = min(sentences, over.steps * over.read_at_once)  # through the layers that are left as they are
             shared = TRIALS if isinstance(block, TuneJob) and not block.prepare else 1  # from the same checkpoint
@@ -75,6 +77,7 @@ class Work:
         if isinstance(block, TuneJob):
             many = self.lengths.tried(task, block.held_out, block.budgets)
         kind: Kind = self.plan.tasks[task].kind  # type: ignore[assignment]
+        many *= 1.0 if kind in GENERATED else self.lengths.sentences(task)  # one text an example is generated
         slower = self._changed(block.method, block.backbone).slower
         once = self._reading(size, size.layers, many, tokens, self._table(size, task))
         return slower * once * GENERATED.get(kind, 1.0)
@@ -84,8 +87,9 @@ class Work:
         preparation: Preparation = validate(preparations()[job.name], job.options, "plan.json", f"prepare.{job.name}")
         size = self._sizes[job.backbone]
         changed = self._changed(job.method, job.backbone) if job.method else Changed()
-        seconds = 0.0
-        for its in preparation.passes(self._domains(job)):
+        read = preparation.reads(self.plan.data_of(job.task).roles, job.parts[0].target)
+        seconds = self._encoding(job.task, read)
+        for its in preparation.passes(len(read)):
             now = Changed(0, changed.slower) if its.everything else changed
             table = size.table if preparation.pretrains else None
             tokens = self.lengths.padded(job.task, its.sentences if its.mixed else 1)
@@ -104,7 +108,7 @@ class Work:
     def sentences(self, block: Block | TuneJob) -> float:
         """The sentences that a cell trains on, the mean over its budgets."""
         settings = Train(**block.train)
-        sizes = [self.lengths.learned(block.task, budget) for budget in self._budgets(block)]
+        sizes = [self._learned(block.task, budget) for budget in self._budgets(block)]
         return fmean(settings.over(size).steps * settings.read_at_once for size in sizes)
 
     def _pass(self, size: Size, changed: Changed, tokens: float, task: str, table: float | None = None) -> float:
@@ -121,6 +125,15 @@ class Work:
         beside = layers * (ceil(sentences / BATCH) * LAYER + ELEMENT * sentences * tokens * size.width)
         products = READ * sentences * tokens * (size.body * layers / size.layers + table)
         return FORWARD * beside + products / RATE
+
+    def _encoding(self, task: str, domains: Sequence[str]) -> float:
+        """What it takes until the train splits of some domains are tokens."""
+        sentences = self.lengths.examples(task, domains) * self.lengths.sentences(task)
+        return sentences * (TEXT + TOKEN * self.lengths.tokens(task))
+
+    def _learned(self, task: str, budget: int) -> int:
+        """How many sentences a budget of examples is."""
+        return round(self.lengths.learned(task, budget) * self.lengths.sentences(task))
 
     def _table(self, size: Size, task: str) -> float:
         """The parameters that a task's answers are products with: those of the vocabulary, but for labels."""
@@ -143,7 +156,3 @@ class Work:
     def _budgets(block: Block | TuneJob) -> list[int]:
         """The budgets of a block's cells, each of which as many have."""
         return block.budgets if isinstance(block, TuneJob) else sorted({cell.budget for cell in block.cells})
-
-    def _domains(self, job: PrepareJob) -> int:
-        """How many domains a checkpoint learns from, about."""
-        return sum(role != "meta_test" for role in self.plan.data_of(job.task).roles.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, field_validator
@@ -56,7 +57,9 @@ class Cmaml(Preparation):
         return self.meta.reads(roles, target)
 
     def passes(self, domains: int) -> list[Passes]:
-        return self.meta.passes(domains)
+        """A domain's structure is selected in about as many steps as its support examples fill."""
+        size = self.meta.inner.batch_size
+        return [*self.meta.passes(domains), Passes(domains * ceil(self.support / size), size, mixed=True)]
 
     def prepare(self, workshop: Workshop) -> None:
         from harness.prepare.selective import Selective

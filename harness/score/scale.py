@@ -17,6 +17,7 @@ BOUNDS = {  # every other metric is a percentage
     "spearman": CORRELATION,
     "nist": (0.0, np.inf),
     "cider": (0.0, 10.0),
+    "c_score": (-np.inf, np.inf),  # a sum over the persona's sentences
 }
 PERCENTAGE = (0.0, 100.0)
 

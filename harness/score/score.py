@@ -17,7 +17,9 @@ from harness.base.fingerprint import hash_file
 from harness.base.progress import say
 from harness.contracts.method import Kind
 from harness.contracts.plan import Cell, Plan
+from harness.contracts.task import JUDGED
 from harness.contracts.task_plan import TaskPlan
+from harness.score.judge import judge_folder
 from harness.score.version import scoring_code
 
 # `evaluate` imports transformers' pipelines, and with them torch, for a part that is not used here.
@@ -29,16 +31,16 @@ import evaluate  # noqa: E402
 if _spared:
     del sys.modules["transformers"]
 
-# For each kind: its metrics, and the key of an example under which the reference stands. Numbers have others.
-METRICS: dict[Kind, tuple[tuple[str, ...], str]] = {
-    "token-classification": (("entity_f1",), "tags"),
-    "sequence-classification": (("classification",), "label"),
-    "causal-lm": (("perplexity",), "id"),
-    "summarization": (("rouge", "bleu"), "summary"),
-    "data-to-text": (("bleu", "nist", "meteor", "rouge", "cider"), "references"),
-    "dialogue": (("dialogue",), "turns"),
+# For each kind: its metrics, and the key of an example under which each one's reference stands. Numbers have others.
+METRICS: dict[Kind, dict[str, str]] = {
+    "token-classification": {"entity_f1": "tags"},
+    "sequence-classification": {"classification": "label"},
+    "causal-lm": {"perplexity": "id"},
+    "summarization": dict.fromkeys(("rouge", "bleu"), "summary"),
+    "data-to-text": dict.fromkeys(("bleu", "nist", "meteor", "rouge", "cider"), "references"),
+    "dialogue": {"dialogue": "turns", "c_score": "persona"},
 }
-OF_NUMBERS = ("correlation",)
+OF_NUMBERS = {"correlation": "label"}
 
 
 @cache
@@ -56,21 +58,27 @@ def metric(name: str) -> evaluate.Metric:
 
 
 def score_rows(
-    kind: Kind, rows: list[dict[str, Any]], options: Mapping[str, dict[str, Any]] | None = None
+    kind: Kind,
+    rows: list[dict[str, Any]],
+    options: Mapping[str, dict[str, Any]] | None = None,
+    judges: Mapping[str, Path] | None = None,
 ) -> dict[str, Any]:
     """Scores, their statistics and the options they were made with; each row holds an example and what was `predicted`.
 
     `options` are by metric, and by each score in what is returned. A score that is not defined is None, and
-    `undefined` says why.
+    `undefined` says why. `judges` are the folders of models that judge for metrics; one without its own is left out.
     """
-    names, reference = METRICS[kind]
-    if rows and isinstance(rows[0][reference], float):
-        names = OF_NUMBERS
+    wanted = METRICS[kind]
+    if rows and isinstance(rows[0][next(iter(wanted.values()))], float):
+        wanted = OF_NUMBERS
     found: dict[str, Any] = {"scores": {}, "statistics": {}, "options": {}, "undefined": {}, "n": len(rows)}
-    for name in names:
+    for name, reference in wanted.items():
+        if name in JUDGED and name not in (judges or {}):
+            continue
         chosen = (options or {}).get(name, {})
+        given = {"judge": str(judges[name])} if judges and name in judges else chosen
         its = metric(name).compute(
-            predictions=[row["predicted"] for row in rows], references=[row[reference] for row in rows], **chosen
+            predictions=[row["predicted"] for row in rows], references=[row[reference] for row in rows], **given
         )
         found["scores"] |= its["scores"]
         found["statistics"] |= its["statistics"]
@@ -97,9 +105,10 @@ def score_cell(cell: Cell, task: TaskPlan) -> Status | None:
         return "done"
     try:
         kind: Kind = task.kind  # type: ignore[assignment]
-        scores = score_rows(kind, read_lines(folder / PREDICTIONS), options)
+        judges = {metric: judge_folder(its) for metric, its in task.judges.items()}
+        scores = score_rows(kind, read_lines(folder / PREDICTIONS), options, judges)
         if along:  # the last point is the cell itself
-            scores["along"] = [score_rows(kind, read_lines(file), options) for file in along]
+            scores["along"] = [score_rows(kind, read_lines(file), options, judges) for file in along]
     except Exception as error:
         failure = failure_of("scoring", error)
         leave_failure(folder, failure)

@@ -14,4 +14,5 @@ def scoring_code() -> str:
     """The hash of the metric modules, of how the kinds use them, and of the words that they count."""
     here = Path(__file__).parent
     words = here.parent / "data" / "words.py"
-    return hash_files([*own_files(here / "metrics", ".py"), here / "score.py", here / "texts.py", words], here.parent)
+    beside = [here / name for name in ("score.py", "texts.py", "judge.py")]
+    return hash_files([*own_files(here / "metrics", ".py"), *beside, words], here.parent)

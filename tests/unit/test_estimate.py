@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from harness.adapt.record import write_done
 from harness.base.files import write_json, write_lines
 from harness.cli.main import main
 from harness.contracts.plan import BackboneJob, Block, Plan
+from harness.parts.offered import preparations
 from harness.plan import sizes, work
 from harness.plan.entry import make_plan
 from harness.plan.estimate import CELL, JOB, Estimates
@@ -213,6 +215,58 @@ def test_data_that_stand_say_how_long_sentences_are(project: Path) -> None:
     Path(plan.backbones[0].checkpoint).mkdir(parents=True)
     words.save(str(Path(plan.backbones[0].checkpoint) / "tokenizer.json"))
     assert Lengths(plan).tokens("wikiann") == pytest.approx(7.5)  # words: by the backbone's own tokenizer
+
+
+def talking(project: Path, replies: int) -> Plan:
+    """A plan of dialogues that stand, each with so many replies."""
+    domains = {"ada": "meta_train", "agnes": "meta_train", "albert": "meta_dev", "alma": "meta_test"}
+    task = {"budgets": [2], "domains": domains, "train": {"epochs": 3, "batch_size": 2}}
+    names = {"methods": ["multitask", "cmaml"], "tasks": {"persona": task}}
+    use.write_config(project, names | {"backbones": {"persona_decoder": use.backbone("gpt2", "persona")}})
+    plan = make_plan(CONFIG)
+    rows = [{"id": str(place), "turns": [["abcd", "efghijk"]] * replies} for place in range(8)]
+    for folder in plan.data_of("persona").folders.values():
+        for split in ("train", "test"):
+            write_lines(Path(folder) / f"{split}.jsonl", rows)
+    return plan
+
+
+def test_a_dialogue_is_as_many_sentences_as_it_has_replies(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "ELEMENT", 0.0)
+    monkeypatch.setattr(work, "LAYER", 0.0)
+    exchange = len("them: abcd me: efghijk ") / 4
+    read = {}
+    for replies in (1, 3):
+        plan = talking(project, replies)
+        block, found = plan.block("persona", "multitask"), Work(plan)
+        assert found.lengths.sentences("persona") == replies
+        mean = fmean(many * exchange - 0.25 for many in range(1, replies + 1))
+        assert found.lengths.tokens("persona") == pytest.approx(mean)
+        assert found.sentences(block) == 3 * 2 * replies  # epochs, dialogues
+        read[replies] = found.predicting(block) / mean
+    assert read[3] == pytest.approx(3 * read[1])
+    assert Lengths(planned()).sentences("wikiann") == 1
+
+
+def test_a_preparation_makes_tokens_of_all_that_it_reads(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of five thousand replies that takes longer than a short training."""
+    plan = talking(project, 3)
+    (job,) = (job for job in plan.prepares if job.name == "multitask")
+    whole = Work(plan)
+    sentences = 2 * 8 * 3  # two domains of meta_train
+    encoding = sentences * (work.TEXT + work.TOKEN * whole.lengths.tokens("persona"))
+    took = whole.preparing(job)
+    monkeypatch.setattr(work, "TEXT", 0.0)
+    monkeypatch.setattr(work, "TOKEN", 0.0)
+    assert took == pytest.approx(Work(plan).preparing(job) + encoding)
+    assert encoding > 0
+
+
+def test_structures_are_selected_in_every_domain() -> None:
+    cmaml = preparations()["cmaml"](support=30)
+    size = cmaml.model_dump()["meta"]["inner"]["batch_size"]
+    counts = [sum(its.count for its in cmaml.passes(domains)) for domains in (0, 48)]
+    assert counts[1] - counts[0] == 48 * -(-30 // size)
 
 
 def test_a_checkpoint_is_as_large_as_its_weights(tmp_path: Path) -> None:

