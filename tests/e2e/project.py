@@ -154,7 +154,7 @@ def kill_snakemake_alone(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 300.0) -> None:
     """Wait for a condition; fail where it never holds."""
     end = time.monotonic() + seconds
     while not holds():
