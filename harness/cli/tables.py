@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,8 @@ def seeds_to_show(plan: Plan, standing: Collection[str]) -> list[int]:
 
     Of a row that lacks a seed no mean is taken, and a run comes to its other seeds when every row has the first.
     """
-    most = max(sorted(plan.seeds), key=lambda seed: sum(c.seed == seed and c.folder in standing for c in plan.cells()))
+    counts = Counter(cell.seed for cell in plan.cells() if cell.folder in standing)
+    most = max(sorted(plan.seeds), key=counts.__getitem__)
     rows = [rows_that_stand(plan.of_seeds(seeds), standing) for seeds in (plan.seeds, [most])]
     return plan.seeds if 2 * rows[0] >= rows[1] else [most]
 
