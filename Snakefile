@@ -9,11 +9,12 @@ changed has a new name. The plan (harness/plan/) knows every name; there is no l
 from harness.base.paths import PACKAGE
 from harness.cli.told import tell_by_name
 from harness.plan.entry import Inputs, job_command, leave_refused, open_run
+from harness.plan.marks import Marks
 from harness.plan.priority import Priority
 
 PLAN = open_run(workflow.config_settings.config_args, workflow.configfiles)
 tell_by_name(PLAN)
-INPUTS, PRIORITY = Inputs(PLAN), Priority(PLAN)
+INPUTS, PRIORITY, MARKS = Inputs(PLAN), Priority(PLAN), Marks(PLAN.output)
 OUT = PLAN.output
 JOB = job_command(PLAN)
 
@@ -54,30 +55,30 @@ rule backbone:
     input: INPUTS.data
     output: f"{OUT}/backbones/{{name}}-{{key}}/backbone.json"
     log: f"{OUT}/logs/backbone/{{name}}-{{key}}.log"
-    priority: PRIORITY.backbone
+    priority: PRIORITY.of(MARKS.backbone)
     shell: JOB + " {output:q} 2> {log:q}"
 
 rule prepare:
-    input: INPUTS.prepare
+    input: INPUTS.of(MARKS.prepare)
     output: f"{OUT}/prepared/{{task}}/{{name}}-{{key}}.json"
     log: f"{OUT}/logs/prepare/{{task}}-{{name}}-{{key}}.log"
-    priority: PRIORITY.prepare
+    priority: PRIORITY.of(MARKS.prepare)
     resources: gpu=1
     shell: JOB + " {output:q} 2> {log:q}"
 
 rule tune:
-    input: INPUTS.tune
+    input: INPUTS.of(MARKS.tune)
     output: f"{OUT}/tune/{{task}}/{{name}}-{{key}}.json"
     log: f"{OUT}/logs/tune/{{task}}-{{name}}-{{key}}.log"
-    priority: PRIORITY.tune
+    priority: PRIORITY.of(MARKS.tune)
     resources: gpu=1
     shell: JOB + " {output:q} 2> {log:q}"
 
 rule adapt:
-    input: INPUTS.adapt
+    input: INPUTS.of(MARKS.adapt)
     output: f"{OUT}/blocks/{{task}}/{{method}}-{{key}}.json"
     log: f"{OUT}/logs/adapt/{{task}}-{{method}}-{{key}}.log"
-    priority: PRIORITY.adapt
+    priority: PRIORITY.of(MARKS.adapt)
     resources: gpu=1
     shell: JOB + " {output:q} 2> {log:q}"
 

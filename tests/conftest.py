@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if TYPE_CHECKING:
     from harness.backbone.load import Checkpoint
 
-# Torch takes seconds to import: the fixtures that need it import it.
+# Torch takes seconds to import, and numpy reads the threads above: the fixtures that need them import them.
 
 
 def pytest_collection_finish() -> None:
@@ -28,6 +28,26 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small project in the current folder."""
+    from tests.project import copy_project
+
+    copy_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def local_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small project in the current folder, whose backbone is a checkpoint that stands there."""
+    from tests.project import copy_local_project
+
+    copy_local_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

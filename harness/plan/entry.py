@@ -8,7 +8,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -31,7 +31,7 @@ from harness.data.build import check_ahead
 from harness.plan.checkpoints import check_local
 from harness.plan.judges import check_judges
 from harness.plan.make import plan_run
-from harness.plan.marks import Marks
+from harness.plan.marks import Mark
 from harness.plan.request import Request, Tuning
 
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
@@ -209,19 +209,14 @@ class Inputs:
         self.plan = plan
         # All data stand before any compute, so that a bad file is refused before it costs anything.
         self.data = [job.done for job in plan.data]
-        self.marks, self.waits = Marks(plan.output), plan.waits
+        self.waits = plan.waits
 
-    def prepare(self, wildcards: Any) -> list[str]:
-        """The backbone of a preparation, and the rates that are searched for it."""
-        return self.waits[self.marks.prepare(wildcards)]
+    def of(self, mark: Mark) -> Callable[[Any], list[str]]:
+        """What a rule's job begins with and the rates searched for it, by its wildcards; data alone for a control.
 
-    def tune(self, wildcards: Any) -> list[str]:
-        """What the trials of a search begin with."""
-        return self.waits[self.marks.tune(wildcards)]
-
-    def adapt(self, wildcards: Any) -> list[str]:
-        """What the cells of a job begin with, and the rates that are searched for them; data alone for a control."""
-        return self.waits[self.marks.adapt(wildcards)] or self.data
+        `mark` makes the job's mark of the wildcards.
+        """
+        return lambda wildcards: self.waits[mark(wildcards)] or self.data
 
     def score(self, wildcards: Any) -> list[str]:
         """The jobs of a task's cells."""

@@ -6,10 +6,11 @@ So every row of every table has a score after about the first seed's share of th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from harness.contracts.plan import Plan
-from harness.plan.marks import Marks
+from harness.plan.marks import Mark
 
 # Within a turn what others wait for comes first: jobs that are long and in a row are then not left for the end.
 ADAPT, PREPARE, BACKBONE = 0, 1, 2
@@ -17,26 +18,14 @@ FIRST = BACKBONE + 1  # more for what a first seed needs
 
 
 class Priority:
-    """The priority of each job, by the wildcards of its rule; the higher is begun first."""
+    """The priority of each job; the higher is begun first."""
 
     def __init__(self, plan: Plan) -> None:
-        self._marks, self._priorities = Marks(plan.output), priorities(plan)
+        self._priorities = priorities(plan)
 
-    def backbone(self, wildcards: Any) -> int:
-        """That of a backbone."""
-        return self._priorities[self._marks.backbone(wildcards)]
-
-    def prepare(self, wildcards: Any) -> int:
-        """That of a preparation in a seed."""
-        return self._priorities[self._marks.prepare(wildcards)]
-
-    def tune(self, wildcards: Any) -> int:
-        """That of a search."""
-        return self._priorities[self._marks.tune(wildcards)]
-
-    def adapt(self, wildcards: Any) -> int:
-        """That of some seeds of a block."""
-        return self._priorities[self._marks.adapt(wildcards)]
+    def of(self, mark: Mark) -> Callable[[Any], int]:
+        """That of a rule's job by its wildcards, of which `mark` makes the job's mark."""
+        return lambda wildcards: self._priorities[mark(wildcards)]
 
 
 def priorities(plan: Plan) -> dict[str, int]:

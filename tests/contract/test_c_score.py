@@ -155,13 +155,6 @@ def test_what_cannot_judge_is_refused(fault: str, folder: Path, tmp_path: Path) 
         Judge(tmp_path / "nli")
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    use.copy_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def planned(folder: Path, metrics: dict[str, Any] | None, **changes: Any) -> Plan:
     run = {"budgets": [2], "scored_domains": 2, "generates": True, "target_length": 40} | changes
     run |= {} if metrics is None else {"metrics": metrics}

@@ -32,13 +32,6 @@ from tests.unit.made_records import made_plan, made_records
 DOMAINS = {"en": "meta_train", "de": "meta_test", "nl": "meta_test"}
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    use.copy_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def planned(budgets: list[Any], **changes: Any) -> Plan:
     use.write_config(Path(), {"tasks": {"wikiann": {"budgets": budgets, "domains": DOMAINS}}} | changes)
     return make_plan(use.CONFIG)

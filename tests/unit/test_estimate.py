@@ -30,14 +30,6 @@ STEPS, BATCH, TOKENS = 50, 8, 32  # a quarter of the longest input, as long as n
 TESTS = 300  # of the embedded task
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small project in the current folder."""
-    use.copy_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def planned(width: int = 16, layers: int = 2, methods: list[str] = METHODS, **changes: Any) -> Plan:
     """A plan of one task and backbone."""
     task = {"budgets": [4, 8], "domains": {"en": "meta_train", "nl": "meta_test"}}

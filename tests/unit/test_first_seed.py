@@ -19,6 +19,7 @@ from harness.contracts.plan import Cell, Plan
 from harness.contracts.plan_file import load_plan
 from harness.plan.entry import make_plan, release_locks, take_lock
 from harness.plan.estimate import Estimates
+from harness.plan.marks import Marks
 from harness.plan.priority import Priority, priorities
 from harness.tune.space import SEEDS
 from tests import project as use
@@ -28,14 +29,6 @@ DOMAINS = {"en": "meta_train", "it": "meta_dev", "nl": "meta_test", "pt": "meta_
 LOCAL = {"encoder": {"source": "local", "path": "model"}}
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small project in the current folder, with a checkpoint that stands."""
-    use.copy_local_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def planned(**changes: Any) -> Plan:
     content: dict[str, Any] = {"seeds": [2, 0, 5], "methods": METHODS, "backbones": LOCAL}
     content["tasks"] = {"wikiann": {"budgets": [4, 8], "domains": DOMAINS}}
@@ -43,7 +36,7 @@ def planned(**changes: Any) -> Plan:
     return make_plan(use.CONFIG)
 
 
-def test_every_cell_is_in_one_job_and_the_first_seed_in_one_of_its_own(project: Path) -> None:
+def test_every_cell_is_in_one_job_and_the_first_seed_in_one_of_its_own(local_project: Path) -> None:
     plan = planned()
     assert Counter(cell.folder for job in plan.adapts for cell in plan.cells_of(job)) == Counter(
         cell.folder for cell in plan.cells()
@@ -54,13 +47,13 @@ def test_every_cell_is_in_one_job_and_the_first_seed_in_one_of_its_own(project: 
     assert load_plan(plan.path) == plan
 
 
-def test_a_run_with_one_seed_has_one_job_for_each_method_and_preparation(project: Path) -> None:
+def test_a_run_with_one_seed_has_one_job_for_each_method_and_preparation(local_project: Path) -> None:
     plan = planned(seeds=[3])
     assert len(plan.adapts) == len(plan.blocks) == len(METHODS)
     assert len(plan.prepares) == 2
 
 
-def test_cells_are_those_of_runs_with_one_seed(project: Path) -> None:
+def test_cells_are_those_of_runs_with_one_seed(local_project: Path) -> None:
     """In those a block is one job, and a preparation too: the split changes no fingerprint, folder and checkpoint."""
 
     def known(cells: Iterable[Cell]) -> list[Cell]:
@@ -70,7 +63,7 @@ def test_cells_are_those_of_runs_with_one_seed(project: Path) -> None:
     assert known(planned().cells()) == known(alone)
 
 
-def test_a_job_waits_for_the_checkpoints_of_its_own_seeds_alone(project: Path) -> None:
+def test_a_job_waits_for_the_checkpoints_of_its_own_seeds_alone(local_project: Path) -> None:
     plan = planned()
     seeds = {job.done: {part.seed for part in job.parts} for job in plan.prepares}
     assert sorted(map(sorted, seeds.values())) == [[0], [0], [2], [2], [5], [5]]
@@ -92,7 +85,7 @@ def begun(plan: Plan) -> list[str]:
 
 
 @pytest.mark.parametrize("rates", ["given", "search"])
-def test_what_first_seeds_need_is_begun_before_all_else(rates: str, project: Path) -> None:
+def test_what_first_seeds_need_is_begun_before_all_else(rates: str, local_project: Path) -> None:
     plan = planned(rates=rates, seeds=[0, 1, 2, 3])
     assert bool(plan.tunes) == (rates == "search")
     order = begun(plan)
@@ -109,19 +102,19 @@ def test_what_first_seeds_need_is_begun_before_all_else(rates: str, project: Pat
     assert all(order.index(job.done) < min(others) for job in plan.tunes)
 
 
-def test_snakemake_is_told_each_jobs_priority_by_its_wildcards(project: Path) -> None:
+def test_snakemake_is_told_each_jobs_priority_by_its_wildcards(local_project: Path) -> None:
     plan = planned(rates="search")
-    told, known = Priority(plan), priorities(plan)
+    told, marks, known = Priority(plan), Marks(plan.output), priorities(plan)
     for job in [*plan.prepares, *plan.tunes]:
         name, _, key = Path(job.done).stem.rpartition("-")
         asked = SimpleNamespace(task=job.task, name=name, key=key)
-        assert (told.prepare if job in plan.prepares else told.tune)(asked) == known[job.done]
+        assert told.of(marks.prepare if job in plan.prepares else marks.tune)(asked) == known[job.done]
     for adapt in plan.adapts:
         method, _, key = Path(adapt.done).stem.rpartition("-")
-        assert told.adapt(SimpleNamespace(task=adapt.task, method=method, key=key)) == known[adapt.done]
+        assert told.of(marks.adapt)(SimpleNamespace(task=adapt.task, method=method, key=key)) == known[adapt.done]
     (base,) = plan.backbones
     name, _, key = Path(base.folder).name.rpartition("-")
-    assert told.backbone(SimpleNamespace(name=name, key=key)) == known[base.done] == max(known.values())
+    assert told.of(marks.backbone)(SimpleNamespace(name=name, key=key)) == known[base.done] == max(known.values())
 
 
 def test_first_seeds_take_about_a_third_of_the_default() -> None:
@@ -140,7 +133,7 @@ def test_seeds_in_words() -> None:
     ]  # fmt: skip
 
 
-def test_a_failed_cell_of_the_rest_leaves_the_first_seed_as_it_is(project: Path) -> None:
+def test_a_failed_cell_of_the_rest_leaves_the_first_seed_as_it_is(local_project: Path) -> None:
     plan = planned()
     first, rest = plan.jobs_of(plan.block("wikiann", "lora"))
     for job in (first, rest):
@@ -151,7 +144,7 @@ def test_a_failed_cell_of_the_rest_leaves_the_first_seed_as_it_is(project: Path)
     assert (Path(first.done).is_file(), Path(rest.done).is_file()) == (True, False)
 
 
-def test_status_tells_which_seeds_a_run_is_at(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_tells_which_seeds_a_run_is_at(local_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = planned()
     first, rest = plan.jobs_of(plan.block("wikiann", "lora"))
     take_lock(plan)  # as a run at work does
@@ -168,7 +161,7 @@ def test_status_tells_which_seeds_a_run_is_at(project: Path, capsys: pytest.Capt
 
 
 def test_a_plan_has_a_row_for_each_preparation_of_all_its_seeds(
-    project: Path, capsys: pytest.CaptureFixture[str]
+    local_project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planned()
     assert main(["plan", "--configfile", use.CONFIG]) == 0

@@ -43,13 +43,6 @@ def planned(path: str) -> BackboneJob:
     return make_plan(use.CONFIG).backbones[0]
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    use.copy_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
     checkpoint = pinned(tmp_path)
     assert read_card(checkpoint) == Card(**yaml.safe_load((checkpoint / CARD).read_text()))

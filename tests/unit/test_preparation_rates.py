@@ -20,6 +20,7 @@ from harness.contracts.preparation import Preparation, at_rates, rate_options
 from harness.parts.offered import preparations
 from harness.plan.entry import Inputs, make_plan
 from harness.plan.estimate import Estimates
+from harness.plan.marks import Marks
 from harness.tune.space import AFTER, SEEDS, SHARE, TRIALS
 from harness.tune.space import DOMAINS as DOMAINS_AT_MOST
 from tests import project as use
@@ -29,14 +30,6 @@ NO_DEV = {"en": "meta_train", "nl": "meta_test", "pt": "meta_test"}
 TASK: dict[str, Any] = {"budgets": [16, 100], "domains": DOMAINS}
 LOCAL = {"encoder": {"source": "local", "path": "model"}}
 METHODS = ["multitask", "finetuned_adapter", "dapt", "primed_adapter", "finetune"]
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small project whose backbone is a local checkpoint."""
-    use.copy_local_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def planned(**changes: Any) -> Plan:
@@ -66,7 +59,7 @@ def test_every_rate_of_every_preparation_is_searched_and_its_trials_are_shorter(
     assert moved.sentences(3) == short.sentences(3)
 
 
-def test_methods_that_prepare_alike_have_one_search_and_one_checkpoint(project: Path) -> None:
+def test_methods_that_prepare_alike_have_one_search_and_one_checkpoint(local_project: Path) -> None:
     plan = planned()
     searches = of_preparations(plan)
     assert sorted(searches) == ["dapt", "meta", "multitask"]
@@ -78,7 +71,7 @@ def test_methods_that_prepare_alike_have_one_search_and_one_checkpoint(project: 
         assert job.rates_from == searches[job.name].done
 
 
-def test_every_search_has_as_many_trials_seeds_and_examples(project: Path) -> None:
+def test_every_search_has_as_many_trials_seeds_and_examples(local_project: Path) -> None:
     for job in of_preparations(planned(seeds=[5])).values():
         assert {(place.domain, place.seed) for place in job.places} == {("it", seed) for seed in SEEDS}
         assert job.budgets == [AFTER]
@@ -86,7 +79,7 @@ def test_every_search_has_as_many_trials_seeds_and_examples(project: Path) -> No
         assert len(job.prepare.parts) == len(SEEDS)
 
 
-def test_its_training_has_the_rate_that_is_found_without_a_preparation(project: Path) -> None:
+def test_its_training_has_the_rate_that_is_found_without_a_preparation(local_project: Path) -> None:
     """The search of the method without one, where the run has it; else one for the preparation alone."""
     plan = planned()
     own = next(job for job in plan.tunes if job.method == "finetune" and job.reaches == [100])
@@ -102,7 +95,7 @@ def test_its_training_has_the_rate_that_is_found_without_a_preparation(project: 
     assert (job.rates_from, job.train["lr"]) == (None, 0.25)
 
 
-def test_no_job_waits_for_itself_and_each_waits_for_what_it_reads(project: Path) -> None:
+def test_no_job_waits_for_itself_and_each_waits_for_what_it_reads(local_project: Path) -> None:
     plan = planned()
     waits: dict[str, set[str]] = {job.done: set(job.needs) for job in plan.tunes}
     bases = {job.name: job.done for job in plan.backbones}
@@ -114,15 +107,17 @@ def test_no_job_waits_for_itself_and_each_waits_for_what_it_reads(project: Path)
         begins = {made_by.get(cell.checkpoint or "", bases[adapt.backbone]) for cell in cells}
         waits[adapt.done] = begins | set(filter(None, (cell.rates_from for cell in cells)))
     order = list(TopologicalSorter(waits).static_order())  # raises CycleError
-    inputs = Inputs(plan)
+    inputs, marks = Inputs(plan), Marks(plan.output)
     for job in [*plan.prepares, *plan.tunes]:
         name, _, key = Path(job.done).stem.rpartition("-")
         asked = SimpleNamespace(task=job.task, name=name, key=key)
-        found = inputs.tune(asked) if isinstance(job, TuneJob) else inputs.prepare(asked)
+        found = inputs.of(marks.tune if isinstance(job, TuneJob) else marks.prepare)(asked)
         assert set(found) == waits[job.done], "so Snakemake waits for the same"
     for adapt in plan.adapts:
         method, _, key = Path(adapt.done).stem.rpartition("-")
-        assert set(inputs.adapt(SimpleNamespace(task=adapt.task, method=method, key=key))) == waits[adapt.done]
+        assert (
+            set(inputs.of(marks.adapt)(SimpleNamespace(task=adapt.task, method=method, key=key))) == waits[adapt.done]
+        )
     for job in of_preparations(plan).values():
         assert set(job.needs) == set(filter(None, [bases[job.backbone], job.rates_from]))
         for prepare in plan.prepares:
@@ -130,7 +125,7 @@ def test_no_job_waits_for_itself_and_each_waits_for_what_it_reads(project: Path)
                 assert order.index(job.done) < order.index(prepare.done)
 
 
-def test_rates_that_are_told_are_not_searched(project: Path) -> None:
+def test_rates_that_are_told_are_not_searched(local_project: Path) -> None:
     plan = planned(prepare={"dapt": {"lr": 0.1}, "meta": {"outer": {"lr": 0.1}}, "multitask": {"lr": 0.2}})
     searches = of_preparations(plan)
     assert [line.name for line in searches["meta"].lines] == ["inner.lr"]
@@ -141,7 +136,7 @@ def test_rates_that_are_told_are_not_searched(project: Path) -> None:
     assert {job.rates_from for job in own.prepares} == {None}
 
 
-def test_one_method_asked_for_alone_has_the_runs_own_checkpoint(project: Path) -> None:
+def test_one_method_asked_for_alone_has_the_runs_own_checkpoint(local_project: Path) -> None:
     """So a search does not depend on which methods, budgets and seeds a run has."""
     whole = planned()
     folders = {cell.checkpoint for cell in whole.cells()}
@@ -161,13 +156,13 @@ def test_one_method_asked_for_alone_has_the_runs_own_checkpoint(project: Path) -
     ids=["preparation", "training", "seeds", "target"],
 )
 def test_what_changes_a_trial_searches_again_and_nothing_else(
-    changes: dict[str, Any], again: bool, project: Path
+    changes: dict[str, Any], again: bool, local_project: Path
 ) -> None:
     before = of_preparations(planned())["multitask"].fingerprint
     assert (of_preparations(planned(**changes))["multitask"].fingerprint != before) == again
 
 
-def test_checkpoints_are_those_of_their_search(project: Path) -> None:
+def test_checkpoints_are_those_of_their_search(local_project: Path) -> None:
     """The rate of method.yaml is not theirs; how its trials train, from which another may follow, is."""
 
     def parts(**changes: Any) -> set[str]:
@@ -175,19 +170,19 @@ def test_checkpoints_are_those_of_their_search(project: Path) -> None:
         return {part.fingerprint for job in plan.prepares for part in job.parts}
 
     before = parts()
-    use.edit("methods/dapt/method.yaml", "lr: 2.0e-3", "lr: 3.0e-3")(project)
+    use.edit("methods/dapt/method.yaml", "lr: 2.0e-3", "lr: 3.0e-3")(local_project)
     assert parts() == before
     assert before.isdisjoint(parts(train={"steps": 7}))
 
 
-def test_without_meta_dev_no_target_gives_more_examples_than_its_smallest_cell_has(project: Path) -> None:
+def test_without_meta_dev_no_target_gives_more_examples_than_its_smallest_cell_has(local_project: Path) -> None:
     for job in of_preparations(planned(tasks={"wikiann": TASK | {"domains": NO_DEV}})).values():
         assert job.held_out
         assert {place.domain for place in job.places} == {"nl", "pt"}
         assert job.budgets == [10]
 
 
-def test_a_search_that_is_asked_for_begins_where_the_runs_cells_begin(project: Path) -> None:
+def test_a_search_that_is_asked_for_begins_where_the_runs_cells_begin(local_project: Path) -> None:
     whole = planned(seeds=list(SEEDS), methods=["multitask"])
     asked = Namespace(configfile=use.CONFIG, budget=[16], seeds=len(SEEDS))
     plan = tuning_plan(asked, whole, methods()["multitask"], "wikiann")
@@ -196,14 +191,14 @@ def test_a_search_that_is_asked_for_begins_where_the_runs_cells_begin(project: P
     assert of_preparations(plan)["multitask"].done == of_preparations(whole)["multitask"].done
 
 
-def test_a_variant_prepares_at_the_rates_of_its_method(project: Path) -> None:
+def test_a_variant_prepares_at_the_rates_of_its_method(local_project: Path) -> None:
     plan = planned(methods=["primed_adapter"], variants={"primed_adapter": {"bottleneck": [8, 64]}})
     (search,) = of_preparations(plan).values()
     assert len({job.done for job in plan.prepares if {part.seed for part in job.parts} == {0}}) == len(plan.blocks) == 3
     assert plan.takers(search) == [block.method for block in plan.blocks]
 
 
-def test_its_cost_is_bounded_however_many_domains_there_are(project: Path) -> None:
+def test_its_cost_is_bounded_however_many_domains_there_are(local_project: Path) -> None:
     targets = dict.fromkeys(["nl", "pt", "de", "es", "fr"], "meta_test")
     plan = planned(tasks={"wikiann": TASK | {"domains": {"en": "meta_train"} | targets}}, methods=["dapt"])
     (job,) = of_preparations(plan).values()
@@ -212,13 +207,13 @@ def test_its_cost_is_bounded_however_many_domains_there_are(project: Path) -> No
     assert len(job.prepare.parts) == DOMAINS_AT_MOST * len(SEEDS)
 
 
-def test_a_saved_plan_is_read_back_as_it_was(project: Path) -> None:
+def test_a_saved_plan_is_read_back_as_it_was(local_project: Path) -> None:
     plan = planned()
     plan.save()
     assert load_plan(plan.path) == plan
 
 
-def test_plan_and_status_know_what_it_costs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_and_status_know_what_it_costs(local_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = planned(methods=["dapt"])
     (job,) = of_preparations(plan).values()
     estimates = Estimates(plan)
@@ -234,7 +229,7 @@ def test_plan_and_status_know_what_it_costs(project: Path, capsys: pytest.Captur
     assert line.split()[4] == str(TRIALS * len(SEEDS))
 
 
-def test_show_says_for_whom_a_preparation_is_searched(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_says_for_whom_a_preparation_is_searched(local_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     planned()
     assert main(["tune", "--configfile", use.CONFIG, "--method", "finetuned_adapter", "--show"]) == 0
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]

@@ -23,14 +23,6 @@ LOCAL = {"encoder": {"source": "local", "path": "model"}}
 METHODS = ["finetune", "lora", "dapt", "majority"]
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small project whose backbone is a local checkpoint."""
-    use.copy_local_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def planned(**changes: Any) -> Plan:
     use.write_config(
         Path(), {"rates": None, "methods": METHODS, "tasks": {"wikiann": TASK}, "backbones": LOCAL} | changes
@@ -55,13 +47,13 @@ def lora(plan: Plan) -> tuple[str, float]:
     return block.rates, block.train["lr"]
 
 
-def test_rates_are_searched_on_a_backbone_that_is_not_the_projects_own(project: Path) -> None:
+def test_rates_are_searched_on_a_backbone_that_is_not_the_projects_own(local_project: Path) -> None:
     plan = planned()
     assert origins(plan) == {"finetune": "searched", "lora": "searched", "dapt": "searched", "majority": "none"}
     assert {cell.rates_from for cell in plan.block("wikiann", "majority").cells} == {None}
 
 
-def test_they_are_not_on_one_that_is_pretrained_on_embedded_text(project: Path) -> None:
+def test_they_are_not_on_one_that_is_pretrained_on_embedded_text(local_project: Path) -> None:
     own = {"encoder": use.backbone("bert", "wikiann")}
     plan = planned(backbones=own)
     assert origins(plan) == {"finetune": "method", "lora": "method", "dapt": "method", "majority": "none"}
@@ -71,20 +63,20 @@ def test_they_are_not_on_one_that_is_pretrained_on_embedded_text(project: Path) 
     )
 
 
-def test_the_nearer_word_about_rates_counts(project: Path) -> None:
+def test_the_nearer_word_about_rates_counts(local_project: Path) -> None:
     assert origins(planned(rates="given"))["lora"] == "method"
     assert origins(planned(rates="given", tasks={"wikiann": TASK | {"rates": "search"}}))["lora"] == "searched"
 
 
 @pytest.mark.parametrize("where", ["run", "task"])
-def test_a_rate_that_the_configuration_gives_is_not_searched(where: str, project: Path) -> None:
+def test_a_rate_that_the_configuration_gives_is_not_searched(where: str, local_project: Path) -> None:
     said = {"train": {"lora": {"lr": 0.25}}}
     plan = planned(**said) if where == "run" else planned(tasks={"wikiann": TASK | said})
     assert lora(plan) == ("given", 0.25)
     assert origins(plan)["finetune"] == "searched"
 
 
-def test_what_was_tuned_is_used_on_its_backbone_whatever_that_is_called(project: Path) -> None:
+def test_what_was_tuned_is_used_on_its_backbone_whatever_that_is_called(local_project: Path) -> None:
     tuned(planned())
     plan = planned()
     assert lora(plan) == ("tuned", 0.5)
@@ -93,20 +85,20 @@ def test_what_was_tuned_is_used_on_its_backbone_whatever_that_is_called(project:
 
 
 @pytest.mark.parametrize("other", [{"identity": "0" * 16}, {"source": "local"}], ids=["backbone", "source"])
-def test_it_is_used_nowhere_else(other: dict[str, Any], project: Path) -> None:
+def test_it_is_used_nowhere_else(other: dict[str, Any], local_project: Path) -> None:
     tuned(planned(), **other)
     assert lora(planned())[0] == "searched"
     assert lora(planned(rates="given")) == ("method", methods()["lora"].spec.train.lr)
 
 
-def test_another_checkpoint_under_the_same_name_has_other_rates(project: Path) -> None:
+def test_another_checkpoint_under_the_same_name_has_other_rates(local_project: Path) -> None:
     tuned(planned())
-    use.text("model/config.json", '{"model_type": "bert", "more": 1}')(project)
+    use.text("model/config.json", '{"model_type": "bert", "more": 1}')(local_project)
     assert lora(planned())[0] == "searched"
 
 
 def test_a_backbone_is_the_same_after_an_edit_of_code_and_under_a_new_protocol(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    local_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backbones = {"encoder": use.backbone("bert", "wikiann")}
     before = planned(backbones=backbones).backbones[0]
@@ -145,7 +137,7 @@ def test_the_default_searches_nothing_and_all_but_the_prepared_rates_were_tuned(
     assert origins == {"tuned", "none"}
 
 
-def test_a_search_serves_the_budgets_of_a_class(project: Path) -> None:
+def test_a_search_serves_the_budgets_of_a_class(local_project: Path) -> None:
     plan = planned()
     jobs = [job for job in plan.tunes if job.method == "lora"]
     assert [(job.budgets, job.reaches) for job in jobs] == [([10], [16, 64]), ([100], [100])]
@@ -153,14 +145,14 @@ def test_a_search_serves_the_budgets_of_a_class(project: Path) -> None:
     assert by_budget == {16: jobs[0].done, 64: jobs[0].done, 100: jobs[1].done}
 
 
-def test_a_search_is_on_the_meta_dev_domains_with_the_same_seeds_for_every_method(project: Path) -> None:
+def test_a_search_is_on_the_meta_dev_domains_with_the_same_seeds_for_every_method(local_project: Path) -> None:
     plan = planned(seeds=[5])
     places = {tuple((place.domain, place.seed) for place in job.places) for job in plan.tunes}
     assert places == {(("it", 0), ("it", 1))}
     assert not any(job.held_out for job in plan.tunes)
 
 
-def test_without_such_a_domain_it_is_on_the_targets_own_examples(project: Path) -> None:
+def test_without_such_a_domain_it_is_on_the_targets_own_examples(local_project: Path) -> None:
     domains = {"en": "meta_train", "nl": "meta_test", "pt": "meta_test"}
     plan = planned(tasks={"wikiann": TASK | {"domains": domains}})
     assert {place.domain for job in plan.tunes for place in job.places} == {"nl", "pt"}
@@ -172,7 +164,7 @@ def test_without_such_a_domain_it_is_on_the_targets_own_examples(project: Path) 
         planned(tasks={"wikiann": TASK | {"domains": domains, "budgets": [3]}})
 
 
-def test_a_search_begins_where_the_cells_begin(project: Path) -> None:
+def test_a_search_begins_where_the_cells_begin(local_project: Path) -> None:
     told = {"dapt": {"lr": 0.1}, "multitask": {"lr": 0.1}}
     plan = planned(seeds=[0, 1], methods=["finetune", "dapt", "multitask"], prepare=told)
     own = {job.method: job for job in plan.tunes}
@@ -188,7 +180,7 @@ def test_a_search_begins_where_the_cells_begin(project: Path) -> None:
     assert len(folders) == len(set(folders)), "no two jobs make the same checkpoint"
 
 
-def test_a_new_budget_seed_or_target_searches_nothing_again(project: Path) -> None:
+def test_a_new_budget_seed_or_target_searches_nothing_again(local_project: Path) -> None:
     def jobs(**changes: Any) -> set[str]:
         return {job.fingerprint for job in planned(**changes).tunes}
 
@@ -198,28 +190,28 @@ def test_a_new_budget_seed_or_target_searches_nothing_again(project: Path) -> No
 
 
 @pytest.mark.parametrize("changes", [{"train": {"steps": 7}}, {"max_length": 40}], ids=["training", "lengths"])
-def test_what_changes_a_trial_searches_again(changes: dict[str, Any], project: Path) -> None:
+def test_what_changes_a_trial_searches_again(changes: dict[str, Any], local_project: Path) -> None:
     before = {job.fingerprint for job in planned().tunes}
     assert before.isdisjoint(job.fingerprint for job in planned(tasks={"wikiann": TASK | changes}).tunes)
 
 
-def test_cells_are_those_of_their_search(project: Path) -> None:
+def test_cells_are_those_of_their_search(local_project: Path) -> None:
     """Another range finds another rate, so the cells are others; the rate of method.yaml is not theirs."""
     before = {cell.fingerprint for cell in planned(methods=["lora"]).cells()}
-    use.edit("methods/lora/method.yaml", "lr: 3.0e-3", "lr: 4.0e-3")(project)
+    use.edit("methods/lora/method.yaml", "lr: 3.0e-3", "lr: 4.0e-3")(local_project)
     assert {cell.fingerprint for cell in planned(methods=["lora"]).cells()} == before
-    use.edit("methods/lora/method.yaml", "[1.0e-4, 1.0]", "[1.0e-5, 1.0]")(project)
+    use.edit("methods/lora/method.yaml", "[1.0e-4, 1.0]", "[1.0e-5, 1.0]")(local_project)
     assert before.isdisjoint(cell.fingerprint for cell in planned(methods=["lora"]).cells())
 
 
-def test_a_saved_plan_with_searches_is_read_back_as_it_was(project: Path) -> None:
+def test_a_saved_plan_with_searches_is_read_back_as_it_was(local_project: Path) -> None:
     plan = planned()
     plan.save()
     assert load_plan(plan.path) == plan
     assert isinstance(plan.with_done(plan.tunes[0].done), TuneJob)
 
 
-def test_the_rates_of_a_preparation_are_given_only_where_all_of_them_are_said(project: Path) -> None:
+def test_the_rates_of_a_preparation_are_given_only_where_all_of_them_are_said(local_project: Path) -> None:
     def told(**changes: Any) -> dict[str, str]:
         blocks: list[Block] = planned(methods=["finetune", "dapt", "primed_adapter"], **changes).blocks
         return {block.method: block.preparation_rates for block in blocks}

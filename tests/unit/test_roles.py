@@ -67,13 +67,6 @@ def test_fewer_are_scored_and_the_others_stay_as_they_are() -> None:
     assert limited(roles, None) == roles
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    use.copy_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def planned(folder: Path, **changes: Any) -> Plan:
     run = {"budgets": [2]} | changes
     spec = {"persona_decoder": use.backbone("gpt2", "persona", max_length=128)}

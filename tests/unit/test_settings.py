@@ -20,13 +20,6 @@ BY_WORD: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    use.copy_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def planned(**changes: Any) -> Plan:
     use.write_config(Path(), {"methods": ["finetune", "lora", "dapt"]} | changes)
     return make_plan(use.CONFIG)

@@ -42,13 +42,6 @@ BACKBONES = {
 TWO = {"backbones": ["small", "large"]}
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    use.copy_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def configure(run: dict[str, Any], **changes: Any) -> None:
     content = {"tasks": {"wikiann": TASK | run}, "backbones": BACKBONES, "methods": ["majority", "finetune", "dapt"]}
     use.write_config(Path(), content | {"leave_out": []} | changes)

@@ -18,13 +18,6 @@ from tests import project as use
 TASK = {"budgets": [4], "domains": {"en": "meta_train", "nl": "meta_test"}}
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    use.copy_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def planned(train: dict[str, Any], task: dict[str, Any] | None = None, **changes: Any) -> Plan:
     tasks = {"wikiann": TASK | {"train": task or {}}}
     use.write_config(Path(), {"methods": ["finetune", "lora"], "train": train, "tasks": tasks} | changes)

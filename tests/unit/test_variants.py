@@ -25,13 +25,6 @@ from tests.unit.made_records import made_plan, made_records
 RANKS = {"lora": {"rank": [6, 1]}}
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    use.copy_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def planned(**changes: Any) -> Plan:
     use.write_config(Path(), {"methods": ["finetune", "lora"]} | changes)
     return make_plan(use.CONFIG)
