@@ -61,7 +61,7 @@ def in_turn(cells: Sequence[Cell]) -> list[Cell]:
 
 def make_bench(plan: Plan, block: Block | TuneJob) -> Bench:
     """What the cells of a block share, or those of a search."""
-    task, method = plan.tasks[block.task], method_of(block.method)
+    task, method = plan.tasks[block.task], method_of(block.method, block.adapt)
     found = tasks()[task.base]
     if [method.code, method.spec.adapt, found.code] != block.planned_from:
         where = f"{method.folder} or {found.folder}"

@@ -25,7 +25,7 @@ def make_prepared(plan: Plan, job: PrepareJob, part: Prepared) -> None:
 
     preparation = validate(preparations()[job.name], job.options, "plan.json", f"prepare.{job.name}")
     data, task = plan.data_of(job.task), plan.tasks[job.task]
-    adaptations: Any = adaptations_of(method_of(job.method)) if job.method else ()
+    adaptations: Any = adaptations_of(method_of(job.method, job.adapt)) if job.method else ()
     readable = preparation.reads(data.roles, part.target)
     with whole_folder(Path(part.folder)) as beside:
         workshop = Workshop(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import Field
+
 from harness.contracts.adaptation import Adaptation, Targets
 
 if TYPE_CHECKING:
@@ -15,8 +17,8 @@ class LoRA(Adaptation):
 
     sized_by: ClassVar[str | None] = "rank"
 
-    rank: int = 8
-    scale: float = 1.0
+    rank: int = Field(8, ge=1)
+    scale: float = Field(1.0, gt=0)
     targets: Targets = "query_value"
 
     def attach(self, backbone: Backbone) -> None:

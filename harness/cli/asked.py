@@ -7,9 +7,11 @@ from typing import Any
 
 from harness.base.errors import NotHere, UserError, bad
 from harness.base.progress import say
+from harness.base.yaml_file import read_value
 from harness.contracts.discover import methods
 from harness.contracts.model import one_of
 from harness.contracts.plan import Cell, Plan
+from harness.parts.variants import variants_of
 from harness.plan.entry import last_plan, make_plan
 
 AXES = ("task", "method", "domain", "budget", "seed")
@@ -46,7 +48,8 @@ def _as_last_planned(configfile: str, error: NotHere) -> Plan:
 def plan_asked(options: Namespace) -> Plan:
     """A plan of the cells asked for and of what they need, with the run's own names and files.
 
-    Any method, budget and seed can be asked for that the task and its data allow, whether the run plans them or not.
+    Any method, variant, budget and seed can be asked for that the task and its data allow, whether the run plans them
+    or not.
     Raises UserError where a name is none, or no cell is all that was asked for.
     """
     for axis in ("task", "method"):
@@ -54,14 +57,17 @@ def plan_asked(options: Namespace) -> Plan:
             raise UserError(f"--{axis} is missing; name one, or a paper's table with --paper and --table")
     whole = make_plan(options.configfile)
     its = whole.tasks[name := task_asked(options, whole)]
-    one_of(options.method, list(methods()), options.configfile, "--method")
+    base, _, chosen = options.method.partition("@")
+    known, variants = methods(), _variant(base, chosen)
+    one_of(base, list(known), options.configfile, "--method")
+    variants_of(variants, known, f"--method {options.method}")  # here, where a mistake was not the configuration's
     if options.domain is not None:
         one_of(options.domain, its.domains, options.configfile, "--domain")
     only = {axis: [value] for axis in AXES if (value := getattr(options, axis)) is not None} | {"task": [its.base]}
-    run: dict[str, Any] = {"methods": [options.method]}
+    run: dict[str, Any] = {"methods": [base]}
     if options.budget is not None:
         run["budgets"] = [options.budget]
-    changes = on_one_backbone(whole, name, run)
+    changes = on_one_backbone(whole, name, run) | {"variants": variants}
     if options.seed is not None:
         changes["seeds"] = [options.seed]
     plan = make_plan(options.configfile, changes=changes, only=only)
@@ -69,6 +75,12 @@ def plan_asked(options: Namespace) -> Plan:
         mend = f"it is not for {its.kind}; see `headstart list methods`"
         raise bad(options.configfile, "--method", options.method, mend)
     return plan
+
+
+def _variant(method: str, chosen: str) -> dict[str, dict[str, list[Any]]]:
+    """The variant `OPTION=VALUE` of a method, as a configuration says it; none for the method itself."""
+    option, _, value = chosen.partition("=")
+    return {method: {option: [read_value(value, "--method")]}} if chosen else {}
 
 
 def task_asked(options: Namespace, whole: Plan) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from harness.adapt.failure import read_failure
-from harness.base.errors import UserError
+from harness.base.errors import UserError, bad
 from harness.base.files import read_json, write_text
 from harness.base.lines import place_of
 from harness.base.progress import say
@@ -43,8 +43,18 @@ def tune(options: Namespace) -> int:
         for name in names:
             kinds = known[name].spec.kinds
             if known[name].spec.trains and (not kinds or whole.tasks[task].kind in kinds):
+                _check_own(whole, name, task, options.configfile)
                 _store(known[name], *_search(options, whole, known[name], task))
     return 0
+
+
+def _check_own(whole: Plan, method: str, task: str, where: str) -> None:
+    """Refuse to keep, as the method's, a rate of a method whose adaptation the configuration changes."""
+    base = whole.tasks[task].base
+    for field, said in (("adapt", whole.config), (f"tasks.{base}.adapt", whole.config["tasks"][base])):
+        if its := said.get("adapt", {}).get(method):
+            mend = f"a rate belongs to the options that {method} has of itself; remove it, or search within a run"
+            raise bad(where, f"{field}.{method}", its, mend)
 
 
 def _tasks(options: Namespace, whole: Plan) -> list[str]:

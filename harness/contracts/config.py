@@ -89,12 +89,16 @@ class Settings(Sparing):
     """What a configuration may say of methods' settings, for the whole run and below a task.
 
     A key of `train` is a field of it, for every method, or a method's name with such fields; a key of `prepare` is a
-    preparation's name, for every method that has it, or a method's. A name that is both is the former.
+    preparation's name, for every method that has it, or a method's. A name that is both is the former. A key of `adapt`
+    is a method's name.
     """
 
     train: dict[str, Any] = Field({}, description="replaces fields of `train`, of every method or by a method's name")
     prepare: dict[str, dict[str, Any]] = Field(
         {}, description="replaces options of preparations, by their name or a method's"
+    )
+    adapt: dict[str, dict[str, dict[str, Any]]] = Field(
+        {}, description="by a method's name, replaces options of its adaptations"
     )
     match_parameters: Share | None = Field(
         None, description="the share of the backbone that every method with a size trains; the nearest word counts"
@@ -109,7 +113,7 @@ class Settings(Sparing):
         None, description="steps, or epochs where `train` has epochs, after which the test split is scored too"
     )
 
-    sparing: ClassVar[frozenset[str]] = frozenset({"evaluate_at", "variants", "show_variants"})
+    sparing: ClassVar[frozenset[str]] = frozenset({"adapt", "evaluate_at", "variants", "show_variants"})
 
 
 class TaskRun(Settings):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness.base.errors import bad, reason
 from harness.base.fingerprint import fingerprint, hash_files
@@ -32,6 +32,7 @@ class Method:
     folder: Path
     spec: MethodSpec
     tuned: dict[str, list[Tuned]]  # by task, one for each backbone
+    adapt: dict[str, dict[str, Any]] = field(default_factory=dict)  # what a configuration says of its adaptations
 
     @property
     def base(self) -> str:

@@ -26,6 +26,7 @@ LATER: dict[str, Any] = {
     "others": [],
     "judges": {},
     "metric_options": {},
+    "adapt": {},
 }  # told only where they say more, so that a plan without them is as before
 
 
@@ -102,6 +103,7 @@ class PrepareJob:
     done: str
     sentences: int = 0  # that the training of one part reads, about
     rates_from: str | None = None  # the file with those of its rates that were searched
+    adapt: dict[str, dict[str, Any]] = field(default_factory=dict)  # what the run says of the method's adaptations
 
     @property
     def title(self) -> str:
@@ -154,6 +156,7 @@ class TuneJob:
     precision: Precision
     prepare: PrepareJob | None = None  # whose rates are searched; its parts are what one trial makes
     rates_from: str | None = None  # the file with the rate at which `method` trains after a preparation, if searched
+    adapt: dict[str, dict[str, Any]] = field(default_factory=dict)  # what the run says of the method's adaptations
 
     @property
     def done(self) -> str:
@@ -219,6 +222,7 @@ class Block:
     preparation_rates: Origin = "none"
     precision: Precision = "float32"  # in which frozen dense layers multiply
     points: list[int] = field(default_factory=list)  # of the training, at which the test split is scored too
+    adapt: dict[str, dict[str, Any]] = field(default_factory=dict)  # what the run says of the method's adaptations
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,24 @@ from harness.base.lines import Where
 from harness.base.paths import PLAIN
 from harness.base.yaml_file import read_value
 from harness.contracts.adaptation import Control
+from harness.contracts.config import merged
 from harness.contracts.discover import Method, methods
 from harness.contracts.model import one_of
 from harness.parts.build import adaptations_of
 
 
-def method_of(name: str, known: Mapping[str, Method] | None = None) -> Method:
-    """A discovered method, or a variant of one, by its name; `known` are those that were discovered already."""
+def method_of(
+    name: str, adapt: Mapping[str, Mapping[str, Any]] | None = None, known: Mapping[str, Method] | None = None
+) -> Method:
+    """A discovered method, or a variant of one, by its name, with what a run says of its adaptations.
+
+    `known` are methods that were discovered already.
+    """
     base, _, chosen = name.partition("@")
     method = (methods() if known is None else known)[base]
+    if adapt:
+        spec = method.spec.model_copy(update={"adapt": merged(method.spec.adapt, adapt)})
+        method = replace(method, spec=spec, adapt=merged({}, adapt))
     if not chosen:
         return method
     option, _, value = chosen.partition("=")

@@ -65,6 +65,7 @@ class BlockPlanner(LaterPlanner):
             sized_by=setup.sized_by,
             precision=self.request.config.precision,
             points=points,
+            adapt=method.adapt,
             rates=setup.origin,
             preparation_rates=preparation_origin(self.request, method, task, run, base),
         )

@@ -61,7 +61,7 @@ def _uses(plan: Plan, job: BackboneJob, with_methods: bool) -> Iterator[Use]:
 
 def _adaptations(block: Block) -> list[Adaptation]:
     """What a block's method attaches to a backbone."""
-    parts = adaptations_of(method_of(block.method))
+    parts = adaptations_of(method_of(block.method, block.adapt))
     steps = Train(**block.train).over(min(cell.budget for cell in block.cells)).steps
     return [part.trained_for(steps) for part in parts if isinstance(part, Adaptation)]
 

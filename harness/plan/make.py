@@ -14,6 +14,7 @@ from harness.contracts.plan import Block, Plan
 from harness.contracts.plan_order import ordered
 from harness.contracts.task_plan import TaskPlan
 from harness.parts.variants import variants_of
+from harness.plan.adapt_settings import adapted
 from harness.plan.adapts import adapt_jobs
 from harness.plan.backbones import BackbonePlanner
 from harness.plan.blocks import BlockPlanner
@@ -81,7 +82,10 @@ def _blocks_of(
     """The blocks of methods on a task and one of its backbones, in their order."""
     # Unprepared methods first: the search of such a one serves the preparations before the same adaptation.
     unprepared_first = sorted(fitting, key=lambda method: method.spec.preparation[0] != "none")
-    planned = {method.id: of_blocks.plan(method, task, plan, run) for method in unprepared_first}
+    planned = {
+        method.id: of_blocks.plan(adapted(of_blocks.request, method, task, run), task, plan, run)
+        for method in unprepared_first
+    }
     return (planned[method.id] for method in fitting)
 
 

@@ -74,6 +74,7 @@ class PreparationSetup:
             done=done,
             sentences=preparation.sentences(len(read)),
             rates_from=rates_from,
+            adapt=self.method.adapt if preparation.uses_adaptation else {},
         )
 
 

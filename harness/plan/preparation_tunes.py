@@ -14,6 +14,7 @@ from dataclasses import replace
 from harness.contracts.discover import Method
 from harness.contracts.plan import SHORT, Line, Place, Prepared, PrepareJob, TuneJob
 from harness.contracts.preparation import at_rates, rate_options
+from harness.plan.adapt_settings import adapted
 from harness.plan.preparation_setups import PreparationSetup, preparation_setup_of
 from harness.plan.request import Ground, LaterPlanner, computed
 from harness.plan.setups import Setup, setup_of, takes_part
@@ -30,7 +31,7 @@ class PreparationTunePlanner(LaterPlanner):
 
     def plan(self, setup: PreparationSetup) -> TuneJob:
         """The search of the rates of a preparation that nobody told; a variant takes its method's."""
-        setup = replace(setup, method=self.request.methods[setup.method.base])
+        setup = replace(setup, method=self._adapted(self.request.methods[setup.method.base], setup))
         task, plan = setup.task, setup.plan
         told = replace(self.request, tuning=None)  # a search that is asked for is another one's
         after = setup_of(told, self._followed_by(setup), task, plan, setup.run, setup.backbone)
@@ -62,8 +63,12 @@ class PreparationTunePlanner(LaterPlanner):
 
     def _followed_by(self, setup: PreparationSetup) -> Method:
         """The method whose training follows in the trials."""
-        alike = [method for method in self.request.methods.values() if self._alike(method, setup)]
+        known = (self._adapted(method, setup) for method in self.request.methods.values())
+        alike = [method for method in known if self._alike(method, setup)]
         return min(alike, key=lambda method: (method.id != setup.name, method.id))
+
+    def _adapted(self, method: Method, setup: PreparationSetup) -> Method:
+        return adapted(self.request, method, setup.task, setup.run)
 
     def _alike(self, method: Method, setup: PreparationSetup) -> bool:
         """Whether a method prepares as the setup says, so that both have one search and one checkpoint."""

@@ -21,6 +21,7 @@ from harness.contracts.task_plan import TaskPlan
 from harness.data.splits import HELD
 from harness.parts.build import preparation_of
 from harness.parts.offered import preparations
+from harness.plan.adapt_settings import check_adapt
 from harness.plan.request import Request
 
 
@@ -31,6 +32,7 @@ def check_settings(request: Request) -> None:
     for place, said in levels:
         _check_train(request, said.train, f"{place}train")
         _check_prepare(request, said.prepare, f"{place}prepare")
+        check_adapt(request, said.adapt, f"{place}adapt")
 
 
 def _check_train(request: Request, said: Mapping[str, Any], field: str) -> None:
@@ -119,7 +121,12 @@ def check_stopping(request: Request, settings: Train, task: str, plan: TaskPlan)
 
 
 def check_not_solved(request: Request, method: Method, task: str, sized_by: list[str]) -> None:
-    """Refuse variants of an option that the wanted share solves."""
+    """Refuse variants of an option that the wanted share solves, and a value that the configuration gives it."""
+    for part, options in method.adapt.items():
+        for name in options:
+            if name in sized_by:
+                mend = f"`match_parameters` solves it on {task}; remove one of the two"
+                raise bad(request.where, f"adapt.{method.base}.{part}.{name}", options[name], mend)
     option = method.id.partition("@")[2].partition("=")[0]
     if option and option in sized_by:
         mend = f"`match_parameters` solves it on {task}; remove one of the two"

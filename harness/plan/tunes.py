@@ -121,5 +121,6 @@ def tune_job(setup: Setup, **fields: Any) -> TuneJob:
         match_parameters=setup.match_parameters,
         sized_by=setup.sized_by,
         precision=setup.precision,
+        adapt=setup.method.adapt,
         **fields,
     )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 from statistics import fmean
+from typing import Any
 
 from harness.contracts.adaptation import Adaptation
 from harness.contracts.discover import methods
@@ -52,12 +53,12 @@ class Work:
         self.plan, self.lengths = plan, Lengths(plan)
         self._sizes = {job.name: size_of(job) for job in plan.backbones}
         self._methods = methods()
-        self._parts: dict[str, list[Adaptation]] = {}
+        self._parts: dict[str, list[Adaptation]] = {}  # by method and what the run says of its adaptations
 
     def training(self, block: Block | TuneJob) -> float:
         """What the training of one cell takes, the mean over its budgets; of a search, over its trials."""
         settings, tokens = Train(**block.train), self.lengths.tokens(block.task)
-        size, changed = self._sizes[block.backbone], self._changed(block.method, block.backbone)
+        size, changed = self._sizes[block.backbone], self._changed(block)
         seconds = []
         for budget in self._budgets(block):
             sentences = self._learned(block.task, budget)
@@ -78,7 +79,7 @@ class Work:
             many = self.lengths.tried(task, block.held_out, block.budgets)
         kind: Kind = self.plan.tasks[task].kind  # type: ignore[assignment]
         many *= 1.0 if kind in GENERATED else self.lengths.sentences(task)  # one text an example is generated
-        slower = self._changed(block.method, block.backbone).slower
+        slower = self._changed(block).slower
         once = self._reading(size, size.layers, many, tokens, self._table(size, task))
         return slower * once * GENERATED.get(kind, 1.0)
 
@@ -86,7 +87,7 @@ class Work:
         """What one checkpoint of a preparation takes."""
         preparation: Preparation = validate(preparations()[job.name], job.options, "plan.json", f"prepare.{job.name}")
         size = self._sizes[job.backbone]
-        changed = self._changed(job.method, job.backbone) if job.method else Changed()
+        changed = self._changed(job) if job.method else Changed()
         read = preparation.reads(self.plan.data_of(job.task).roles, job.parts[0].target)
         seconds = self._encoding(job.task, read)
         for its in preparation.passes(len(read)):
@@ -139,18 +140,19 @@ class Work:
         """The parameters that a task's answers are products with: those of the vocabulary, but for labels."""
         return 0.0 if self.plan.tasks[task].kind in LABELLING else size.table
 
-    def _changed(self, method: str, backbone: str) -> Changed:
-        """What a method's adaptations change of a backbone."""
-        layers = self._sizes[backbone].layers
-        parts = self._adaptations(method)
+    def _changed(self, job: Block | TuneJob | PrepareJob) -> Changed:
+        """What the adaptations of a job's method change of its backbone."""
+        layers = self._sizes[job.backbone].layers
+        parts = self._adaptations(str(job.method), job.adapt)
         leaves = min((max(0, part.leaves(layers)) for part in parts), default=0)
         return Changed(leaves, prod(part.slower for part in parts))
 
-    def _adaptations(self, method: str) -> list[Adaptation]:
-        if method not in self._parts:
-            parts = adaptations_of(method_of(method, self._methods))
-            self._parts[method] = [part for part in parts if isinstance(part, Adaptation)]
-        return self._parts[method]
+    def _adaptations(self, method: str, adapt: dict[str, Any]) -> list[Adaptation]:
+        key = f"{method} {adapt}"
+        if key not in self._parts:
+            parts = adaptations_of(method_of(method, adapt, self._methods))
+            self._parts[key] = [part for part in parts if isinstance(part, Adaptation)]
+        return self._parts[key]
 
     @staticmethod
     def _budgets(block: Block | TuneJob) -> list[int]:
