@@ -174,7 +174,7 @@ class RunConfig(Settings):
     tasks: dict[str, TaskRun]
     backbones: dict[str, BackboneSpec]
     variants: dict[str, dict[str, Annotated[list[Any], Field(min_length=1), AfterValidator(different)]]] = Field(
-        {}, description="of methods of the run, other values of an option of their adaptation, each a row of its own"
+        {}, description="of methods of the run, other values of an option of theirs, each a row of its own"
     )
     show_variants: bool = Field(False, description="whether tables, boards and curves show the variants, too")
     claims: list[str] = Field([], description="PAPER/NAME that this run is to answer; `check` refuses what it cannot")

@@ -33,6 +33,7 @@ class Method:
     spec: MethodSpec
     tuned: dict[str, list[Tuned]]  # by task, one for each backbone
     adapt: dict[str, dict[str, Any]] = field(default_factory=dict)  # what a configuration says of its adaptations
+    prepare: dict[str, Any] = field(default_factory=dict)  # what a variant is of its preparation's options
 
     @property
     def base(self) -> str:

@@ -13,8 +13,10 @@ from harness.base.yaml_file import read_value
 from harness.contracts.adaptation import Control
 from harness.contracts.config import merged
 from harness.contracts.discover import Method, methods
-from harness.contracts.model import one_of
-from harness.parts.build import adaptations_of
+from harness.contracts.model import one_of, validate
+from harness.parts.build import adaptations_of, preparation_of
+
+PREPARATION = "prepare"  # no adaptation is called so
 
 
 def method_of(
@@ -36,20 +38,22 @@ def method_of(
 
 
 def variant(method: Method, option: str, value: Any) -> Method:
-    """The method with another value of an option of its adaptation."""
-    adapt = {
-        name: options | ({option: value} if name == _owner(method, option) else {})
-        for name, options in method.spec.adapt.items()
-    }
+    """The method with another value of an option of its adaptation, or of its preparation."""
+    owner = next(name for name, fields in _options(method).items() if option in fields)
     label = f"{method.spec.label}, {option.replace('_', ' ')} {value}"
-    spec = method.spec.model_copy(update={"adapt": adapt, "label": label})
-    return replace(method, id=f"{method.id}@{option}={value}", spec=spec)
+    name = f"{method.id}@{option}={value}"
+    if owner == PREPARATION:
+        return replace(method, id=name, spec=method.spec.model_copy(update={"label": label}), prepare={option: value})
+    adapt = merged(method.spec.adapt, {owner: {option: value}})
+    return replace(method, id=name, spec=method.spec.model_copy(update={"adapt": adapt, "label": label}))
 
 
-def _owner(method: Method, option: str) -> str:
-    """The part of the adaptation that has an option; the first, where several have."""
+def _options(method: Method) -> dict[str, list[str]]:
+    """The options of each part of the adaptation, and of the preparation."""
     parts = zip(method.spec.adapt, adaptations_of(method), strict=True)
-    return next(name for name, part in parts if option in type(part).model_fields)
+    found = {name: list(type(part).model_fields) for name, part in parts}
+    preparation = preparation_of(method)
+    return found | ({PREPARATION: list(type(preparation).model_fields)} if preparation else {})
 
 
 def variants_of(
@@ -67,18 +71,18 @@ def variants_of(
 
 
 def _check_option(method: Method, option: str, where: Where, field: str) -> None:
-    """Refuse an option that no part of the adaptation has, or several."""
-    parts = adaptations_of(method)
-    if any(isinstance(part, Control) for part in parts):
+    """Refuse an option that no part of the method has, or several."""
+    if any(isinstance(part, Control) for part in adaptations_of(method)):
         raise bad(where, field, option, f"{method.id} is a control, which has one row; remove it")
-    one_of(option, sorted({name for part in parts for name in type(part).model_fields}), where, field)
-    if sum(option in type(part).model_fields for part in parts) > 1:
+    options = _options(method).values()
+    one_of(option, sorted({name for fields in options for name in fields}), where, field)
+    if sum(option in fields for fields in options) > 1:
         mend = f"several parts of {method.id} have it; write a method of your own for each value"
         raise bad(where, field, option, mend)
 
 
 def _checked(method: Method, option: str, value: Any, where: Where, field: str) -> Method:
-    """A variant whose value the adaptation takes, and whose name can stand in a path and is read as it was written."""
+    """A variant whose value the method takes, and whose name can stand in a path and is read as it was written."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)) or not PLAIN.fullmatch(str(value)):
         mend = "it becomes a part of names of files; write a number or a word of letters, digits, _ . + and -"
         raise bad(where, field, value, mend)
@@ -87,6 +91,8 @@ def _checked(method: Method, option: str, value: Any, where: Where, field: str) 
     found = variant(method, option, value)
     try:
         adaptations_of(found)
+        if preparation := preparation_of(found):
+            validate(type(preparation), merged(preparation.model_dump(), found.prepare), where, field)
     except UserError as error:
         told = str(error).rpartition("; ")[2]
         raise bad(where, field, value, told) from None

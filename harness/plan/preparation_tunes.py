@@ -31,7 +31,9 @@ class PreparationTunePlanner(LaterPlanner):
 
     def plan(self, setup: PreparationSetup) -> TuneJob:
         """The search of the rates of a preparation that nobody told; a variant takes its method's."""
-        setup = replace(setup, method=self._adapted(self.request.methods[setup.method.base], setup))
+        if setup.method.base != setup.method.id:
+            method = self._adapted(self.request.methods[setup.method.base], setup)
+            setup = self._setup(method, setup) or setup
         task, plan = setup.task, setup.plan
         told = replace(self.request, tuning=None)  # a search that is asked for is another one's
         after = setup_of(told, self._followed_by(setup), task, plan, setup.run, setup.backbone)
@@ -74,9 +76,15 @@ class PreparationTunePlanner(LaterPlanner):
         """Whether a method prepares as the setup says, so that both have one search and one checkpoint."""
         if method.spec.preparation[0] != setup.name or not takes_part(method, setup.plan):
             return False
-        its = preparation_setup_of(self.request, method, setup.task, setup.plan, setup.run, setup.backbone, setup.roles)
+        its = self._setup(method, setup)
         both = [(one.preparation, one.searched, one.depends) for one in (its, setup) if one]
         return len(both) == 2 and both[0] == both[1]
+
+    def _setup(self, method: Method, setup: PreparationSetup) -> PreparationSetup | None:
+        """How another method prepares in the same place."""
+        return preparation_setup_of(
+            self.request, method, setup.task, setup.plan, setup.run, setup.backbone, setup.roles
+        )
 
     def _domains(self, setup: PreparationSetup) -> list[str]:
         """The domains that trials are scored on: the first of those of a method's search."""

@@ -154,6 +154,9 @@ def preparation_settings(request: Request, method: Method, task: str, run: TaskR
     for field, said in _prepare_of(request, method, task, run):
         options = merged(preparation.model_dump(), said)
         preparation = validate(type(preparation), options, request.where, field)
+    if method.prepare:  # a variant's own value counts last
+        options = merged(preparation.model_dump(), method.prepare)
+        preparation = validate(type(preparation), options, request.where, f"variants.{method.base}")
     return preparation
 
 

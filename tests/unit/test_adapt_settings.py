@@ -39,7 +39,9 @@ def test_a_configured_option_is_what_the_cells_are_computed_with(project: Path) 
 
 
 def test_the_tasks_word_counts_and_other_methods_keep_theirs(project: Path) -> None:
-    both = planned(adapt={"lora": {"lora": {"rank": 6, "scale": 2.0}}}, tasks=wikiann(adapt={"lora": {"lora": {"rank": 3}}}))
+    both = planned(
+        adapt={"lora": {"lora": {"rank": 6, "scale": 2.0}}}, tasks=wikiann(adapt={"lora": {"lora": {"rank": 3}}})
+    )
     assert both.block("wikiann", "lora").adapt == {"lora": {"rank": 3, "scale": 2.0}}
     plain, six = planned(), planned(adapt=SIX)
     assert plain.block("wikiann", "finetune").cells == six.block("wikiann", "finetune").cells

@@ -61,6 +61,32 @@ def test_a_searched_rate_is_searched_once_for_the_method(project: Path) -> None:
     assert {cell.rates_from for cell in plan.cells()} == {job.done}
 
 
+ROLES = {"en": "meta_train", "es": "meta_train", "de": "meta_dev", "nl": "meta_test"}
+LEFT_OUT = {"primed_adapter": {"domains": ["leave_one_out"]}}
+
+
+def test_a_variant_of_the_preparation_prepares_with_its_own_value(project: Path) -> None:
+    task = {"wikiann": {"budgets": [16], "domains": ROLES}}
+    said = {"prepare": {"meta": {"domains": "meta_train"}}}
+    plan = planned(methods=["primed_adapter"], variants=LEFT_OUT, tasks=task, **said)
+    plain = planned(methods=["primed_adapter"], tasks=task, prepare={"meta": {"domains": "leave_one_out"}})
+    base, varied = plan.blocks
+    assert varied.method == "primed_adapter@domains=leave_one_out"
+    assert [job.options["domains"] for job in plan.prepares] == ["meta_train", "leave_one_out"]
+    # It is what the method is where the configuration says so, under another name.
+    assert [cell.fingerprint for cell in varied.cells] == [cell.fingerprint for cell in plain.cells()]
+    assert base.cells[0].fingerprint != varied.cells[0].fingerprint
+    assert method_of(varied.method).spec.label.endswith(", domains leave_one_out")
+
+
+def test_the_rates_of_a_varied_preparation_are_searched_once_for_the_method(project: Path) -> None:
+    task = {"wikiann": {"budgets": [16], "domains": ROLES}}
+    plan = planned(methods=["primed_adapter"], variants=LEFT_OUT, tasks=task, rates="search")
+    assert {job.options["domains"] for job in plan.prepares} == {"meta_train", "leave_one_out"}
+    (search,) = {job.rates_from for job in plan.prepares}
+    assert search in {job.done for job in plan.tunes}
+
+
 def dev_task() -> dict[str, Any]:
     return {"budgets": [16], "domains": {"en": "meta_train", "de": "meta_dev", "nl": "meta_test"}}
 
@@ -70,6 +96,8 @@ def dev_task() -> dict[str, Any]:
     [
         ({"lorra": {"rank": [1]}}, "variants", "did you mean 'lora'"),
         ({"lora": {"rang": [1]}}, "variants.lora.rang", "did you mean 'rank'"),
+        ({"primed_adapter": {"domain": ["overlap"]}}, "variants.primed_adapter.domain", "did you mean 'domains'"),
+        ({"primed_adapter": {"domains": ["all"]}}, "variants.primed_adapter.domains", "overlap"),
         ({"lora": {"rank": ["many"]}}, "variants.lora.rank", "valid integer"),
         ({"lora": {"rank": ["a/b"]}}, "variants.lora.rank", "names of files"),
         ({"lora": {"rank": ["8"]}}, "variants.lora.rank", "without quotes"),
