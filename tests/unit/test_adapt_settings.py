@@ -90,5 +90,5 @@ def test_what_a_method_does_not_take_is_refused(project: Path, adapt: Any, field
 
 
 def test_an_option_that_a_share_solves_is_refused(project: Path) -> None:
-    with pytest.raises(UserError, match="adapt.lora.lora.rank is 6; `match_parameters` solves it on wikiann"):
+    with pytest.raises(UserError, match=r"adapt\.lora\.lora\.rank is 6; `match_parameters` solves it on wikiann"):
         planned(adapt=SIX, match_parameters=0.01)
