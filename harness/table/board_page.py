@@ -17,8 +17,9 @@ COLUMNS = (
 )  # fmt: skip
 MEANING = (
     "Methods of one group cannot be told from its leader: the two-sided test of the paired difference (unit: the seed) "
-    "gives p above 5%, corrected over all pairs of the board (Holm). *Detectable* is the smallest true difference to "
-    f"the leader (a leader's to the next) that this test, before the correction, would see in {POWER:.0%} of runs. "
+    "gives p above 5%, corrected over all pairs of the board (Holm). What a pair's few seeds say of their own variance "
+    "is moderated by all pairs of contenders (Smyth, 2004). *Detectable* is the smallest true difference to the leader "
+    f"(a leader's to the next) that this test, before the correction, would see in {POWER:.0%} of runs. "
     "Preparation is spread over the (domain, seed) that share it; tuning is all of the searches for a row's rates; "
     "adaptation is the mean of a cell."
 )

@@ -12,7 +12,7 @@ from harness.base.files import write_text
 from harness.contracts.plan import Plan
 from harness.table.leaderboard import task_board
 from harness.table.markdown import count, difference, number, probability, table, with_interval
-from harness.table.pivot import POWER, holm, pivot
+from harness.table.pivot import POWER, Pivot, Sample, holm, pivot
 from harness.table.rows import Row, value_of, write_rows
 from harness.table.scores import TaskScores
 from harness.table.standing import bounds_in_words, selections, standing
@@ -29,7 +29,8 @@ DIFFERENCE = (
 MEANING = (
     "Difference: by how much `{method}` is better than the row, so that more than 0 speaks for it, with its 95% "
     "interval; of perplexities, by how many percent the row's is the larger. The unit is the seed, and test examples "
-    "are the second part of the variance. p belongs to the interval: it is below 5% where the interval leaves out 0; "
+    "are the second part of the variance; what a pair's few seeds say of theirs is moderated by the pairs of all "
+    "contenders (Smyth, 2004). p belongs to the interval: it is below 5% where the interval leaves out 0; "
     "p (Holm) is corrected over the rows of a budget. Detectable: the true difference that would be seen in "
     f"{POWER:.0%} of runs like this one. Seeds to tell: how many would be needed if the true difference were the one "
     "found here; – where no number of seeds would do without more test examples. Preparation is spread over the "
@@ -72,7 +73,7 @@ def _difference(scores: TaskScores, method: str, other: str, budgets: Sequence[i
     if mine is None or its is None or method == other:
         return {}
     paired = mine - its if scores.run.direction == "max" else its - mine
-    found = pivot(paired)
+    found = _pivot(scores, method, other, budgets, paired)
     if found is None:
         return {"difference": float(paired.values.mean())}
     low, high = found.interval()
@@ -85,6 +86,14 @@ def _difference(scores: TaskScores, method: str, other: str, budgets: Sequence[i
         "smallest_detectable": float(found.smallest_detectable()),
         "seeds_needed": found.seeds_needed(estimate) if estimate else None,
     }
+
+
+def _pivot(scores: TaskScores, method: str, other: str, budgets: Sequence[int], paired: Sample) -> Pivot | None:
+    """That of the board's own test; of a method that leaks, which no board ranks, from the pair alone."""
+    if scores.leaks(method) or scores.leaks(other):
+        return pivot(paired)
+    found = standing(scores, budgets).duels.pair(method, other)
+    return found if found is None or scores.run.direction == "max" else -found
 
 
 def _markdown(scores: TaskScores, rows: Sequence[Row], method: str) -> str:

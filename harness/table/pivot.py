@@ -19,7 +19,7 @@ weighed by A and by B - C. They are exact where one part is all there is, and co
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,22 @@ class Pivot:
     other_part: Floats
     other_degrees: Floats
     seeds: int
+    prior_degrees: Floats = field(default_factory=lambda: np.zeros(()))  # of the seeds' part, beside its own
+
+    def __getitem__(self, place: int) -> Pivot:
+        """One of several pivots."""
+        parts = (self.estimate, self.seed_part, self.other_part, self.other_degrees, self.prior_degrees)
+        estimate, seeds, others, degrees, prior = (part[place] if part.ndim else part for part in parts)
+        return Pivot(estimate, seeds, others, degrees, self.seeds, prior)
+
+    def __neg__(self) -> Pivot:
+        """Of the opposite difference."""
+        return replace(self, estimate=-self.estimate)
+
+    @property
+    def seed_degrees(self) -> Floats:
+        """The degrees of freedom of the seeds' part."""
+        return self.seeds - 1.0 + self.prior_degrees
 
     @property
     def standard_error(self) -> Floats:
@@ -124,7 +140,7 @@ class Pivot:
         """A function of the degrees of freedom, its values for both parts weighed by them."""
         whole = self.seed_part + self.other_part
         weight = np.where(whole > 0, self.seed_part / np.where(whole > 0, whole, 1.0), 1.0)
-        seeds, others = of(np.asarray(self.seeds - 1.0), *arguments), of(self.other_degrees, *arguments)
+        seeds, others = of(self.seed_degrees, *arguments), of(self.other_degrees, *arguments)
         # Where a part has no weight its own value may be infinite.
         return np.where(weight > 0, weight * seeds, 0.0) + np.where(weight < 1, (1 - weight) * others, 0.0)
 
@@ -134,7 +150,7 @@ class Pivot:
         `alone` gives the probability for one part's degrees; `excess` rises through 0 at the answer. By halving the
         span of the logarithm, since a p-value can be 1e-30.
         """
-        ends = np.broadcast_arrays(alone(np.asarray(self.seeds - 1.0)), alone(self.other_degrees), self.estimate)[:2]
+        ends = np.broadcast_arrays(alone(self.seed_degrees), alone(self.other_degrees), self.estimate)[:2]
         low, high = (np.log(np.maximum(end, TINY)) for end in (np.minimum(*ends), np.maximum(*ends)))
         for _ in range(HALVINGS):
             middle = (low + high) / 2

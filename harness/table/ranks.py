@@ -8,7 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from harness.table.pivot import SIGNIFICANCE, Sample, holm, joined, pivot, stacked
+from harness.table.moderated import moderated
+from harness.table.pivot import SIGNIFICANCE, Pivot, Sample, holm, joined, pivot, stacked
 
 
 @dataclass(frozen=True)
@@ -29,21 +30,33 @@ class Duels:
     """Every pair of a board's methods, tested once: p-values are corrected over all pairs (Holm, 1979).
 
     All pairs, since the leader is itself chosen by its score: of twenty methods that are alike, the best and the
-    worst would be told apart in every second table if only the pairs with the leader were counted.
+    worst would be told apart in every second table if only the pairs with the leader were counted. The variance over
+    seeds of each pair is moderated by those of the pairs of `contenders`.
     """
 
-    def __init__(self, samples: Mapping[str, Sample]) -> None:
+    def __init__(self, samples: Mapping[str, Sample], contenders: Collection[str] = ()) -> None:
         self.methods = list(samples)
+        self._places = {pair: place for place, pair in enumerate(combinations(self.methods, 2))}
         self.detectable: dict[tuple[str, str], float] = {}
         self._corrected: dict[tuple[str, str], float] = {}
+        self._found: Pivot | None = None
         whole = stacked(list(samples.values())) if samples else None
         rows = [pivot(samples[method] - whole[at + 1 :]) for at, method in enumerate(self.methods[:-1]) if whole]
         known = [row for row in rows if row is not None]
         if not known:  # a single method, or a single seed
             return
-        found, pairs = joined(known), list(combinations(self.methods, 2))
-        self.detectable = dict(zip(pairs, found.smallest_detectable().tolist(), strict=True))
-        self._corrected = dict(zip(pairs, holm(found.p_value()).tolist(), strict=True))
+        its = [method for method in self.methods if method in contenders]
+        learned = np.array([one in its and other in its for one, other in self._places])
+        self._found = moderated(joined(known), learned, len(its))
+        self.detectable = dict(zip(self._places, self._found.smallest_detectable().tolist(), strict=True))
+        self._corrected = dict(zip(self._places, holm(self._found.p_value()).tolist(), strict=True))
+
+    def pair(self, method: str, other: str) -> Pivot | None:
+        """The pivot of `method` minus `other`; None where there is no such pair or a single seed."""
+        if self._found is None or (method, other) not in self._places:
+            opposite = self._places.get((other, method)) if self._found else None
+            return None if opposite is None or self._found is None else -self._found[opposite]
+        return self._found[self._places[method, other]]
 
     def p_value(self, method: str, other: str) -> float | None:
         """The corrected p-value of a pair; None where there is a single seed."""

@@ -94,7 +94,7 @@ def standing(scores: TaskScores, budgets: Sequence[int]) -> Standing:
 def _standing(scores: TaskScores, budgets: Sequence[int]) -> Standing:
     found = {method: scores.sample(method, budgets) for method in scores.methods if not scores.leaks(method)}
     samples = {method: sample for method, sample in found.items() if sample is not None}
-    duels = Duels(samples)
+    duels = Duels(samples, [method for method in samples if not scores.control(method)])
     ranks = {rank.method: rank for rank in rank_methods(samples, duels, scores.run.direction)}
     return Standing(ranks, duels, [method for method in ranks if scores.control(method)])
 

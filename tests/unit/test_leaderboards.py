@@ -45,7 +45,7 @@ def test_pages_say_what_can_be_seen(plan: Plan, task: str) -> None:
     write_tables(plan, records)
     board, page = text(plan, f"leaderboard/{task}.md"), text(plan, f"tables/{task}.md")
     assert "Resolution: " in board
-    assert "Holm). *Detectable*" in board
+    assert "(Smyth, 2004). *Detectable*" in board
     assert "| 1 | 1 | Alpha \\| one | `alpha` |" in board
     assert "Zero-shot (control)" in board
     seen = [line for line in page.splitlines() if line.startswith("Smallest true difference")]
