@@ -234,4 +234,4 @@ def test_show_says_for_whom_a_preparation_is_searched(local_project: Path, capsy
     assert main(["tune", "--configfile", use.CONFIG, "--method", "finetuned_adapter", "--show"]) == 0
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     place = lines.index(f"wikiann preparation multitask k={AFTER}: tried at {AFTER} on it, 0 of {TRIALS} trials so far")
-    assert lines[place + 1] == "25% of its steps, then multitask; for multitask, finetuned_adapter"
+    assert lines[place + 1] == f"{SHARE:.0%} of its steps, then multitask; for multitask, finetuned_adapter"
