@@ -39,12 +39,17 @@ def tune(options: Namespace) -> int:
         one_of(name, list(known), options.configfile, "--method")
     whole = make_plan(options.configfile)
     names = options.method or [name for name, method in known.items() if method.spec.trains]
-    for task in _tasks(options, whole):
-        for name in names:
-            kinds = known[name].spec.kinds
-            if known[name].spec.trains and (not kinds or whole.tasks[task].kind in kinds):
-                _check_own(whole, name, task, options.configfile)
-                _store(known[name], *_search(options, whole, known[name], task))
+    specs = {name: known[name].spec for name in names if known[name].spec.trains}
+    wanted = [
+        (task, name)
+        for task in _tasks(options, whole)
+        for name, spec in specs.items()
+        if not spec.kinds or whole.tasks[task].kind in spec.kinds
+    ]
+    for task, name in wanted:
+        _check_own(whole, name, task, options.configfile)
+    for task, name in wanted:
+        _store(known[name], *_search(options, whole, known[name], task))
     return 0
 
 

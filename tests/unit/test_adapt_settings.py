@@ -9,6 +9,7 @@ import pytest
 
 from harness.adapt.block import make_bench
 from harness.base.errors import UserError
+from harness.cli.main import main
 from harness.contracts.plan import Plan
 from harness.contracts.plan_file import load_plan
 from harness.plan.entry import make_plan
@@ -87,6 +88,17 @@ def test_what_a_method_does_not_take_is_refused(project: Path, adapt: Any, field
         planned(**said)
     assert f"{below}{field}" in str(refused.value)
     assert mend in str(refused.value)
+
+
+def test_no_rate_is_kept_of_a_method_that_the_configuration_changes(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use.write_config(Path(), {"methods": ["finetune", "lora"], "tasks": wikiann(adapt=SIX)})
+    assert main(["tune", "--configfile", use.CONFIG, "--method", "finetune", "lora"]) == 2
+    said = capsys.readouterr().err
+    assert "tasks.wikiann.adapt.lora is {'lora': {'rank': 6}}" in said
+    assert "search within a run" in said
+    assert not Path("results", "tune").exists()
 
 
 def test_an_option_that_a_share_solves_is_refused(project: Path) -> None:
