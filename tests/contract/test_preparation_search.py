@@ -131,7 +131,7 @@ def test_cells_begin_with_what_was_prepared_at_the_rates_found(project: Path) ->
     note = read_json(Path(prepare.parts[0].done))
     assert note["options"] == prepare.options | {"lr": found}
     assert note["options"]["steps"] == 8, "the trials' preparations alone are short"
-    assert found_by(job)["prepared_as"]["steps"] == 2
+    assert found_by(job)["prepared_as"]["steps"] == 8 * space.SHARE
     run_cells(plan, plan.adapts[0])
     score_task(plan, "wikiann")
     records = collect(plan)
