@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.contracts.config import Settings, TaskRun, merged
+from harness.contracts.config import TaskRun, merged
 from harness.contracts.discover import Method
 from harness.contracts.model import one_of, validate
 from harness.parts.build import adaptations_of
 from harness.parts.variants import method_of
-from harness.plan.request import Request
+from harness.plan.request import Request, levels
 
 
 def check_adapt(request: Request, said: Mapping[str, dict[str, Any]], field: str) -> None:
@@ -32,8 +32,7 @@ def adapted(request: Request, method: Method, task: str, run: TaskRun) -> Method
 
 def _adapt_of(request: Request, method: Method, task: str, run: TaskRun) -> Iterator[tuple[str, dict[str, Any]]]:
     """What the configuration says of a method's adaptations, the word that counts last, each with its field."""
-    levels: list[tuple[str, Settings]] = [("adapt", request.config), (f"tasks.{task}.adapt", run)]
-    for field, said in levels:
+    for field, said in levels(request, task, run, "adapt"):
         if method.base in said.adapt:
             yield f"{field}.{method.base}", said.adapt[method.base]
 

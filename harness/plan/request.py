@@ -12,7 +12,7 @@ from harness import PROTOCOL
 from harness.base.errors import bad
 from harness.base.fingerprint import Content
 from harness.base.lines import Layers
-from harness.contracts.config import RunConfig
+from harness.contracts.config import RunConfig, Settings, TaskRun
 from harness.contracts.discover import Method, TaskFolder, methods, tasks
 from harness.contracts.model import one_of
 from harness.contracts.paper import PaperSpec
@@ -72,6 +72,11 @@ class Request:
             if name in names[:place]:
                 raise bad(self.where, field, name, "it stands twice; remove one")
         return list(names)
+
+
+def levels(request: Request, task: str, run: TaskRun, key: str) -> list[tuple[str, Settings]]:
+    """Where a configuration may say settings of methods on a task, each with its field; the last word counts."""
+    return [(key, request.config), (f"tasks.{task}.{key}", run)]
 
 
 @dataclass(frozen=True)

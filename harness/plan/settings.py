@@ -22,14 +22,14 @@ from harness.data.splits import HELD
 from harness.parts.build import preparation_of
 from harness.parts.offered import preparations
 from harness.plan.adapt_settings import check_adapt
-from harness.plan.request import Request
+from harness.plan.request import Request, levels
 
 
 def check_settings(request: Request) -> None:
     """Refuse settings of what does not exist, used by a chosen method or not."""
-    levels: list[tuple[str, Settings]] = [("", request.config)]
-    levels += [(f"tasks.{task}.", run) for task, run in request.config.tasks.items()]
-    for place, said in levels:
+    places: list[tuple[str, Settings]] = [("", request.config)]
+    places += [(f"tasks.{task}.", run) for task, run in request.config.tasks.items()]
+    for place, said in places:
         _check_train(request, said.train, f"{place}train")
         _check_prepare(request, said.prepare, f"{place}prepare")
         check_adapt(request, said.adapt, f"{place}adapt")
@@ -90,8 +90,7 @@ def _check_together(settings: Train, where: Where, field: str) -> None:
 
 def _train_of(request: Request, method: Method, task: str, run: TaskRun) -> Iterator[tuple[str, dict[str, Any]]]:
     """What the configuration says of a method's training, the word that counts last, each with its field."""
-    levels: list[tuple[str, Settings]] = [("train", request.config), (f"tasks.{task}.train", run)]
-    for field, said in levels:
+    for field, said in levels(request, task, run, "train"):
         yield field, {name: value for name, value in said.train.items() if name in Train.model_fields}
         if method.base not in Train.model_fields:
             yield f"{field}.{method.base}", said.train.get(method.base, {})
@@ -162,9 +161,8 @@ def preparation_settings(request: Request, method: Method, task: str, run: TaskR
 
 def _prepare_of(request: Request, method: Method, task: str, run: TaskRun) -> Iterator[tuple[str, dict[str, Any]]]:
     """What the configuration says of a method's preparation, the word that counts last, each with its field."""
-    levels: list[tuple[str, Settings]] = [("prepare", request.config), (f"tasks.{task}.prepare", run)]
     known = preparations()
-    for field, said in levels:
+    for field, said in levels(request, task, run, "prepare"):
         for name in (method.spec.preparation[0], *([] if method.base in known else [method.base])):
             if name in said.prepare:
                 yield f"{field}.{name}", said.prepare[name]

@@ -53,10 +53,12 @@ class Duels:
 
     def pair(self, method: str, other: str) -> Pivot | None:
         """The pivot of `method` minus `other`; None where there is no such pair or a single seed."""
-        if self._found is None or (method, other) not in self._places:
-            opposite = self._places.get((other, method)) if self._found else None
-            return None if opposite is None or self._found is None else -self._found[opposite]
-        return self._found[self._places[method, other]]
+        if self._found is None:
+            return None
+        if (method, other) in self._places:
+            return self._found[self._places[method, other]]
+        place = self._places.get((other, method))
+        return None if place is None else -self._found[place]
 
     def p_value(self, method: str, other: str) -> float | None:
         """The corrected p-value of a pair; None where there is a single seed."""
