@@ -64,10 +64,10 @@ def plan_asked(options: Namespace) -> Plan:
     if options.domain is not None:
         one_of(options.domain, its.domains, options.configfile, "--domain")
     only = {axis: [value] for axis in AXES if (value := getattr(options, axis)) is not None} | {"task": [its.base]}
-    run: dict[str, Any] = {"methods": [base]}
+    run: dict[str, Any] = {"methods": [base], "variants": variants}
     if options.budget is not None:
         run["budgets"] = [options.budget]
-    changes = on_one_backbone(whole, name, run) | {"variants": variants}
+    changes = on_one_backbone(whole, name, run) | {"variants": {}}
     if options.seed is not None:
         changes["seeds"] = [options.seed]
     plan = make_plan(options.configfile, changes=changes, only=only)

@@ -112,6 +112,11 @@ class Settings(Sparing):
     evaluate_at: Points | None = Field(
         None, description="steps, or epochs where `train` has epochs, after which the test split is scored too"
     )
+    variants: dict[str, dict[str, Annotated[list[Any], Field(min_length=1), AfterValidator(different)]]] = Field(
+        {},
+        description="of methods, other values of an option of theirs, each a row of its own; what a task says of a "
+        "method's is in the place of what the run says",
+    )
 
     sparing: ClassVar[frozenset[str]] = frozenset({"adapt", "evaluate_at", "variants", "show_variants"})
 
@@ -173,9 +178,6 @@ class RunConfig(Settings):
     leave_out: list[str] = Field([], description="of `all` or `papers`, the methods that this run does without")
     tasks: dict[str, TaskRun]
     backbones: dict[str, BackboneSpec]
-    variants: dict[str, dict[str, Annotated[list[Any], Field(min_length=1), AfterValidator(different)]]] = Field(
-        {}, description="of methods of the run, other values of an option of theirs, each a row of its own"
-    )
     show_variants: bool = Field(False, description="whether tables, boards and curves show the variants, too")
     claims: list[str] = Field([], description="PAPER/NAME that this run is to answer; `check` refuses what it cannot")
     allow_failures: bool = False

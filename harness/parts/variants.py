@@ -57,14 +57,14 @@ def _options(method: Method) -> dict[str, list[str]]:
 
 
 def variants_of(
-    said: Mapping[str, Mapping[str, Sequence[Any]]], known: Mapping[str, Method], where: Where
+    said: Mapping[str, Mapping[str, Sequence[Any]]], known: Mapping[str, Method], where: Where, place: str = "variants"
 ) -> dict[str, list[Method]]:
-    """The variants that a configuration asks for, by their method; raises UserError where one cannot be."""
+    """The variants that a field of a configuration asks for, by their method; raises UserError where one cannot be."""
     found: dict[str, list[Method]] = {}
     for name, options in said.items():
-        one_of(name, list(known), where, "variants")
+        one_of(name, list(known), where, place)
         for option, values in options.items():
-            field = f"variants.{name}.{option}"
+            field = f"{place}.{name}.{option}"
             _check_option(known[name], option, where, field)
             found.setdefault(name, []).extend(_checked(known[name], option, value, where, field) for value in values)
     return found

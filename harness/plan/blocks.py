@@ -36,7 +36,7 @@ class BlockPlanner(LaterPlanner):
         base = self.backbones[plan.backbone]
         setup = setup_of(self.request, method, task, plan, run, base)
         check_stopping(self.request, setup.train, task, plan)
-        check_not_solved(self.request, method, task, setup.sized_by)
+        check_not_solved(self.request, method, task, run, setup.sized_by)
         preparing = None if setup.is_control else self.prepares.setup(method, task, plan, run)
         prepares = self.prepares.plan(preparing) if preparing else []
         tunes: dict[int, TuneJob] = {}

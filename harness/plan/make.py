@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.base.memory import nothing_collected
-from harness.contracts.config import TaskRun
+from harness.contracts.config import Settings, TaskRun
 from harness.contracts.discover import Method
 from harness.contracts.model import one_of
 from harness.contracts.plan import Block, Plan
@@ -47,9 +47,9 @@ def plan_run(request: Request) -> Plan:
         found = of_tasks.plan(task, run)
         check_different(request, task, run, backbones)
         tasks |= found
-        names = _chosen(request, task, run)
+        names, variants = _chosen(request, task, run), request.variants.get(task, {})
         # A method comes before its variants, which take the rates that are searched for it.
-        rows = [its for name in names for its in (name, *(one.id for one in request.variants.get(name, ())))]
+        rows = [its for name in names for its in (name, *(one.id for one in variants.get(name, ())))]
         chosen = [request.methods[name] for name in request.kept("method", rows)]
         for plan in (found[name] for name in request.kept("task", list(found))):
             blocks += _blocks_of([method for method in chosen if takes_part(method, plan)], task, plan, run, of_blocks)
@@ -90,15 +90,23 @@ def _blocks_of(
 
 
 def with_variants(request: Request) -> Request:
-    """The request with the methods that its variants are."""
-    if not request.config.variants:
-        return request
-    found = variants_of(request.config.variants, request.methods, request.where)
-    chosen = {name for task, run in request.config.tasks.items() for name in _chosen(request, task, run)}
-    for name in found:
-        one_of(name, sorted(chosen), request.where, "variants")
-    its = {method.id: method for methods in found.values() for method in methods}
+    """The request with the methods that its variants are, on each task those that it has."""
+    runs = request.config.tasks
+    chosen = {task: set(_chosen(request, task, run)) for task, run in runs.items()}
+    of_run = _variants(request, request.config, set().union(*chosen.values()), "variants")
+    found = {
+        task: of_run | _variants(request, run, chosen[task], f"tasks.{task}.variants") for task, run in runs.items()
+    }
+    its = {method.id: method for of_task in found.values() for methods in of_task.values() for method in methods}
     return replace(request, methods=request.methods | its, variants=found)
+
+
+def _variants(request: Request, said: Settings, chosen: set[str], field: str) -> dict[str, list[Method]]:
+    """The variants that a field asks for, by their method; raises UserError where the method is not chosen there."""
+    found = variants_of(said.variants, request.methods, request.where, field)
+    for name in found:
+        one_of(name, sorted(chosen), request.where, field)
+    return found
 
 
 def _chosen(request: Request, task: str, run: TaskRun) -> list[str]:

@@ -39,7 +39,7 @@ class Request:
     tuning: Tuning | None = None
     methods: dict[str, Method] = field(default_factory=methods)
     tasks: dict[str, TaskFolder] = field(default_factory=tasks)
-    variants: dict[str, list[Method]] = field(default_factory=dict)  # of methods of the run, by their method
+    variants: dict[str, dict[str, list[Method]]] = field(default_factory=dict)  # by task and by their method
 
     @property
     def output(self) -> Path:
@@ -77,6 +77,11 @@ class Request:
 def levels(request: Request, task: str, run: TaskRun, key: str) -> list[tuple[str, Settings]]:
     """Where a configuration may say settings of methods on a task, each with its field; the last word counts."""
     return [(key, request.config), (f"tasks.{task}.{key}", run)]
+
+
+def place_of_variants(task: str, run: TaskRun, method: str) -> str:
+    """The field that says which variants a method has on a task."""
+    return f"tasks.{task}.variants" if method in run.variants else "variants"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from harness.data.splits import HELD
 from harness.parts.build import preparation_of
 from harness.parts.offered import preparations
 from harness.plan.adapt_settings import check_adapt
-from harness.plan.request import Request, levels
+from harness.plan.request import Request, levels, place_of_variants
 
 
 def check_settings(request: Request) -> None:
@@ -119,7 +119,7 @@ def check_stopping(request: Request, settings: Train, task: str, plan: TaskPlan)
         raise bad(request.where, f"tasks.{task}.budgets", least, mend)
 
 
-def check_not_solved(request: Request, method: Method, task: str, sized_by: list[str]) -> None:
+def check_not_solved(request: Request, method: Method, task: str, run: TaskRun, sized_by: list[str]) -> None:
     """Refuse variants of an option that the wanted share solves, and a value that the configuration gives it."""
     for part, options in method.adapt.items():
         for name in options:
@@ -129,7 +129,8 @@ def check_not_solved(request: Request, method: Method, task: str, sized_by: list
     option = method.id.partition("@")[2].partition("=")[0]
     if option and option in sized_by:
         mend = f"`match_parameters` solves it on {task}; remove one of the two"
-        raise bad(request.where, f"variants.{method.base}.{option}", method.id, mend)
+        field = f"{place_of_variants(task, run, method.base)}.{method.base}.{option}"
+        raise bad(request.where, field, method.id, mend)
 
 
 def points_of(request: Request, settings: Train, method: Method, task: str, run: TaskRun) -> list[int]:
@@ -154,8 +155,9 @@ def preparation_settings(request: Request, method: Method, task: str, run: TaskR
         options = merged(preparation.model_dump(), said)
         preparation = validate(type(preparation), options, request.where, field)
     if method.prepare:  # a variant's own value counts last
+        field = f"{place_of_variants(task, run, method.base)}.{method.base}"
         options = merged(preparation.model_dump(), method.prepare)
-        preparation = validate(type(preparation), options, request.where, f"variants.{method.base}")
+        preparation = validate(type(preparation), options, request.where, field)
     return preparation
 
 

@@ -66,6 +66,7 @@ TRAINS: dict[str, Callable[[str], bool]] = {
     "masking": lambda name: name.startswith("added."),
     "prefix": lambda name: name.startswith("added."),
     "prefix_mlp": lambda name: name.startswith("added."),
+    "norms": lambda name: "norm" in name.lower() or ".ln_" in name,
     "mltd": lambda name: name.startswith("added.") and not name.startswith("added.controller."),
     "tams": lambda name: name.startswith("added."),
     "tarp_tams": lambda name: name.startswith("added."),

@@ -71,7 +71,7 @@ def test_cells_are_methods_by_domains_by_budgets_by_seeds(project: Path) -> None
 def test_papers_name_the_methods_of_each_task(project: Path) -> None:
     configure(methods="papers", leave_out=["tams"])
     planned = {task: {block.method for block in make_plan(CONFIG).blocks if block.task == task} for task in TASKS}
-    rows = {"finetune", "zero_shot", "dapt", "mltd", "mltd_tarp", "tarp_dynamic", "tarp_tams"}
+    rows = {"finetune", "zero_shot", "dapt", "mltd", "mltd_tarp", "tarp_dynamic", "tarp_tams", "tarp_norms", "norms"}
     # A claim alone names lora; bigrams are a control; tams is left out.
     assert planned["adaptsum_lm"] == rows | {"lora", "bigram"}
     assert {"primed_adapter", "primed_adapter_maml", "majority"} <= planned["wikiann"]  # a row, a claim's, a control

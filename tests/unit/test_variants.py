@@ -116,6 +116,31 @@ def test_what_cannot_be_is_refused(variants: dict[str, Any], field: str, mend: s
     assert "run.yaml" in str(told.value)
 
 
+def test_a_tasks_word_of_a_methods_variants_is_in_the_place_of_the_runs(project: Path) -> None:
+    tasks: dict[str, dict[str, Any]] = {"wikiann": {"budgets": [16]}, "glue": {"budgets": [16], "backbone": "encoder"}}
+    tasks["wikiann"] |= {"variants": {"lora": {"rank": [4]}}}
+    plan = planned(variants=RANKS, tasks=tasks)
+    rows = {task: [block.method for block in plan.blocks if block.task == task] for task in tasks}
+    assert rows["wikiann"] == ["finetune", "lora", "lora@rank=4"]
+    assert rows["glue"] == ["finetune", "lora", "lora@rank=6", "lora@rank=1"]
+    of_run = planned(variants={"lora": {"rank": [4]}}, tasks=tasks | {"wikiann": {"budgets": [16]}})
+    assert plan.block("wikiann", "lora@rank=4").cells == of_run.block("wikiann", "lora@rank=4").cells
+
+
+@pytest.mark.parametrize(
+    ("variants", "field"),
+    [
+        ({"lorra": {"rank": [1]}}, "tasks.wikiann.variants"),
+        ({"prefix": {"length": [4]}}, "tasks.wikiann.variants"),
+        ({"lora": {"rank": [1, 1]}}, "tasks.wikiann.variants.lora.rank"),
+        ({"lora": {"rank": [0]}}, "tasks.wikiann.variants.lora.rank"),
+    ],
+)
+def test_a_tasks_variants_that_cannot_be_are_refused(variants: dict[str, Any], field: str, project: Path) -> None:
+    with pytest.raises(UserError, match=f"run.yaml.*{field} is "):
+        planned(tasks={"wikiann": {"budgets": [16], "variants": variants}})
+
+
 def test_an_option_that_is_solved_has_no_variants(project: Path) -> None:
     with pytest.raises(UserError, match=r"variants.lora.rank is .*`match_parameters` solves it on wikiann"):
         planned(variants=RANKS, match_parameters=0.01)
