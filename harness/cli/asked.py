@@ -11,6 +11,7 @@ from harness.base.yaml_file import read_value
 from harness.contracts.discover import methods
 from harness.contracts.model import one_of
 from harness.contracts.plan import Cell, Plan
+from harness.contracts.row import is_variant, row_name
 from harness.parts.variants import variants_of
 from harness.plan.entry import last_plan, make_plan
 
@@ -57,8 +58,7 @@ def plan_asked(options: Namespace) -> Plan:
             raise UserError(f"--{axis} is missing; name one, or a paper's table with --paper and --table")
     whole = make_plan(options.configfile)
     its = whole.tasks[name := task_asked(options, whole)]
-    base, _, chosen = options.method.partition("@")
-    known, variants = methods(), _variant(base, chosen)
+    base, known, variants = row_name(options.method).method, methods(), _variant(options.method)
     one_of(base, list(known), options.configfile, "--method")
     variants_of(variants, known, f"--method {options.method}")  # here, where a mistake was not the configuration's
     if options.domain is not None:
@@ -77,10 +77,10 @@ def plan_asked(options: Namespace) -> Plan:
     return plan
 
 
-def _variant(method: str, chosen: str) -> dict[str, dict[str, list[Any]]]:
-    """The variant `OPTION=VALUE` of a method, as a configuration says it; none for the method itself."""
-    option, _, value = chosen.partition("=")
-    return {method: {option: [read_value(value, "--method")]}} if chosen else {}
+def _variant(name: str) -> dict[str, dict[str, list[Any]]]:
+    """The variant `METHOD@OPTION=VALUE`, as a configuration says it; none for the method itself."""
+    its = row_name(name)
+    return {its.method: {its.option: [read_value(its.value, "--method")]}} if is_variant(name) else {}
 
 
 def task_asked(options: Namespace, whole: Plan) -> str:

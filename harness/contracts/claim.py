@@ -124,8 +124,3 @@ class Claim(Strict):
         """Every pair that it compares, the better one first: all of two levels that follow each other."""
         following = zip(self.levels[:-1], self.levels[1:], strict=True)
         return [(better, worse) for upper, lower in following for better in upper for worse in lower]
-
-
-def base_of(method: str) -> str:
-    """The method of which `method@option=value` is a variant."""
-    return method.split("@", 1)[0]

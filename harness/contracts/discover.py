@@ -19,6 +19,7 @@ from harness.contracts.folders import found_in
 from harness.contracts.method import MethodSpec, Train, Tuned
 from harness.contracts.model import validate
 from harness.contracts.preparation import Preparation
+from harness.contracts.row import row_name
 from harness.contracts.task import TaskSpec
 
 Plug = TypeVar("Plug", Adaptation, Control, Preparation)
@@ -38,7 +39,7 @@ class Method:
     @property
     def base(self) -> str:
         """The folder's name: of a variant, as `tarp@rank=8`, the method that it is one of."""
-        return self.id.partition("@")[0]
+        return row_name(self.id).method
 
     @cached_property  # all that is planned of it asks for it
     def code(self) -> str:

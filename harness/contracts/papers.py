@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.errors import bad
-from harness.contracts.claim import Claim, base_of
+from harness.contracts.claim import Claim
 from harness.contracts.discover import TaskFolder, methods, tasks
 from harness.contracts.folders import found_in
 from harness.contracts.model import one_of
 from harness.contracts.paper import COSTS, FILES, Column, Figure, PaperSpec, PaperTable, Row, read_paper
 from harness.contracts.reported import REPORTED
+from harness.contracts.row import row_name
 from harness.contracts.task import JUDGED
 
 RESERVED = ("claims", "numbers")  # files of every paper
@@ -141,7 +142,7 @@ class _Check:
     def _claim(self, where: Path, field: str, claim: Claim) -> None:
         self._task(where, f"{field}.on.task", claim.on.task)
         for method in claim.names:
-            one_of(base_of(method), self.methods, where, f"{field}.methods")
+            one_of(row_name(method).method, self.methods, where, f"{field}.methods")
         for cost in claim.costs:
             one_of(cost, list(COSTS), where, f"{field}.costs")
         if claim.on.task not in self.paper.tasks_to_come:
@@ -190,7 +191,7 @@ class _Check:
         for name, row in rows.items():
             self._task(where, f"{field}.{name}.task", row.task)
             if row.method is not None:
-                one_of(base_of(row.method), self.methods, where, f"{field}.{name}", A_ROW)
+                one_of(row_name(row.method).method, self.methods, where, f"{field}.{name}", A_ROW)
 
     def _among(self, where: Path, field: str, names: Iterable[str], known: set[str], told: str) -> None:
         """Refuse names that are not among the reported ones; what nothing is reported of may have any."""

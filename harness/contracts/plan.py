@@ -16,6 +16,7 @@ from harness.base.wording import seeds_in_words
 from harness.contracts.adapt_job import AdaptJob
 from harness.contracts.budget import told, told_all
 from harness.contracts.config import Precision
+from harness.contracts.row import is_variant
 from harness.contracts.task import Overlap, Role, SourceName
 from harness.contracts.task_plan import TaskPlan
 
@@ -270,7 +271,8 @@ class Plan:
     @property
     def varied(self) -> list[str]:
         """The tasks on which a method has variants."""
-        return [task for task in self.tasks if any(block.task == task and "@" in block.method for block in self.blocks)]
+        varied = {block.task for block in self.blocks if is_variant(block.method)}
+        return [task for task in self.tasks if task in varied]
 
     @property
     def records(self) -> list[str]:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from harness.base.errors import bad
 from harness.base.lines import Where
-from harness.contracts.claim import Claim, base_of
+from harness.contracts.claim import Claim
 from harness.contracts.discover import Method, TaskFolder
 from harness.contracts.model import one_of
 from harness.contracts.paper import PaperSpec
 from harness.contracts.papers import paper_folder
 from harness.contracts.plan import Plan
+from harness.contracts.row import row_name
 from harness.data.task import load_task
 from harness.paper.contrasts import obstacle
 from harness.paper.effects import contradiction
@@ -29,7 +30,7 @@ def check_paper(name: str, paper: PaperSpec, methods: dict[str, Method], tasks: 
         _check_scale(where, field, claim)
         task = tasks.get(claim.on.task)
         for method in claim.names if task else ():
-            kinds = methods[base_of(method)].spec.kinds
+            kinds = methods[row_name(method).method].spec.kinds
             if task and kinds is not None and task.spec.kind not in kinds:
                 mend = f"it is not for tasks of kind {task.spec.kind}, so no run can answer; name another method"
                 raise bad(where, f"{field}.methods", method, mend)

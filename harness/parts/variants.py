@@ -14,6 +14,7 @@ from harness.contracts.adaptation import Control
 from harness.contracts.config import merged
 from harness.contracts.discover import Method, methods
 from harness.contracts.model import one_of, validate
+from harness.contracts.row import is_variant, row_name
 from harness.parts.build import adaptations_of, preparation_of
 
 PREPARATION = "prepare"  # no adaptation is called so
@@ -26,15 +27,12 @@ def method_of(
 
     `known` are methods that were discovered already.
     """
-    base, _, chosen = name.partition("@")
-    method = (methods() if known is None else known)[base]
+    its = row_name(name)
+    method = (methods() if known is None else known)[its.method]
     if adapt:
         spec = method.spec.model_copy(update={"adapt": merged(method.spec.adapt, adapt)})
         method = replace(method, spec=spec, adapt=merged({}, adapt))
-    if not chosen:
-        return method
-    option, _, value = chosen.partition("=")
-    return variant(method, option, read_value(value, name))
+    return variant(method, its.option, read_value(its.value, name)) if is_variant(name) else method
 
 
 def variant(method: Method, option: str, value: Any) -> Method:

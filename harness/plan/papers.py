@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from harness.contracts.claim import base_of
 from harness.contracts.paper import Figure, PaperSpec, PaperTable
+from harness.contracts.row import row_name
 
 KINDS = ("md", "csv", "html", "tex")  # of tables
 DRAWN = ("svg", "png", "pdf")
@@ -44,4 +44,4 @@ def named_on(task: str, papers: Iterable[PaperSpec]) -> set[str]:
         for claim in paper.claims.values():
             if claim.on.task == task:
                 found |= set(claim.names)
-    return {base_of(name) for name in found}
+    return {row_name(name).method for name in found}

@@ -17,6 +17,7 @@ from harness.contracts.discover import Method
 from harness.contracts.method import Train, Tuned
 from harness.contracts.model import one_of, validate
 from harness.contracts.preparation import Preparation
+from harness.contracts.row import row_name
 from harness.contracts.task_plan import TaskPlan
 from harness.data.splits import HELD
 from harness.parts.build import preparation_of
@@ -126,8 +127,8 @@ def check_not_solved(request: Request, method: Method, task: str, run: TaskRun, 
             if name in sized_by:
                 mend = f"`match_parameters` solves it on {task}; remove one of the two"
                 raise bad(request.where, f"adapt.{method.base}.{part}.{name}", options[name], mend)
-    option = method.id.partition("@")[2].partition("=")[0]
-    if option and option in sized_by:
+    option = row_name(method.id).option
+    if option in sized_by:
         mend = f"`match_parameters` solves it on {task}; remove one of the two"
         field = f"{place_of_variants(task, run, method.base)}.{method.base}.{option}"
         raise bad(request.where, field, method.id, mend)

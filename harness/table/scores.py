@@ -12,6 +12,7 @@ import pandas as pd
 
 from harness.contracts.method import CAUSAL
 from harness.contracts.plan import Plan
+from harness.contracts.row import is_variant
 from harness.record.read import each_row
 from harness.score.scale import scale_of, scaled, unscaled, within
 from harness.table.influence import Floats, influences, tells_examples
@@ -58,7 +59,7 @@ class TaskScores:
         self.measured = sorted({method for method, _, _ in self.planned}, key=list(plan.methods).index)
         # Variants have values, and stand on a board only where the configuration asks for it.
         shown = bool(plan.config.get("show_variants"))
-        self.methods = [method for method in self.measured if shown or "@" not in method]
+        self.methods = [method for method in self.measured if shown or not is_variant(method)]
         # A run may be narrowed to some domains and budgets: what has no cell is no hole.
         self.domains = sorted({domain for _, domain, _ in self.planned}, key=self.run.domains.index)
         self.budgets = sorted({budget for _, _, budget in self.planned})

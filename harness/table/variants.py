@@ -9,6 +9,7 @@ from matplotlib import pyplot
 
 from harness.contracts.budget import in_words
 from harness.contracts.plan import Plan
+from harness.contracts.row import is_variant, row_name
 from harness.table.figures import COLOURS, MARKERS, entitle, save
 from harness.table.scores import TaskScores
 
@@ -24,9 +25,8 @@ def write_variants(plan: Plan, records: pd.DataFrame) -> None:
 def values_by_option(plan: Plan, task: str) -> dict[tuple[str, str], dict[str, str]]:
     """The variants of each method and option, by their value, numbers in their order before words."""
     found: dict[tuple[str, str], dict[str, str]] = {}
-    for name in (block.method for block in plan.blocks if block.task == task and "@" in block.method):
-        method, _, chosen = name.partition("@")
-        option, _, value = chosen.partition("=")
+    for name in (block.method for block in plan.blocks if block.task == task and is_variant(block.method)):
+        method, option, value = row_name(name)
         found.setdefault((method, option), {})[value] = name
     return {which: dict(sorted(its.items(), key=lambda item: _order(item[0]))) for which, its in found.items()}
 
