@@ -12,10 +12,12 @@ from tests.project import ROOT
 
 REFERENCE = ROOT / "results" / "reference"
 SIDES = {  # in the order in which a line tells them
-    "embedded": [REFERENCE],
+    "embedded": [REFERENCE / "claims"],
     "real": [REFERENCE / "real-ner", REFERENCE / "real-lm"],
 }
-ANSWER = re.compile(r"\*\*(\w+)\*\*, (-?[0-9.]+)(?: [\w-]+|%) \[(-?[0-9.]+), (-?[0-9.]+)\]")
+ANSWER = re.compile(
+    r"\*\*(\w+)\*\*, (-?[0-9.]+)(?: [\w-]+|%) \[(-?[0-9.]+), (-?[0-9.]+)\](?:, where (\d+) seeds would show ([0-9.]+))?"
+)
 
 
 def lines() -> dict[str, list[tuple[str, ...]]]:
@@ -34,7 +36,9 @@ def test_an_answer_is_that_of_the_reference_results(says: str) -> None:
         (its,) = claims.itertuples()
         values = (its.effect, its.low, its.high)
         shown = [100 * expm1(value) for value in values] if its.scale == "log_ratio" else values
-        assert answer == (its.answer, *(f"{value:.1f}" for value in shown))
+        *numbers, seeds, smallest = answer
+        assert numbers == [its.answer, *(f"{value:.1f}" for value in shown)]
+        assert not seeds or (int(seeds), float(smallest)) == (its.seeds_needed, its.smallest)
 
 
 def test_the_page_tells_of_both() -> None:
