@@ -7,6 +7,7 @@ changed has a new name. The plan (harness/plan/) knows every name; there is no l
 """
 
 from harness.base.paths import PACKAGE
+from harness.cli.scheduling import start_as_they_come
 from harness.cli.told import tell_by_name
 from harness.plan.entry import Inputs, job_command, leave_refused, open_run
 from harness.plan.marks import Marks
@@ -18,6 +19,9 @@ INPUTS, PRIORITY, MARKS = Inputs(PLAN), Priority(PLAN), Marks(PLAN.output)
 OUT = PLAN.output
 JOB = job_command(PLAN)
 
+
+onstart:
+    start_as_they_come(workflow)
 
 onerror:
     leave_refused(PLAN)
