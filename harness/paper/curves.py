@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.contracts.budget import told
 from harness.contracts.paper import Figure, PaperSpec
 from harness.contracts.plan import Plan
+from harness.contracts.row import row_name
 from harness.paper.evidence import Evidence
 from harness.score.scale import Scale, scale_of
 from harness.table.scores import Group
@@ -115,11 +116,12 @@ def _along(evidence: Evidence, task: str, line: str, method: str) -> Iterator[Cu
 
 def variants(plan: Plan, task: str, method: str, option: str) -> dict[float, str]:
     """The variants of a method by the value of an option, as the run has them."""
-    prefix, found = f"{method}@{option}=", {}
+    found = {}
     for block in plan.blocks:
-        if block.task == task and block.method.startswith(prefix):
+        its = row_name(block.method)
+        if block.task == task and (its.method, its.option) == (method, option):
             try:
-                found[float(block.method.removeprefix(prefix))] = block.method
+                found[float(its.value)] = block.method
             except ValueError:
                 continue  # a word, which has no place on an axis
     return dict(sorted(found.items()))

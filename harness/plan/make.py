@@ -92,6 +92,8 @@ def _blocks_of(
 def with_variants(request: Request) -> Request:
     """The request with the methods that its variants are, on each task those that it has."""
     runs = request.config.tasks
+    if not any(said.variants for said in (request.config, *runs.values())):
+        return request  # nothing to look methods up for
     chosen = {task: set(_chosen(request, task, run)) for task, run in runs.items()}
     of_run = _variants(request, request.config, set().union(*chosen.values()), "variants")
     found = {

@@ -122,14 +122,13 @@ def check_stopping(request: Request, settings: Train, task: str, plan: TaskPlan)
 
 def check_not_solved(request: Request, method: Method, task: str, run: TaskRun, sized_by: list[str]) -> None:
     """Refuse variants of an option that the wanted share solves, and a value that the configuration gives it."""
+    mend = f"`match_parameters` solves it on {task}; remove one of the two"
     for part, options in method.adapt.items():
         for name in options:
             if name in sized_by:
-                mend = f"`match_parameters` solves it on {task}; remove one of the two"
                 raise bad(request.where, f"adapt.{method.base}.{part}.{name}", options[name], mend)
     option = row_name(method.id).option
     if option in sized_by:
-        mend = f"`match_parameters` solves it on {task}; remove one of the two"
         field = f"{place_of_variants(task, run, method.base)}.{method.base}.{option}"
         raise bad(request.where, field, method.id, mend)
 
