@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from harness.table.influence import Floats
+
+End = Literal["first", "last"]
 
 
 def places_of_best(scores: Floats) -> Floats:
@@ -21,6 +25,18 @@ def places_of_best(scores: Floats) -> Floats:
     return np.where(best == middle, best + shift, best)
 
 
-def lies_at_end(scores: Floats) -> bool:
-    """Whether the best of the values, by their means over seeds, is the first or the last: it may lie beyond them."""
-    return int(scores.mean(axis=1).argmax()) in (0, len(scores) - 1)
+def end_of_best(scores: Floats) -> End | None:
+    """The end of the values at which the best lies by their means over seeds, [V, S]: it may lie beyond; else None."""
+    best = int(scores.mean(axis=1).argmax())
+    return "first" if best == 0 else "last" if best == len(scores) - 1 else None
+
+
+def hides_no_more(further: float, small: End | None, large: End | None, smallest: float) -> bool:
+    """Whether values beyond the ends could only strengthen a difference, the small one's best less the large one's.
+
+    A best at an end may lie beyond it. Where the small one's is the last or the large one's the first, the difference
+    is at least `further`, so one of `smallest` or more stands; the other way round it is at most that, so one of
+    nothing or less does.
+    """
+    at_least, at_most = small == "last" or large == "first", small == "first" or large == "last"
+    return (not at_least or further >= smallest) and (not at_most or further <= 0)

@@ -13,7 +13,7 @@ from harness.contracts.budget import WHOLE, told
 from harness.contracts.claim import Claim
 from harness.contracts.method import Train
 from harness.contracts.plan import Plan, PrepareJob
-from harness.paper.best import lies_at_end, places_of_best
+from harness.paper.best import end_of_best, hides_no_more, places_of_best
 from harness.paper.curves import variants
 from harness.paper.evidence import Evidence
 from harness.table.influence import Floats
@@ -265,13 +265,16 @@ def _best_values(evidence: Evidence, claim: Claim) -> list[Contrast] | NotRun:
     whole = further(domains)
     if whole is None:
         return NotRun("missing cells", f"{claim.names[0]} does not have every seed of the run")
-    for scores in both:
-        its = curve(scores, domains)
-        if its is not None and lies_at_end(its):
-            end = f"{list(values)[int(its.mean(axis=1).argmax())]:g}"
-            words = f"on {scores.run.backbone} the best {claim.option} is {end}, at the end of those that were run"
-            return NotRun("no data", f"{words}, and may lie beyond; run values beyond it")
+    ends = [end_of_best(its) for scores in (small, large) if (its := curve(scores, domains)) is not None]
+    cut = {scores.run.backbone: end for scores, end in zip((small, large), ends, strict=True) if end}
+    if not hides_no_more(float(whole.values.mean()), ends[0], ends[1], claim.smallest):
+        name, end = next(iter(cut.items()))
+        value = f"{list(values)[0 if end == 'first' else -1]:g}"
+        words = f"on {name} the best {claim.option} is {value}, at the end of those that were run"
+        return NotRun("no data", f"{words}, and may lie beyond; run values beyond it")
     label = f"best {claim.option} of {claim.names[0]}, {small.run.backbone} less {large.run.backbone}, in steps"
+    if cut:
+        label += f"; on {' and '.join(cut)} it is at an end of the values that were run, and lies there or beyond"
     return [Contrast(label, whole, _by_domain(claim, both[0], further))]
 
 

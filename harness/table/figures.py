@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, get_args
 
 import matplotlib
@@ -30,6 +31,7 @@ CONTROL_MARKERS = ("x", "+", "1", "2", "3", "4")
 GREYS = ("#555555", "#8a8a8a")
 WIDTH, HEIGHT, LEGEND = 4.2, 3.9, 2.8  # inches of a panel and of a column of the legend
 LEGEND_LINES = 5  # lines of the legend in an inch
+TITLE_LETTERS = 12  # of a title in an inch
 LOG_FROM = 3.0  # a perplexity that spans more than this ratio is drawn on a log scale
 
 
@@ -83,7 +85,9 @@ def entitle(figure: Any, scores: TaskScores, more: str = "") -> None:
     """Say above a figure of scores the task, whose data, how many seeds, and the checkpoint."""
     mark = " (not the papers' data)" if scores.run.source == "embedded" else ""
     seeds = f"{len(scores.seeds)} seed{'s' if len(scores.seeds) != 1 else ''}, bars 95% intervals{more}"
-    title = f"{scores.run.label}\n{scores.run.source} source{mark}; {seeds}\n{backbone_in_title(scores)}"
+    lines = scores.run.label, f"{scores.run.source} source{mark}; {seeds}", backbone_in_title(scores)
+    letters = int(figure.get_figwidth() * TITLE_LETTERS)
+    title = "\n".join(part for line in lines for part in wrap(line, letters))
     figure.suptitle(title, fontsize=10, x=0.01, horizontalalignment="left")
 
 

@@ -57,6 +57,6 @@ def draw(scores: TaskScores, options: dict[tuple[str, str], dict[str, str]]) -> 
         panel.set_title(scores.label(method).replace("$", r"\$"), fontsize=9)
         panel.spines[["top", "right"]].set_visible(False)
     handles, names = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside right upper", frameon=False, fontsize=8)
+    figure.legend(handles, names, loc="outside right center", frameon=False, fontsize=8)
     entitle(figure, scores, ", mean over domains by an option")
     return figure

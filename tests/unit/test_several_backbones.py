@@ -214,12 +214,37 @@ def test_the_larger_model_has_the_smaller_best_value() -> None:
     assert not any(ONE_BACKBONE in words for words in found.lost)
     found = smaller_rank(plan, peaked("ner", 1) | peaked("ner@large", 3))
     assert (found.verdict, found.reason) == ("contradicted", "reversed")
-    found = smaller_rank(plan, peaked("ner", 4) | peaked("ner@large", 1))
-    assert (found.obstacle, found.reason.split(",")[0]) == ("no data", "on tiny the best rank is 16")
     found = smaller_rank(plan, peaked("ner", 3) | peaked("ner@large", 1), parameters=7)
     assert (found.obstacle, found.reason) == ("one backbone", "neither of tiny and large is known to be the larger")
     alone = made_plan("out", ("ner",), methods=VARIED)
     assert smaller_rank(alone, {}).obstacle == "one backbone"
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "verdict"),
+    [
+        (4, 1, "supported"),  # three steps or more
+        (3, 0, "supported"),
+        (0, 3, "contradicted"),  # three steps the other way, or more
+        (1, 4, "contradicted"),
+        (2, 0, "supported"),
+    ],
+)
+def test_a_best_value_at_an_end_is_a_bound(small: int, large: int, verdict: str) -> None:
+    plan = made_plan("out", ("ner", "ner@large"), methods=VARIED, seeds=[0, 1, 2, 3])
+    found = smaller_rank(plan, peaked("ner", small) | peaked("ner@large", large))
+    assert found.verdict == verdict
+    assert "at an end of the values that were run" in found.parts[0].label
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "end"),
+    [(4, 4, "16"), (0, 0, "1"), (4, 3.4, "16")],  # either way; either way; less than a step, or more
+)
+def test_a_bound_that_settles_nothing_is_no_answer(small: float, large: float, end: str) -> None:
+    plan = made_plan("out", ("ner", "ner@large"), methods=VARIED, seeds=[0, 1, 2, 3])
+    found = smaller_rank(plan, peaked("ner", small) | peaked("ner@large", large))
+    assert (found.obstacle, found.reason.split(",")[0]) == ("no data", f"on tiny the best rank is {end}")
 
 
 def test_the_order_of_the_list_does_not_say_which_is_larger() -> None:

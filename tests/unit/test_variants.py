@@ -18,7 +18,7 @@ from harness.parts.variants import method_of
 from harness.plan.entry import make_plan
 from harness.table.leaderboard import write_leaderboards
 from harness.table.scores import TaskScores
-from harness.table.variants import values_by_option, write_variants
+from harness.table.variants import draw, values_by_option, write_variants
 from tests import project as use
 from tests.unit.made_records import made_plan, made_records
 
@@ -165,6 +165,14 @@ def test_a_board_shows_them_only_where_asked(tmp_path: Path) -> None:
     assert values_by_option(plan, "ner") == {("alpha", "rank"): {"2": "alpha@rank=2", "16": "alpha@rank=16"}}
     write_variants(plan, records)
     assert (tmp_path / "figures" / "ner.variants.svg").is_file()
+
+
+def test_the_title_of_their_figure_ends_within_it() -> None:
+    plan = made_plan("out", ("ner",), methods=VARIED)
+    figure = draw(TaskScores(plan, made_records(plan), "ner"), values_by_option(plan, "ner"))
+    figure.canvas.draw()
+    assert "mean over domains" in figure.get_suptitle().replace("\n", " ")
+    assert figure._suptitle.get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_words_are_values_too() -> None:
