@@ -70,6 +70,11 @@ class Answer:
         """The certainty in a word; empty where there is no answer."""
         return "" if self.certainty is None else CERTAINTY[self.certainty]
 
+    @property
+    def hardest(self) -> Part | None:
+        """The difference that is hardest to see: it says what the whole claim could see."""
+        return _hardest(self.parts) if self.parts else None
+
 
 @dataclass(frozen=True)
 class _Found:
@@ -191,18 +196,22 @@ def _largest(found: Sequence[Contrast]) -> tuple[float, float | None, float | No
     return _ended(Sample(np.max([sample.values for sample in each], axis=0)))
 
 
+def _hardest(parts: Sequence[Part]) -> Part:
+    return max(parts, key=lambda part: part.detectable or 0.0)
+
+
 def _want(claim: Claim, parts: Sequence[Part]) -> str:
     """What an inconclusive claim lacks: an effect that matters, or power, and then how many seeds."""
-    weakest = max(parts, key=lambda part: part.detectable or 0.0)
-    detectable = weakest.detectable or 0.0
+    hardest = _hardest(parts)
+    detectable = hardest.detectable or 0.0
     seen, wanted = shown_effect(claim, detectable), shown_effect(claim, claim.smallest)
     if detectable <= claim.smallest:
         return f"the interval holds both no effect and one that matters; {seen} would have been seen"
-    if weakest.seeds_needed is None:
+    if hardest.seeds_needed is None:
         return (
             f"too few test examples: {seen} could have been seen; without more no number of seeds would show {wanted}"
         )
-    return f"too few seeds: {seen} could have been seen; {weakest.seeds_needed} seeds would show {wanted}"
+    return f"too few seeds: {seen} could have been seen; {hardest.seeds_needed} seeds would show {wanted}"
 
 
 def _certainty(answer: Answer) -> tuple[int, tuple[str, ...]]:

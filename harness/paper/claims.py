@@ -56,8 +56,8 @@ def to_json(answer: Answer) -> dict[str, object]:
 
 
 def to_row(answer: Answer) -> Row:
-    """An answer on one line, with the difference that supports it least."""
-    claim, part = answer.claim, answer.parts[0] if answer.parts else None
+    """An answer on one line, with the difference that supports it least, and what the hardest to see could see."""
+    claim, part, hardest = answer.claim, answer.parts[0] if answer.parts else None, answer.hardest
     return {
         "paper": answer.paper,
         "claim": answer.name,
@@ -78,10 +78,10 @@ def to_row(answer: Answer) -> Row:
         "smallest": claim.smallest,
         "p_for": answer.p_for,
         "p_against": answer.p_against,
-        "power": part.power if part else None,
-        "smallest_detectable": part.detectable if part else None,
+        "power": hardest.power if hardest else None,
+        "smallest_detectable": hardest.detectable if hardest else None,
         "seeds": answer.seeds or None,
-        "seeds_needed": part.seeds_needed if part else None,
+        "seeds_needed": hardest.seeds_needed if hardest else None,
         "setting": answer.setting,
         "certainty": answer.certainty_words,
         "lost": "; ".join(answer.lost),

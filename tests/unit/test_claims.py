@@ -21,8 +21,8 @@ from harness.contracts.papers import papers
 from harness.contracts.plan import BackboneJob, DataJob, Plan
 from harness.contracts.reported import Reported
 from harness.paper.answers import BELOW_CONTROL, ONE_BACKBONE, UNEQUAL, Answer, answer_paper
-from harness.paper.claims import told, write_claims
-from harness.paper.effects import contradiction, reported_effects
+from harness.paper.claims import to_row, told, write_claims
+from harness.paper.effects import contradiction, reported_effects, shown_effect
 from harness.paper.evidence import Evidence
 from harness.paper.foresight import at_seeds, foresee
 from harness.plan.papers import planned_papers
@@ -123,6 +123,20 @@ def test_an_order_is_as_weak_as_its_weakest_pair(plan: Plan, records: pd.DataFra
     (found,) = answers(plan, records, claim(kind="order", methods=["alpha", ["beta", "gamma"], "zero"]))
     assert found.verdict == "supported"
     assert len(found.parts) == 4
+
+
+def test_a_row_says_the_power_of_the_pair_that_is_hardest_to_see(plan: Plan, records: pd.DataFrame) -> None:
+    rng = np.random.default_rng(0)
+    noisy = records.assign(score=records.score.astype(float))
+    noisy.loc[noisy.method == "alpha", "score"] += rng.normal(0, 3, int((noisy.method == "alpha").sum()))
+    (found,) = answers(plan, noisy, claim(kind="order", methods=["alpha", "beta", "gamma"]))
+    weakest, hardest = found.parts
+    assert found.verdict == "inconclusive"
+    assert (weakest.label, hardest.label) == ("beta over gamma", "alpha over beta")
+    row = to_row(found)
+    assert (row["difference"], row["effect"]) == (weakest.label, weakest.estimate)
+    assert (row["power"], row["seeds_needed"]) == (hardest.power, hardest.seeds_needed)
+    assert shown_effect(found.claim, hardest.detectable) in found.reason
 
 
 def test_an_interaction_is_a_difference_of_differences(plan: Plan, records: pd.DataFrame) -> None:
