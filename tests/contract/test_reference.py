@@ -24,4 +24,4 @@ def test_its_answers_follow_from_its_records(configuration: str, folder: Path, t
     write_claims(plan, read_records(folder / "records.parquet"))
     for paper in plan.papers:
         found, kept = (pd.read_csv(its / "papers" / paper / "claims.csv") for its in (tmp_path, folder))
-        pd.testing.assert_frame_equal(found, kept, rtol=1e-3)
+        pd.testing.assert_frame_equal(found, kept, rtol=1e-3, atol=1e-6)
