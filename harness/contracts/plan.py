@@ -108,8 +108,9 @@ class PrepareJob:
 
     @property
     def title(self) -> str:
-        """The job for a person."""
-        return f"{self.task} {self.name} {seeds_in_words(sorted({part.seed for part in self.parts}))}"
+        """The job for a person; several methods may prepare by the same name."""
+        its = f"{self.name} for {self.method}" if self.method else self.name
+        return f"{self.task} {its} {seeds_in_words(sorted({part.seed for part in self.parts}))}"
 
 
 @dataclass(frozen=True)

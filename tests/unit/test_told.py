@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from harness.cli.told import CELLS, Far, Job, Teller, in_words
+from harness.cli.told import CELLS, Far, Job, Teller, in_words, jobs_of
+from harness.contracts.config import DEFAULT
+from harness.plan.entry import make_plan
 
 
 class Run:
@@ -68,6 +70,11 @@ def test_jobs_are_told_by_name_with_what_is_done_and_left(run: Run) -> None:
     run.teller.beat()
     running = "running: wikiann lora (2 of 4 cells), wikiann dapt (1 of 4 cells)"
     assert run.told() == [f"{running}; 3 of 8 cells, about 60 s left"]
+
+
+def test_no_two_jobs_of_the_default_have_one_name() -> None:
+    names = [job.name for job in jobs_of(make_plan(DEFAULT)).values()]
+    assert len(set(names)) == len(names)
 
 
 def test_small_jobs_are_told_when_they_are_done(run: Run) -> None:
