@@ -256,16 +256,20 @@ def _best_values(evidence: Evidence, claim: Claim) -> list[Contrast] | NotRun:
         known = [sign * sample.values for sample in samples if sample is not None]
         return np.stack(known) if len(known) == len(samples) else None
 
+    def curves(domains: Sequence[str]) -> list[Floats] | None:
+        """Those of the small one and the large one; None where a seed is missing."""
+        known = [its for scores in (small, large) if (its := curve(scores, domains)) is not None]
+        return known if len(known) == len(both) else None
+
     def further(domains: Sequence[str]) -> Sample | None:
-        curves = [curve(scores, domains) for scores in (small, large)]
-        places = [places_of_best(its) for its in curves if its is not None]
-        return Sample(places[0] - places[1]) if len(places) == len(curves) else None
+        its = curves(domains)
+        return Sample(places_of_best(its[0]) - places_of_best(its[1])) if its else None
 
     domains = claim.on.domains or both[0].domains
-    whole = further(domains)
-    if whole is None:
+    whole, its = further(domains), curves(domains)
+    if whole is None or its is None:
         return NotRun("missing cells", f"{claim.names[0]} does not have every seed of the run")
-    ends = [end_of_best(its) for scores in (small, large) if (its := curve(scores, domains)) is not None]
+    ends = list(map(end_of_best, its))
     cut = {scores.run.backbone: end for scores, end in zip((small, large), ends, strict=True) if end}
     if not hides_no_more(float(whole.values.mean()), ends[0], ends[1], claim.smallest):
         name, end = next(iter(cut.items()))

@@ -85,7 +85,11 @@ def entitle(figure: Any, scores: TaskScores, more: str = "") -> None:
     """Say above a figure of scores the task, whose data, how many seeds, and the checkpoint."""
     mark = " (not the papers' data)" if scores.run.source == "embedded" else ""
     seeds = f"{len(scores.seeds)} seed{'s' if len(scores.seeds) != 1 else ''}, bars 95% intervals{more}"
-    lines = scores.run.label, f"{scores.run.source} source{mark}; {seeds}", backbone_in_title(scores)
+    write_title(figure, scores.run.label, f"{scores.run.source} source{mark}; {seeds}", backbone_in_title(scores))
+
+
+def write_title(figure: Any, *lines: str) -> None:
+    """Write lines above a figure, each wrapped so that it ends within it."""
     letters = int(figure.get_figwidth() * TITLE_LETTERS)
     title = "\n".join(part for line in lines for part in wrap(line, letters))
     figure.suptitle(title, fontsize=10, x=0.01, horizontalalignment="left")

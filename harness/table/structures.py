@@ -13,7 +13,7 @@ from matplotlib.patches import Patch, Rectangle
 from harness.contracts.budget import told
 from harness.contracts.plan import Plan
 from harness.record.read import each_row
-from harness.table.figures import COLOURS, backbone_in_title, save
+from harness.table.figures import COLOURS, backbone_in_title, save, write_title
 from harness.table.scores import TaskScores
 
 STRUCTURE = "tams_structure"  # its name in a cell's report
@@ -62,8 +62,8 @@ def draw(scores: TaskScores, found: dict[str, dict[Place, Facts]]) -> Any:
         axes[0][0].set_axis_off()
     handles = [Patch(color=colour, label=operation) for operation, colour in COLOUR.items()]
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=8)
-    title = f"{scores.run.label}\nstructures that the controllers chose; a column a seed\n{backbone_in_title(scores)}"
-    figure.suptitle(title, fontsize=10, x=0.01, horizontalalignment="left")
+    chosen = "structures that the controllers chose; a column a seed"
+    write_title(figure, scores.run.label, chosen, backbone_in_title(scores))
     return figure
 
 
