@@ -71,9 +71,11 @@ def run_cell(folder: Path, checkpoint: Path, task: str) -> str:
     if record["status"] != "done":
         return f"{record['status']}: {record['reason']}"
     costs = record["costs"]
+    on_device = costs["peak_device_mib"]
+    device = "" if on_device is None else f", {on_device / 1024:.2f} GiB on the GPU"
     return (
         f"done: {costs['model_parameters'] / 1e6:.1f}M parameters, one step {costs['adaptation_seconds']:.1f} s, "
-        f"peak {costs['peak_rss_mib'] / 1024:.2f} GiB"
+        f"peak {costs['peak_rss_mib'] / 1024:.2f} GiB{device}"
     )
 
 
