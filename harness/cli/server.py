@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ def main() -> None:
     end_with(int(sys.argv[2]), last)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Snakemake, which then ends its jobs
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a job here: its caller hears from it
+    # From Python 3.12 on. The other thread is the one above, which sleeps, and holds no lock that a job asks for.
+    warnings.filterwarnings("ignore", r"This process \(pid=\d+\) is multi-threaded", DeprecationWarning)
     try:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(sys.argv[1])
