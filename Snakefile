@@ -60,6 +60,7 @@ rule backbone:
     output: f"{OUT}/backbones/{{name}}-{{key}}/backbone.json"
     log: f"{OUT}/logs/backbone/{{name}}-{{key}}.log"
     priority: PRIORITY.of(MARKS.backbone)
+    resources: gpu=1
     shell: JOB + " {output:q} 2> {log:q}"
 
 rule prepare:

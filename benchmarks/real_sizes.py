@@ -50,7 +50,7 @@ def run_cell(folder: Path, checkpoint: Path, task: str) -> str:
         "seeds": [0],
         "methods": [METHOD],
         "tasks": {
-            task: {"backbone": "real", "budgets": [4], "test_examples": 2, "train": {"steps": 1, "batch_size": 4}}
+            task: {"backbone": "real", "budgets": [4], "test_examples": 20, "train": {"steps": 1, "batch_size": 4}}
         },
         "backbones": {"real": {"source": "local", "path": str(checkpoint)}},
     }

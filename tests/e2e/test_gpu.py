@@ -24,6 +24,7 @@ TASKS = {
     "adaptsum_lm": CELLS | {"domains": TEXTS},
     "adaptsum": CELLS | {"domains": TEXTS},
 }
+NOISY = ("tams", "tarp_tams", "mltd", "diff_pruning")  # what is drawn on a device in training is another there
 BACKBONES = {
     name: {"source": "local", "path": str(ROOT / "backbones" / name)}
     for name in ("encoder", "decoder", "encoder_decoder")
@@ -41,9 +42,9 @@ def run_on(devices: str, folder: Path) -> Project:
 
 
 def test_every_method_runs_on_a_gpu_and_scores_about_as_on_the_cpu(tmp_path: Path) -> None:
-    """Perplexity is compared, which no near tie turns over; noise is drawn on the device that it is used on."""
+    """Perplexity is compared, which no near tie turns over."""
     cpu, gpu = (run_on(devices, tmp_path / name).scores() for devices, name in (("", "cpu"), ("0", "gpu")))
     assert set(gpu.status) == {"done"}
-    text = (gpu.task == "adaptsum_lm") & (gpu.metric == "perplexity")
+    text = (gpu.metric == "perplexity") & ~gpu.method.isin(NOISY)
     assert text.sum() > 30
-    assert gpu[text].score.to_numpy() == pytest.approx(cpu[text].score.to_numpy(), rel=0.02)
+    assert gpu[text].score.to_numpy() == pytest.approx(cpu[text].score.to_numpy(), rel=1e-4)
