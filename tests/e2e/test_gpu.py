@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.e2e.project import Project
@@ -41,10 +43,18 @@ def run_on(devices: str, folder: Path) -> Project:
     return made
 
 
+def accelerators(project: Project) -> list[str | None]:
+    """The accelerator that each record names."""
+    records = pd.read_parquet(project.folder / "results" / "records.parquet")
+    return [json.loads(text)["accelerator"] for text in records.provenance]
+
+
 def test_every_method_runs_on_a_gpu_and_scores_about_as_on_the_cpu(tmp_path: Path) -> None:
     """Perplexity is compared, which no near tie turns over."""
-    cpu, gpu = (run_on(devices, tmp_path / name).scores() for devices, name in (("", "cpu"), ("0", "gpu")))
+    there = run_on("0", tmp_path / "gpu")
+    cpu, gpu = run_on("", tmp_path / "cpu").scores(), there.scores()
     assert set(gpu.status) == {"done"}
+    assert all(accelerators(there))
     text = (gpu.metric == "perplexity") & ~gpu.method.isin(NOISY)
     assert text.sum() > 30
     assert gpu[text].score.to_numpy() == pytest.approx(cpu[text].score.to_numpy(), rel=1e-4)
