@@ -29,6 +29,7 @@ from harness.plan.entry import make_plan
 from harness.prepare.pretraining import train_tokenizer
 
 METHOD = "finetune"
+SCORED = {"sequence-classification": 20, "token-classification": 20}  # by kind: so that labels differ; texts cost more
 SIGNS = {"bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1}
 
 
@@ -45,12 +46,13 @@ def write_checkpoint(config: dict[str, Any], folder: Path) -> None:
 
 def run_cell(folder: Path, checkpoint: Path, task: str) -> str:
     """What came of one cell of one step of a task."""
+    scored = SCORED.get(tasks()[task].spec.kind, 2)
     config = {
         "output": str(folder / "results"),
         "seeds": [0],
         "methods": [METHOD],
         "tasks": {
-            task: {"backbone": "real", "budgets": [4], "test_examples": 20, "train": {"steps": 1, "batch_size": 4}}
+            task: {"backbone": "real", "budgets": [4], "test_examples": scored, "train": {"steps": 1, "batch_size": 4}}
         },
         "backbones": {"real": {"source": "local", "path": str(checkpoint)}},
     }

@@ -261,15 +261,17 @@ def _best_values(evidence: Evidence, claim: Claim) -> list[Contrast] | NotRun:
         known = [its for scores in (small, large) if (its := curve(scores, domains)) is not None]
         return known if len(known) == len(both) else None
 
+    def steps(its: list[Floats]) -> Sample:
+        return Sample(places_of_best(its[0]) - places_of_best(its[1]))
+
     def further(domains: Sequence[str]) -> Sample | None:
         its = curves(domains)
-        return Sample(places_of_best(its[0]) - places_of_best(its[1])) if its else None
+        return steps(its) if its else None
 
-    domains = claim.on.domains or both[0].domains
-    whole, its = further(domains), curves(domains)
-    if whole is None or its is None:
+    its = curves(claim.on.domains or both[0].domains)
+    if its is None:
         return NotRun("missing cells", f"{claim.names[0]} does not have every seed of the run")
-    ends = list(map(end_of_best, its))
+    whole, ends = steps(its), list(map(end_of_best, its))
     cut = {scores.run.backbone: end for scores, end in zip((small, large), ends, strict=True) if end}
     if not hides_no_more(float(whole.values.mean()), ends[0], ends[1], claim.smallest):
         name, end = next(iter(cut.items()))
