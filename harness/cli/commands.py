@@ -74,7 +74,8 @@ def _of_runs(command: Command) -> None:
     tuning.add_argument("--task", nargs="+")
     tuning.add_argument("--backbone", help=f"{BACKBONE}; all of them where absent")
     tuning.add_argument("--method", nargs="+")
-    tuning.add_argument("--budget", type=budget_of, nargs="+", default=[32], help="the score is the mean over them")
+    ends = "what trials train on; the score is the mean over them (default: the task's smallest and largest)"
+    tuning.add_argument("--budget", type=budget_of, nargs="+", help=ends)
     tuning.add_argument("--seeds", type=int, default=len(SEEDS))
     tuning.add_argument("--show", action="store_true", help="print the trials of the run's searches; compute nothing")
 

@@ -91,7 +91,9 @@ def tuning_plan(options: Namespace, whole: Plan, method: Method, task: str) -> P
     """A plan of one search, of a method that the run may leave out, and of nothing else."""
     changes = on_one_backbone(whole, task, {"methods": [method.id]})
     only = {"task": [whole.tasks[task].base], "domain": [], "seed": []}  # none of the run's own cells
-    return make_plan(options.configfile, changes, only, Tuning(sorted(options.budget), list(range(options.seeds))))
+    its = whole.tasks[task].budgets
+    budgets = sorted(set(options.budget or (min(its), max(its))))
+    return make_plan(options.configfile, changes, only, Tuning(budgets, list(range(options.seeds))))
 
 
 def _store(method: Method, plan: Plan, job: TuneJob) -> None:

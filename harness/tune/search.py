@@ -10,6 +10,7 @@ from harness.adapt.rates import search_failed, searched
 from harness.base.files import read_json, write_json
 from harness.base.progress import say
 from harness.base.provenance import provenance
+from harness.contracts.budget import told_all
 from harness.contracts.plan import Plan, TuneJob
 from harness.tune.kept import named
 from harness.tune.space import TRIALS, Point, at_edge, best, next_points
@@ -18,7 +19,7 @@ from harness.tune.trials import Trials
 
 def run_search(plan: Plan, job: TuneJob) -> None:
     """Find rates and write them to the job's file; where none work, the failure is left for who needs them."""
-    what = f"tune {job.title}"
+    what = f"tune {job.title}" + (f", trials at k={told_all(job.budgets)}" if job.reaches != job.budgets else "")
     below = _failed_before(plan, job)
     forget_failure(Path(job.folder))
     trials = Trials(plan, job)

@@ -86,6 +86,13 @@ def test_one_search_covers_all_budgets_that_are_asked_for(project: Path) -> None
     assert not list(plan.cells())
 
 
+def test_a_search_covers_the_ends_of_the_tasks_budgets_where_none_is_said(project: Path) -> None:
+    task = {"budgets": [2, 4, 8], "domains": DOMAINS}
+    use.write_config(project, {"tasks": {"wikiann": task}, "backbones": LOCAL, "rates": "search"})
+    (job,) = tune.tuning_plan(options(), make_plan(CONFIG), methods()["lora"], "wikiann").tunes
+    assert (job.budgets, job.reaches) == ([2, 8], [2, 4, 8])
+
+
 @pytest.mark.parametrize(("best", "warned"), [(1e-4, True), (3e-3, False), (2e-1, True)])
 def test_the_edge_of_what_was_tried_is_told(
     best: float, warned: bool, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
