@@ -54,7 +54,8 @@ class Tams(Adaptation):
             stack = sublayer.name.split(".")[0]
             cell = Cell(sublayer.width, self.width, causal=stack == "decoder" and not self.leaks)
             sublayer.after(cell, partial(one_pass.through, cell, stack))
-        turn_cache_off(backbone.model)
+        if self.leaks:
+            turn_cache_off(backbone.model)
 
     def _embedded_width(self, backbone: Backbone) -> int:
         """How wide the examples' embedding is: as an encoder's or a layer's output, or as the table of tokens."""

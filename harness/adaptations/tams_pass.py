@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.adaptations.tams_cell import Cell, Controller, Structure, gumbel, straight_through, structure_of
+from harness.adaptations.tams_memory import Memory, memory_of
 from harness.backbone.backbone import Backbone
 from harness.base.errors import Unsupported
 
@@ -26,7 +27,8 @@ class Pass:
     def __init__(self, options: Tams, backbone: Backbone, controller: Controller) -> None:
         self.options, self.backbone, self.controller = options, backbone, controller
         self.gates: Tensor | Structure | None = None
-        self.masks: dict[str, Tensor] = {}  # [batch, tokens] each
+        self.masks: dict[str, Tensor] = {}  # [batch, tokens] each, earlier tokens of a cache with them
+        self.memories: dict[str, Memory] = {}  # of the stacks that read a cache
         stacks = backbone.stacks()
         # An encoder is also called by itself: generation does so.
         outside = {id(module): module for module in [backbone.body, *stacks.values()]}
@@ -41,10 +43,11 @@ class Pass:
         """What `cell` makes of y, [batch, tokens, features], or of y as some models flatten it, [tokens, features]."""
         if self.controller.bypassed:
             return y
-        mask = self.masks[stack]
-        whole = y.reshape(*mask.shape, -1)
-        found: Tensor = self.backbone.call(cell, whole, mask, shared=(self.gates,))
-        return found.reshape(y.shape)
+        new = y.reshape(len(self.masks[stack]), -1, y.shape[-1])
+        read = self.memories[stack].extended(cell, new) if stack in self.memories else new
+        mask = self.masks[stack][:, -read.shape[1] :]
+        found: Tensor = self.backbone.call(cell, read, mask, shared=(self.gates,))
+        return found[:, -new.shape[1] :].reshape(y.shape)
 
     def _begin(self, module: nn.Module, _: Any) -> None:
         if self.owner is None or module is self.backbone.body:
@@ -54,6 +57,7 @@ class Pass:
         if module is self.owner:
             self.owner, self.gates = None, None
             self.masks.clear()
+            self.memories.clear()
 
     def _draw(self) -> Tensor | Structure:
         """This pass's alpha: explored by noise only where the controller learns, here or in an outer loop."""
@@ -69,14 +73,18 @@ class Pass:
 
     def _read_mask(self, stack: str, _: nn.Module, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
         mask = options.get("attention_mask", inputs[1] if len(inputs) > 1 else None)
-        if options.get("past_key_values") is not None:
-            raise Unsupported("TAMS's convolutions read earlier tokens, which a cache leaves out; set use_cache=False")
+        cache = options.get("past_key_values")
+        if cache is not None and self.options.leaks:
+            raise Unsupported("TAMS's symmetric convolutions read later tokens, which a cache has not; use_cache=False")
         if mask is not None and mask.ndim != 2:
             raise Unsupported("TAMS needs an attention mask of [batch, tokens]")
         if mask is None:
             ids = options.get("input_ids", inputs[0] if inputs else None)
-            mask = torch.ones_like(options["inputs_embeds"][..., 0] if ids is None else ids)
+            new = torch.ones_like(options["inputs_embeds"][..., 0] if ids is None else ids)
+            mask = new if cache is None else new[:, :1].expand(-1, cache.get_seq_length() + new.shape[1])
         self.masks[stack] = mask
+        if cache is not None:
+            self.memories[stack] = memory_of(cache)
 
 
 def controller_of(backbone: Backbone) -> Controller:
@@ -121,7 +129,7 @@ def without_cells(backbone: Backbone) -> Iterator[None]:
 
 
 def turn_cache_off(model: Any) -> None:
-    """Let generation read all earlier tokens at each step: with a cache it sees the last one alone."""
+    """Let generation read the whole text at each step: what symmetric convolutions give changes with later tokens."""
     model.config.use_cache = False
     if getattr(model, "generation_config", None) is not None:
         model.generation_config.use_cache = False

@@ -194,8 +194,8 @@ def test_the_report_names_what_evaluation_uses(checkpoint: Read) -> None:
     assert Tams().report(backbone) == {"tams_structure": dict(zip(EDGE_NAMES, SPREAD_OUT, strict=True))}
 
 
-def test_a_cache_that_hides_earlier_tokens_is_refused(checkpoint: Read) -> None:
-    backbone = tams_on(checkpoint("bart", "summarization"))
+def test_a_cache_is_refused_where_cells_read_later_tokens(checkpoint: Read) -> None:
+    backbone = tams_on(checkpoint("bart", "summarization"), padding="symmetric")
     generated(backbone)
     with pytest.raises(Unsupported, match="use_cache=False"):
         backbone.model.generate(input_ids=tokens(1, 5), use_cache=True, max_new_tokens=3)
