@@ -11,7 +11,7 @@ from typing import Any
 import datasets
 import evaluate
 import numpy as np
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, matthews_corrcoef
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 
 class Classification(evaluate.Metric):
@@ -33,9 +33,7 @@ class Classification(evaluate.Metric):
         `classes` are all there are, in the task's order; those that occur, sorted, where they are not given.
         """
         names = classes or sorted({*predictions, *references})
-        counted = np.array(
-            [confusion_matrix([its], [guess], labels=names) for guess, its in _pairs(predictions, references)]
-        )
+        counted = _confusions(predictions, references, names)
         scores: dict[str, float | None] = {"accuracy": 100 * float(accuracy_score(references, predictions))}
         binary = len(names) == 2
         how = {"pos_label": names[1], "average": "binary"} if binary else {"average": "macro"}
@@ -54,8 +52,13 @@ class Classification(evaluate.Metric):
         return {"scores": scores, "statistics": statistics, "undefined": undefined}
 
 
-def _pairs(predictions: list[str], references: list[str]) -> zip[tuple[str, str]]:
-    return zip(predictions, references, strict=True)
+def _confusions(predictions: list[str], references: list[str], names: list[str]) -> Any:
+    """Each example's own confusion matrix, [n, references, answers]: a one and else zeros."""
+    place = {name: number for number, name in enumerate(names)}
+    counted = np.zeros((len(references), len(names), len(names)), dtype=int)
+    for one, its, guess in zip(counted, references, predictions, strict=True):
+        one[place[its], place[guess]] = 1
+    return counted
 
 
 def _hits_and_misses(counted: Any) -> Any:
