@@ -19,7 +19,8 @@ from harness.tune.trials import Trials
 
 def run_search(plan: Plan, job: TuneJob) -> None:
     """Find rates and write them to the job's file; where none work, the failure is left for who needs them."""
-    what = f"tune {job.title}" + (f", trials at k={told_all(job.budgets)}" if job.reaches != job.budgets else "")
+    trained = "" if job.reaches in ([], job.budgets) else f", trials at k={told_all(job.budgets)}"
+    what = f"tune {job.title}{trained}"
     below = _failed_before(plan, job)
     forget_failure(Path(job.folder))
     trials = Trials(plan, job)
