@@ -176,7 +176,8 @@ def end_with_caller(caller: socket.socket) -> None:
     """End this process as soon as its caller ends, even by SIGKILL."""
 
     def watch() -> None:
-        caller.recv(1)  # the caller says nothing more: this returns when it is gone
+        with suppress(OSError):  # a caller that was killed before it had read all resets the connection
+            caller.recv(1)  # the caller says nothing more: this returns when it is gone
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -113,6 +113,20 @@ def test_a_killed_server_is_started_again_and_ends_with_its_run(
     wait_until(lambda: not forkers(address))
 
 
+def test_a_job_ends_with_a_caller_that_was_killed_before_it_had_read_all() -> None:
+    """Its end then comes as an error and not as the end of what it says."""
+    ours, its = socket.socketpair()
+    code = (
+        "import socket, sys, time; from harness.cli.server import BEGUN, end_with_caller; "
+        "its = socket.socket(fileno=int(sys.argv[1])); its.sendall(BEGUN); end_with_caller(its); time.sleep(90)"
+    )
+    job = subprocess.Popen([sys.executable, "-c", code, str(its.fileno())], pass_fds=[its.fileno()], cwd=ROOT)
+    its.close()
+    ours.recv(1, socket.MSG_PEEK)  # it is told, and nobody reads it
+    ours.close()
+    assert job.wait(timeout=60) == 1
+
+
 def forkers(address: Path) -> list[int]:
     """The server at an address and the processes that it forked."""
     found = []

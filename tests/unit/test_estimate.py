@@ -27,7 +27,7 @@ from tests.project import CONFIG
 
 METHODS = ["finetune", "lora", "dapt", "majority"]
 STEPS, BATCH, TOKENS = 50, 8, 32  # a quarter of the longest input, as long as no data stand
-TESTS = 300  # of the embedded task
+TESTS = 600  # of the embedded task
 
 
 def planned(width: int = 16, layers: int = 2, methods: list[str] = METHODS, **changes: Any) -> Plan:
