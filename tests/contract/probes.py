@@ -87,3 +87,29 @@ def cache_error(backbone: Backbone) -> float:
     forced = logits(backbone, {**batch, "decoder_input_ids": made[:, :-1]})
     assert made.shape[1] == chosen_by.shape[1] + 1
     return float((forced - chosen_by).abs().max())
+
+
+@torch.no_grad()
+def beams(backbone: Backbone, returned: int) -> tuple[Any, list[float], list[float]]:
+    """A search with four beams, of which some are returned: what it gave, their scores, and their forced likelihoods.
+
+    Beams are reordered in the cache, so the two agree where whatever lies there or beside it serves every beam alike.
+    """
+    backbone.eval()
+    batch = batch_for(backbone)
+    del batch["decoder_input_ids"]
+    options: dict[str, Any] = {"num_beams": 4, "do_sample": False, "max_new_tokens": 8, "length_penalty": 0.0}
+    found = backbone.model.generate(
+        **batch, **options, num_return_sequences=returned, return_dict_in_generate=True, output_scores=True
+    )
+    pad, end = backbone.model.config.pad_token_id, backbone.model.config.eos_token_id
+    forced = []
+    for place, made in enumerate(found.sequences):
+        made = made[made != pad]
+        mine = {name: value[place // returned : place // returned + 1] for name, value in batch.items()}
+        scores = logits(backbone, {**mine, "decoder_input_ids": made[None, :-1]}).log_softmax(-1)[0]
+        likelihoods = scores.gather(1, made[1:, None])[:, 0]
+        if len(made) == 9 and made[-1] == end:
+            likelihoods = likelihoods[:-1]  # the end is forced at the last step, at no cost
+        forced.append(float(likelihoods.sum()))
+    return found, found.sequences_scores.tolist(), forced

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.project import Project, once
+from tests.e2e.project import Project, once, wait_until
 
 SAID = "said.json"  # what the finished run said, then the same run again, and the files of results that this touched
-
-PATIENCE = 60.0  # seconds
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +20,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
         project = Project(folder)
         done = project.run()
         assert done.returncode == 0, done.stderr[-3000:]
-        gone(folder / "results" / ".server")
+        # A run's server ends up to a second after its run, and its last note is of that run.
+        wait_until(lambda: not (folder / "results" / ".server").exists())
         before = times(folder / "results")
         again = project.run()
         assert again.returncode == 0, again.stderr[-3000:]
@@ -32,14 +30,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
         (folder / SAID).write_text(json.dumps(told))
 
     return once(tmp_path_factory, "finished", make)
-
-
-def gone(server: Path) -> None:
-    """Wait until a run's server has ended, which is up to a second after its run: its last note is of that run."""
-    begin = time.monotonic()
-    while server.exists() and time.monotonic() < begin + PATIENCE:
-        time.sleep(0.05)
-    assert not server.exists(), "the run's server did not end with it"
 
 
 def times(folder: Path) -> dict[str, float]:

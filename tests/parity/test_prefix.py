@@ -16,7 +16,7 @@ from harness.backbone.backbone import Backbone
 from harness.backbone.load import Checkpoint
 from harness.backbone.places import Attention
 from tests.contract.cells import Read, shake
-from tests.contract.probes import batch_for, generated, logits
+from tests.contract.probes import batch_for, beams, generated, logits
 from tests.models import HEADS, WIDTH
 from tests.parity.everywhere import everywhere
 
@@ -150,23 +150,7 @@ def test_greedy_generation_is_the_argmax_of_teacher_forcing(checkpoint: Read) ->
     assert (made[:, -1] == eos).all()
 
 
-@torch.no_grad()
 def test_beam_search_scores_are_teacher_forced_likelihoods(checkpoint: Read) -> None:
     """Beams are reordered in the cache; the prefix must serve every beam alike."""
-    backbone = prefixed(checkpoint("bart", "summarization"), 0.2)
-    backbone.eval()
-    batch = batch_for(backbone)
-    del batch["decoder_input_ids"]
-    options: dict[str, Any] = {"num_beams": 4, "do_sample": False, "max_new_tokens": 8, "length_penalty": 0.0}
-    found = backbone.model.generate(
-        **batch, **options, num_return_sequences=1, return_dict_in_generate=True, output_scores=True
-    )
-    pad, eos = backbone.model.config.pad_token_id, backbone.model.config.eos_token_id
-    for row, made in enumerate(found.sequences):
-        made = made[made != pad]
-        mine = {name: value[row : row + 1] for name, value in batch.items()}
-        scores = logits(backbone, {**mine, "decoder_input_ids": made[None, :-1]}).log_softmax(-1)[0]
-        likelihoods = scores.gather(1, made[1:, None])[:, 0]
-        if len(made) == 9 and made[-1] == eos:
-            likelihoods = likelihoods[:-1]  # the end is forced at the last step, at no cost
-        assert float(likelihoods.sum()) == pytest.approx(float(found.sequences_scores[row]), abs=1e-3)
+    _, scores, forced = beams(prefixed(checkpoint("bart", "summarization"), 0.2), returned=1)
+    assert forced == pytest.approx(scores, abs=1e-3)

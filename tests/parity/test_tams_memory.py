@@ -13,7 +13,7 @@ from harness.adaptations.tams_memory import REACH
 from harness.backbone.backbone import Backbone
 from harness.learn.save import attach
 from tests.contract.cells import Read, shake
-from tests.contract.probes import batch_for, generated, logits
+from tests.contract.probes import batch_for, beams, generated, logits
 from tests.contract.structures import set_structure
 
 NEW = REACH + 8  # tokens: more than a cell reads
@@ -54,37 +54,22 @@ def test_a_cell_reads_no_more_than_it_reaches(checkpoint: Read, monkeypatch: pyt
     assert read[-1] == REACH + 1
 
 
-@torch.no_grad()
 def test_every_beam_keeps_its_own_past(checkpoint: Read) -> None:
     """A beam search's scores are teacher-forced likelihoods, so the memory goes where the cache's rows go."""
-    backbone = with_tams(checkpoint, "bart", "summarization")
-    batch = batch_for(backbone)
-    del batch["decoder_input_ids"]
-    options: dict[str, Any] = {"num_beams": 4, "do_sample": False, "max_new_tokens": 8, "length_penalty": 0.0}
-    found = backbone.model.generate(
-        **batch, **options, num_return_sequences=4, return_dict_in_generate=True, output_scores=True
-    )
+    found, scores, forced = beams(with_tams(checkpoint, "bart", "summarization"), returned=4)
     assert (found.beam_indices[:, 1:6] != found.beam_indices[:, :5]).any(), "no beam was ever left"
-    pad, end = backbone.model.config.pad_token_id, backbone.model.config.eos_token_id
-    for row, made in enumerate(found.sequences):
-        made = made[made != pad]
-        mine = {name: value[row // 4 : row // 4 + 1] for name, value in batch.items()}
-        scores = logits(backbone, {**mine, "decoder_input_ids": made[None, :-1]}).log_softmax(-1)[0]
-        likelihoods = scores.gather(1, made[1:, None])[:, 0]
-        if len(made) == 9 and made[-1] == end:
-            likelihoods = likelihoods[:-1]  # the end is forced at the last step, at no cost
-        assert float(likelihoods.sum()) == pytest.approx(float(found.sequences_scores[row]), abs=1e-3)
+    assert forced == pytest.approx(scores, abs=1e-3)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("beams", [1, 3])
-def test_a_decoder_goes_on_behind_padding_as_without_a_cache(beams: int, checkpoint: Read) -> None:
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_decoder_goes_on_behind_padding_as_without_a_cache(width: int, checkpoint: Read) -> None:
     backbone = with_tams(checkpoint, "gpt2", "causal-lm")
     batch = batch_for(backbone)
     batch["attention_mask"] = batch["attention_mask"].flip(1)  # padded at the begin, as texts that are gone on with are
     with_cache, without = (
         backbone.model.generate(
-            **batch, **TRUE, num_beams=beams, use_cache=cached, return_dict_in_generate=True, output_logits=True
+            **batch, **TRUE, num_beams=width, use_cache=cached, return_dict_in_generate=True, output_logits=True
         )
         for cached in (True, False)
     )
