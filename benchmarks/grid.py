@@ -2,7 +2,8 @@
 
 Runs the default's fine-tuning and LoRA on each task below in a folder of its own, all that Snakemake and its jobs use
 counted and spread over the cells, then the same cells, a sample of them, by benchmarks/peer.py: the same backbone,
-examples, steps, batches, lengths and test examples. One thread each. Prints both, their ratio and both scores.
+examples, steps, batches, lengths and test examples. One thread each. Prints both, their ratio and both scores, and how
+much of ours trains and predicts: the ratio that would be left without all the rest bounds what less overhead can bring.
 
     python benchmarks/grid.py [TASK ...]
 """
@@ -103,9 +104,11 @@ def compare(task: str) -> None:
         sample = [records.iloc[place] for place in Random(0).sample(range(len(records)), SAMPLE)]
         theirs = [run_theirs(as_a_peer_reads_it(plan, record, folder)) for record in sample]
     seconds = median(spent for spent, _ in theirs)
+    arithmetic = records.arithmetic_cpu_seconds.mean()
     scores = mean(record.score for record in sample), mean(score for _, score in theirs)
     print(
-        f"{task:<12} ours {ours:6.2f}, theirs {seconds:6.2f} CPU s a cell: {seconds / ours:5.1f} times; "
+        f"{task:<12} ours {ours:6.2f} ({arithmetic:.2f} to train and predict), theirs {seconds:6.2f} CPU s a cell: "
+        f"{seconds / ours:5.1f} times, {seconds / arithmetic:.1f} without all else of ours; "
         f"mean score of {SAMPLE} cells: ours {scores[0]:.2f}, theirs {scores[1]:.2f}",
         flush=True,
     )
