@@ -1,4 +1,4 @@
-"""What a processor does to the tables: a cut of a configuration, run under several instruction sets of this machine.
+"""What a processor does to the tables: a configuration or a cut of it, under several instruction sets of this machine.
 
 Libraries choose their code by what the processor can do, and each code rounds in an order of its own. The variables
 below have them take it for another processor. Each run has an output, preparations and a server of its own, so that
@@ -52,10 +52,6 @@ SETS: dict[str, dict[str, str]] = {
     "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
     "products": {"MKL_CBWR": "COMPATIBLE"},  # the machine's own but for the products of matrices
 }
-TASKS = ["wikiann", "adaptsum_lm"]
-METHODS = [
-    "finetune", "lora", "adapter_last", "multitask_adapter", "primed_adapter", "tarp_dynamic", "mltd_tarp", "tams"
-]  # fmt: skip
 BAR = 0.5  # of the interval's half-width
 LARGEST = 10  # moves that are told apart from the table
 PROBE = """
@@ -126,11 +122,11 @@ def _in_words(name: str) -> str:
 def cut(options: argparse.Namespace) -> dict[str, Any]:
     """The configuration with the tasks, methods, budgets and seeds asked for. Raises UserError as a plan does."""
     content = make_plan(options.configfile).config
-    for task in options.tasks:
+    for task in options.tasks or ():
         one_of(task, list(content["tasks"]), options.configfile, "--tasks")
-    runs = {task: content["tasks"][task] | {"methods": options.methods} for task in options.tasks}
-    for run in runs.values():
-        run |= {"budgets": options.budgets} if options.budgets else {}
+    asked = {"methods": options.methods, "budgets": options.budgets}
+    changes = {field: value for field, value in asked.items() if value}
+    runs = {task: content["tasks"][task] | changes for task in options.tasks or content["tasks"]}
     return content | {"tasks": runs, "claims": []} | ({"seeds": options.seeds} if options.seeds else {})
 
 
@@ -231,10 +227,11 @@ def main() -> int:
     """Run, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--configfile", default=DEFAULT)
-    parser.add_argument("--tasks", nargs="+", default=TASKS)
-    parser.add_argument("--methods", nargs="+", default=METHODS)
-    parser.add_argument("--budgets", type=int, nargs="+", help="the configuration's where absent")
-    parser.add_argument("--seeds", type=int, nargs="+", help="the configuration's where absent; at least two")
+    said = "the configuration's where absent"
+    parser.add_argument("--tasks", nargs="+", help=said)
+    parser.add_argument("--methods", nargs="+", help=said)
+    parser.add_argument("--budgets", type=int, nargs="+", help=said)
+    parser.add_argument("--seeds", type=int, nargs="+", help=f"{said}; at least two")
     parser.add_argument("--sets", nargs="+", choices=list(SETS)[1:], help="all that compute otherwise where absent")
     parser.add_argument("--cores", default="all")
     parser.add_argument("--folder", type=Path, default=Path("results/instruction-sets"), help="for outputs and logs")
