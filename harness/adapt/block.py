@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.adapt.bench import Bench, run_control
 from harness.adapt.failure import Failure, failure_of, read_failure
+from harness.adapt.gpu_turns import with_room
 from harness.adapt.limits import limits
 from harness.adapt.rates import search_failed, searched
 from harness.adapt.record import Status, read_record, write_along, write_done, write_failed
@@ -105,8 +106,7 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
     bench.train = Train(**train)
     passed: list[Passed] = []
     try:
-        with limits(plan.cell_minutes, plan.memory_gib):
-            predictions, costs = _compute(bench, cell, passed)
+        predictions, costs = _compute(plan, bench, cell, passed)
         test = bench.split(cell.domain, "test")
         if len(predictions) != len(test):
             raise ValueError(f"the method gave {len(predictions)} predictions for {len(test)} test examples")
@@ -154,9 +154,16 @@ def dropped_for(plan: Plan, block: Block, cell: Cell) -> dict[str, dict[str, int
     }
 
 
-def _compute(bench: Bench, cell: Cell, passed: list[Passed]) -> tuple[list[Any], dict[str, Any]]:
+def _compute(plan: Plan, bench: Bench, cell: Cell, passed: list[Passed]) -> tuple[list[Any], dict[str, Any]]:
+    where = cell.domain, cell.budget, cell.seed, cell.checkpoint
     if isinstance(bench.adaptations[0], Control):
-        return run_control(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint)
+        with limits(plan.cell_minutes, plan.memory_gib):
+            return run_control(bench, *where)
     from harness.adapt.cell import run_cell  # seconds to import, which controls do without
 
-    return run_cell(bench, cell.domain, cell.budget, cell.seed, cell.checkpoint, passed)
+    def compute() -> tuple[list[Any], dict[str, Any]]:
+        passed.clear()
+        with limits(plan.cell_minutes, plan.memory_gib):
+            return run_cell(bench, *where, passed)
+
+    return with_room(plan.output, cell.name, compute)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from harness.base.lines import Where, place_of
 
+NO_MEMORY = (  # what messages of refused allocations hold
+    "allocate memory", "out of memory", "_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED",
+)  # fmt: skip
+
 
 class UserError(Exception):
     """A mistake in something the user wrote or supplied, told in one sentence."""
@@ -40,6 +44,10 @@ def reason(error: BaseException) -> str:
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether an allocation was refused: a plain RuntimeError of torch on the CPU, torch.OutOfMemoryError on a GPU."""
-    refused = isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))
+    """Whether an allocation was refused.
+
+    That is a plain RuntimeError of torch on the CPU, torch.OutOfMemoryError on a GPU, or what one of CUDA's libraries
+    answers that finds no room for its own work.
+    """
+    refused = isinstance(error, RuntimeError) and any(word in str(error) for word in NO_MEMORY)
     return isinstance(error, MemoryError) or refused

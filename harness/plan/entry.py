@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -17,6 +16,7 @@ from harness.base.disk import Unwritten, refused_by_system, unwritten
 from harness.base.errors import UserError, reason
 from harness.base.files import check_writable, sweep, write_text
 from harness.base.lines import Layers
+from harness.base.locks import NO_LOCKS
 from harness.base.paths import settle_home
 from harness.base.progress import say
 from harness.base.run_server import start_server
@@ -34,7 +34,6 @@ from harness.plan.make import plan_run
 from harness.plan.marks import Mark
 from harness.plan.request import Request, Tuning
 
-NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
 UNLOCKED = "HEADSTART_UNLOCKED"  # the environment variable that is set once this was said, for processes started here
 _locks: list[Any] = []  # held until the process ends; the kernel lets go even after SIGKILL
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.adapt.failure import failures_left, leave_failure, read_failure
+from harness.adapt.gpu_turns import with_room
 from harness.adapt.limits import limits
 from harness.adapt.preparing import make_prepared
 from harness.adapt.rates import search_failed, searched
@@ -49,7 +51,7 @@ def build_backbone(plan: Plan, job: BackboneJob) -> None:
         if read_failure(folder) is None:
             with failures_left(folder, what), limits(None, plan.memory_gib):
                 if source == "pretrain":
-                    _pretrain(job)
+                    with_room(plan.output, what, partial(_pretrain, job))
                 elif source == "hub":
                     _fetch(plan, job)
                 if source != "pretrain":
@@ -105,7 +107,7 @@ def run_preparation(plan: Plan, job: PrepareJob) -> None:
                 leave_failure(folder, below)
             else:
                 with failures_left(folder, f"preparation {what}"), limits(None, plan.memory_gib):
-                    make_prepared(plan, job, part)
+                    with_room(plan.output, what, partial(make_prepared, plan, job, part))
         failure = read_failure(folder)
         failed += failure is not None
         spent = time.perf_counter() - begin

@@ -134,7 +134,7 @@ def test_the_record_says_how_texts_were_generated(
     bench = Bench(task, {domain: str(tmp_path)}, adaptations, Train(steps=1), MAX_LENGTH, TARGET_LENGTH, None)
     bench.checkpoints["tiny"] = plain
     below = SimpleNamespace(folder=str(tmp_path), done=str(tmp_path / "backbone.json"))
-    limits = {"cell_minutes": None, "memory_gib": None, "backbone": lambda name: below}
+    limits = {"cell_minutes": None, "memory_gib": None, "output": str(tmp_path), "backbone": lambda name: below}
     plan: Any = SimpleNamespace(tasks={"t": SimpleNamespace(source="embedded")}, **limits)
     block = Block("t", method, [], {"steps": 1}, [], "tiny", [])
     cell = Cell("t", method, domain, BUDGET, 0, "print", str(tmp_path / "cell"), "tiny")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from pathlib import Path
 
@@ -9,22 +10,22 @@ import pandas as pd
 import pytest
 
 from benchmarks.instruction_sets import (
-    METHODS,
     OWN,
     SETS,
-    TASKS,
     Move,
     cells_moved,
+    cut,
     environment,
     losses_moved,
     moves,
     page,
 )
 from harness.adapt.record import RECORD
+from harness.base.errors import UserError
 from harness.base.files import write_json
 from harness.base.run_server import RUN, SERVER
 from harness.contracts.config import DEFAULT
-from harness.contracts.discover import methods, tasks
+from harness.plan.entry import make_plan
 from harness.record.folder import RunFolder
 from harness.table.pivot import pivot
 from harness.table.scores import TaskScores
@@ -126,8 +127,13 @@ def test_runs_share_no_instruction_set_and_no_server(monkeypatch: pytest.MonkeyP
         assert "another's" not in found.values()
 
 
-def test_what_is_run_by_default_is_of_the_default_configuration() -> None:
-    assert set(METHODS) <= set(methods())
-    assert set(TASKS) <= set(tasks())
-    text = Path(DEFAULT).read_text(encoding="utf-8")
-    assert all(f"\n  {task}:" in text for task in TASKS)
+def test_a_configuration_is_whole_or_cut() -> None:
+    nothing = {"configfile": DEFAULT, "tasks": None, "methods": None, "budgets": None, "seeds": None}
+    whole = make_plan(DEFAULT).config
+    assert cut(argparse.Namespace(**nothing)) == whole | {"claims": []}
+    asked = {"tasks": ["wikiann"], "methods": ["lora"], "budgets": [16], "seeds": [0, 1]}
+    less = cut(argparse.Namespace(**nothing | asked))
+    assert less["seeds"] == [0, 1]
+    assert less["tasks"] == {"wikiann": whole["tasks"]["wikiann"] | {"methods": ["lora"], "budgets": [16]}}
+    with pytest.raises(UserError, match="--tasks"):
+        cut(argparse.Namespace(**nothing | {"tasks": ["none"]}))
