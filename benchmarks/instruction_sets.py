@@ -76,13 +76,13 @@ class Move:
 
     @property
     def halves(self) -> float:
-        """How far the mean moves, in half-widths of its interval; infinite where there is nothing to compare.
+        """How far the mean moves, in half-widths of its interval; infinite where one of the two has a hole alone.
 
         On the metric's scale; the end that is farther from the mean counts, for the other may be one that no score
         can go beyond.
         """
         if self.own is None or self.other is None:
-            return math.inf
+            return 0.0 if self.own is self.other else math.inf
         scaled = math.log if self.scale == "log_ratio" else float
         mean, low, high = map(scaled, self.own)
         moved, half = scaled(self.other) - mean, max(mean - low, high - mean)

@@ -112,6 +112,7 @@ def test_a_hole_does_not_hold(own: RunFolder, tmp_path: Path) -> None:
     assert not holds
     assert "ner k=8 beta +inf" in written
     assert Move("difference", None, 1.0).halves == math.inf
+    assert Move("difference", None, None).holds  # a hole under both
     assert Move("difference", (1.0, 1.0, 1.0), 1.0).holds  # a control that nothing moves
     assert not Move("difference", (1.0, 1.0, 1.0), 1.1).holds
 
