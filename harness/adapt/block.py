@@ -16,7 +16,7 @@ from harness.adapt.rates import search_failed, searched
 from harness.adapt.record import Status, read_record, write_along, write_done, write_failed
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
-from harness.base.progress import say
+from harness.base.progress import about_left, say
 from harness.base.threads import threads
 from harness.contracts.adapt_job import AdaptJob
 from harness.contracts.adaptation import Adaptation, Control
@@ -46,8 +46,8 @@ def run_cells(plan: Plan, job: AdaptJob) -> int:
             word = record["status"]
         failed += word not in ("done", "kept")
         spent = time.perf_counter() - begin
-        left = spent / number * (len(cells) - number)
-        say(f"[{number}/{len(cells)}] {cell.name}: {word} ({spent:.0f} s so far, about {left:.0f} s left)")
+        left = about_left(spent, number, len(cells))
+        say(f"[{number}/{len(cells)}] {cell.name}: {word} ({spent:.0f} s so far, {left})")
     write_json(Path(job.done), {"cells": len(cells), "failed": failed})
     return failed
 

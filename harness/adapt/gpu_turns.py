@@ -6,7 +6,6 @@ Without this a cell, or a trial of a rate, would fail by what its neighbours hap
 from __future__ import annotations
 
 import fcntl
-import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TypeVar
 
 from harness.base.errors import lacks_memory, reason
 from harness.base.locks import lock_if_possible
+from harness.base.measure import give_back
 from harness.base.progress import say
 
 Result = TypeVar("Result")
@@ -48,7 +48,6 @@ def _turn(output: Path, how: int) -> Iterator[None]:
 
     Who waits to be alone stands in the door, so that no other comes in before.
     """
-    output.mkdir(parents=True, exist_ok=True)
     with open(output / ROOM, "a") as room:
         with open(output / DOOR, "a") as door:
             lock_if_possible(door, fcntl.LOCK_EX)
@@ -63,5 +62,5 @@ def _free() -> None:
     """Give back to the GPU what this process keeps for later."""
     import torch
 
-    gc.collect()
+    give_back()
     torch.cuda.empty_cache()

@@ -9,10 +9,12 @@ from typing import IO, Any
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what a file system without flock answers
 
 
-def lock_if_possible(file: IO[Any], how: int) -> None:
-    """Wait for a lock (`fcntl.LOCK_SH` or `LOCK_EX`), which is not to be had on every file system."""
+def lock_if_possible(file: IO[Any], how: int) -> OSError | None:
+    """Lock as `fcntl.flock` does; returns what it raised where the file system has no locks, and raises all else."""
     try:
         fcntl.flock(file, how)
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
+        return error
+    return None

@@ -67,7 +67,7 @@ def measured() -> Iterator[Cost]:
     What the process held no longer, and had not given back, is given back first: else it would be used again, and
     what is done inside would seem to take less. Without GPU there is no device memory.
     """
-    _give_back()
+    give_back()
     torch = sys.modules.get("torch")
     if torch is not None and not torch.cuda.is_available():
         torch = None
@@ -87,7 +87,7 @@ def measured() -> Iterator[Cost]:
                 cost.peak_rss_mib = max(0.0, _of_status("VmHWM") - before)
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Let go of what nothing uses any more, as the model of an earlier cell with its hooks."""
     gc.collect()
     with suppress(AttributeError, OSError):  # only glibc has it

@@ -33,8 +33,8 @@ class Lines:
         now = time.monotonic()
         if now >= self.said + EVERY:
             self.said, spent = now, now - self.begin
-            left = spent / self.done * (self.total - self.done)
-            say(f"{self.what}: {self.done} of {self.total} steps{self.loss} ({spent:.0f} s, about {left:.0f} s left)")
+            left = about_left(spent, self.done, self.total)
+            say(f"{self.what}: {self.done} of {self.total} steps{self.loss} ({spent:.0f} s, {left})")
 
     def set_postfix_str(self, text: str) -> None:
         """What the next line says beside."""
@@ -57,6 +57,11 @@ def watcher(progress: tqdm | Lines) -> Callable[[int, float], None]:  # type: ig
         progress.update(1)
 
     return watch
+
+
+def about_left(spent: float, done: int, total: int) -> str:
+    """What is left of so many, at the pace of the seconds that were spent on those that are done."""
+    return f"about {spent / done * (total - done):.0f} s left"
 
 
 def say(text: str) -> None:

@@ -16,7 +16,7 @@ from harness.base.disk import Unwritten, refused_by_system, unwritten
 from harness.base.errors import UserError, reason
 from harness.base.files import check_writable, sweep, write_text
 from harness.base.lines import Layers
-from harness.base.locks import NO_LOCKS
+from harness.base.locks import lock_if_possible
 from harness.base.paths import settle_home
 from harness.base.progress import say
 from harness.base.run_server import start_server
@@ -130,18 +130,15 @@ def take_lock(plan: Plan) -> None:
         mend = "choose another `output`"
         raise UserError(f"{plan.output}: the output folder cannot be written ({reason(error)}); {mend}") from None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        refused = lock_if_possible(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
         owner = file.read().strip() or "unknown"
         file.close()
         raise UserError(f"{plan.output}: another run is at work here (process {owner}); wait until it ends") from None
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-        if UNLOCKED not in os.environ:
-            os.environ[UNLOCKED] = "said"
-            say(f"headstart: {plan.output}: files cannot be locked here ({reason(error)}); start no second run on it")
+    if refused and UNLOCKED not in os.environ:
+        os.environ[UNLOCKED] = "said"
+        say(f"headstart: {plan.output}: files cannot be locked here ({reason(refused)}); start no second run on it")
     _locks.append(file)
     file.seek(0)
     file.truncate()

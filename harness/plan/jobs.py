@@ -18,7 +18,7 @@ from harness.backbone.identity import identity_of
 from harness.base.errors import bad, reason
 from harness.base.files import read_lines, whole_folder, write_json
 from harness.base.measure import measured
-from harness.base.progress import say
+from harness.base.progress import about_left, say
 from harness.base.provenance import provenance
 from harness.contracts.adapt_job import AdaptJob
 from harness.contracts.config import Pretrained
@@ -111,9 +111,9 @@ def run_preparation(plan: Plan, job: PrepareJob) -> None:
         failure = read_failure(folder)
         failed += failure is not None
         spent = time.perf_counter() - begin
-        left = spent / number * (len(job.parts) - number)
+        left = about_left(spent, number, len(job.parts))
         word = failure.status if failure else "stands"
-        say(f"[{number}/{len(job.parts)}] {what}: {word} ({spent:.0f} s so far, about {left:.0f} s left)")
+        say(f"[{number}/{len(job.parts)}] {what}: {word} ({spent:.0f} s so far, {left})")
     write_json(Path(job.done), {"checkpoints": len(job.parts), "failed": failed})
 
 
