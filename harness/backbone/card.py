@@ -22,8 +22,9 @@ class Card(Strict):
     """What `headstart pretrain` writes beside a checkpoint.
 
     `identity` is the fingerprint of the recipe and of the text that was read, by which tuned rates are known to be the
-    backbone's; `sha256` is of its weights. `texts` counts what was read by task and domain; `held_out` is the mean loss
-    of the pretraining objective, in nats a predicted token, on dev texts, which were not read.
+    backbone's; `sha256` is of its weights. `texts` counts what was read, by task and domain or by folder and file;
+    `held_out` is the mean loss of the pretraining objective, in nats a predicted token, on what was not read: a
+    domain's dev texts, and the documents of a file that are kept apart.
     """
 
     identity: str

@@ -15,6 +15,7 @@ from harness.cli.run import make_data
 from harness.contracts.discover import tasks
 from harness.contracts.plan import BackboneJob, Plan
 from harness.data.task import load_task
+from harness.data.texts import read_texts, texts_apart
 from harness.plan.entry import recheck_data, release_locks, take_lock
 from harness.plan.jobs import build_backbone
 from harness.plan.recipes import PINNED, RECIPE, recipe_plan
@@ -57,6 +58,9 @@ def card_of(plan: Plan, job: BackboneJob) -> Card:
     """What is known of a backbone that was trained."""
     from harness.prepare.pretraining import held_out_loss
 
+    def lost_on(unread: list[str]) -> float:
+        return round(held_out_loss(Path(job.folder), unread, job.spec["max_length"]), 4)
+
     note = read_json(Path(job.done))
     texts: dict[str, dict[str, int]] = {}
     losses: dict[str, dict[str, float]] = {}
@@ -67,8 +71,10 @@ def card_of(plan: Plan, job: BackboneJob) -> Card:
                 folder = Path(data.folders[domain])
                 texts.setdefault(data.task, {})[domain] = len(list(read_lines(folder / "unlabeled.jsonl")))
                 unread = [task.text(example) for example in read_lines(folder / "dev.jsonl")][:HELD_OUT]
-                loss = held_out_loss(Path(job.folder), unread, job.spec["max_length"])
-                losses.setdefault(data.task, {})[domain] = round(loss, 4)
+                losses.setdefault(data.task, {})[domain] = lost_on(unread)
+    for folder in job.spec["texts"]:
+        texts[folder] = {file: len(read) for file, read in read_texts(Path(folder)).items()}
+        losses[folder] = {file: lost_on(unread) for file, unread in texts_apart(Path(folder)).items() if unread}
     return Card(
         identity=job.identity,
         sha256=note["model"]["sha256"],

@@ -35,11 +35,12 @@ Precision = Literal["float32", "bfloat16"]
 
 
 class Pretrained(Strict):
-    """A backbone that the DAG pretrains on the unlabeled text of tasks."""
+    """A backbone that the DAG pretrains on the unlabeled text of tasks, on one's own text, or on both."""
 
     source: Literal["pretrain"]
     architecture: str = Field(description="one that anatomy.yaml describes")
-    corpora: dict[str, list[Role]] = Field(description="task to the roles whose unlabeled text is read")
+    corpora: dict[str, list[Role]] = Field({}, description="task to the roles whose unlabeled text is read")
+    texts: list[str] = Field([], description="folders of .txt files with a document a line, which are read too")
     layers: int = Field(3, ge=1)
     width: int = Field(128, ge=8)
     heads: int = Field(4, ge=1)
@@ -200,13 +201,18 @@ def located(config: RunConfig, where: Where) -> RunConfig:
     include = list(dict.fromkeys([*said, *asked()]))
     for name in config.backbones:
         check_plain(name, where, "backbones")
-    backbones = {
-        name: spec.model_copy(update={"path": expanded(spec.path, where, f"backbones.{name}.path")})
-        if isinstance(spec, LocalBackbone)
-        else spec
-        for name, spec in config.backbones.items()
-    }
+    backbones = {name: _located(spec, where, f"backbones.{name}") for name, spec in config.backbones.items()}
     return config.model_copy(update={"output": output, "include": include, "backbones": backbones})
+
+
+def _located(spec: BackboneSpec, where: Where, field: str) -> BackboneSpec:
+    """A backbone with its paths written out."""
+    if isinstance(spec, LocalBackbone):
+        return spec.model_copy(update={"path": expanded(spec.path, where, f"{field}.path")})
+    if isinstance(spec, Pretrained):
+        texts = [expanded(folder, where, f"{field}.texts.{place}") for place, folder in enumerate(spec.texts)]
+        return spec.model_copy(update={"texts": texts})
+    return spec
 
 
 def _beside(where: Where) -> Path:

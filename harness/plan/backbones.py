@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from harness.contracts.config import BackboneSpec, LocalBackbone, Pretrained
 from harness.contracts.model import one_of
 from harness.contracts.plan import SHORT, BackboneJob, DataJob
 from harness.data.build import domain_content
+from harness.data.texts import text_files
 from harness.plan.request import Request, computed
 
 
@@ -27,8 +29,8 @@ class BackbonePlanner:
         """The job of one backbone; raises UserError where its corpora or its folder do not exist."""
         spec = self.request.config.backbones[name]
         # Not where a local checkpoint lies: its files are hashed below, and the same files may move.
-        content: dict[str, Any] = {"spec": spec.model_dump(exclude={"path", "parameters"})}
-        without = {"path", "corpora", "parameters"}  # a guess of its size makes it no other
+        content: dict[str, Any] = {"spec": spec.model_dump(exclude={"path", "parameters", "texts"})}
+        without = {"path", "corpora", "texts", "parameters"}  # a guess of its size makes it no other
         recipe: dict[str, Any] = {"spec": spec.model_dump(exclude=without, exclude_defaults=True)}
         corpora: dict[str, list[str]] = {}
         card = None
@@ -36,6 +38,9 @@ class BackbonePlanner:
         if isinstance(spec, Pretrained):
             anatomy_of(spec.architecture, self.request.where, f"backbones.{name}.architecture")
             described = {spec.architecture}
+            if not spec.corpora and not spec.texts:
+                mend = "it names no task, and `texts` no folder; name what it is pretrained on"
+                raise bad(self.request.where, f"backbones.{name}.corpora", spec.corpora, mend)
             for task, roles in spec.corpora.items():
                 one_of(task, list(self.request.config.tasks), self.request.where, f"backbones.{name}.corpora")
                 job = self.data[task]
@@ -43,6 +48,9 @@ class BackbonePlanner:
                 corpora[task] = [job.folders[domain] for domain in domains]
                 content[f"corpus {task}"] = [self.prints[task][domain] for domain in domains]
                 recipe[f"corpus {task}"] = [job.source, *(self._text(task, job, domain) for domain in domains)]
+            for place, read in enumerate(spec.texts):
+                files = text_files(Path(read), self.request.where, f"backbones.{name}.texts.{place}")
+                content[f"text {place}"] = recipe[f"text {place}"] = named_hashes(files)
         if isinstance(spec, LocalBackbone):
             folder, architecture = self._folder(name, spec)
             described, card = {architecture}, read_card(folder)
@@ -62,8 +70,10 @@ class BackbonePlanner:
         )
 
     def _is_own(self, spec: BackboneSpec) -> bool:
-        """Whether the run pretrains a backbone, on embedded text."""
-        return isinstance(spec, Pretrained) and all(self.data[task].source == "embedded" for task in spec.corpora)
+        """Whether the run pretrains a backbone, on embedded text alone."""
+        if not isinstance(spec, Pretrained) or spec.texts:
+            return False
+        return all(self.data[task].source == "embedded" for task in spec.corpora)
 
     def _text(self, task: str, job: DataJob, domain: str) -> list[Any]:
         """What a corpus reads of a domain: not the code that reads it, of which an edit makes no other backbone."""
@@ -80,4 +90,9 @@ class BackbonePlanner:
 
 def files_print(folder: Path) -> str:
     """The hash of a checkpoint's files; weights by content, so that a replaced file is seen."""
-    return fingerprint([(path.name, hash_file(path)) for path in read_files(folder)])
+    return fingerprint(named_hashes(read_files(folder)))
+
+
+def named_hashes(files: Iterable[Path]) -> list[tuple[str, str]]:
+    """The names of files and the hashes of what they hold."""
+    return [(path.name, hash_file(path)) for path in files]

@@ -28,6 +28,7 @@ from harness.contracts.preparation import at_rates
 from harness.data.build import build_domains, check_job, standing, task_of
 from harness.data.overlap import dropped
 from harness.data.task import load_task
+from harness.data.texts import read_texts
 from harness.plan.checkpoints import check_backbone
 
 
@@ -75,6 +76,7 @@ def _pretrain(job: BackboneJob) -> None:
         for folder in folders:
             texts += [task.text(example) for example in read_lines(Path(folder) / "unlabeled.jsonl")]
     spec = Pretrained(**job.spec)
+    texts += [text for folder in spec.texts for file in read_texts(Path(folder)).values() for text in file]
     resume = Resume(Path(f"{job.folder}.resume"))
     with whole_folder(Path(job.folder)) as beside:
         pretrain(spec, texts, beside, f"backbone {job.name}", resume)

@@ -1,0 +1,37 @@
+"""Folders of plain text for pretraining: .txt files with a document a line, of which a few are kept apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.base.errors import NotHere, bad
+from harness.base.lines import Where
+from harness.data.files import documents
+
+APART = 25  # of so many documents of a file one is not read: losses are measured on it
+
+
+def text_files(folder: Path, where: Where, field: str) -> list[Path]:
+    """The .txt files of a folder by name; raises UserError where there are none, or where one cannot be read."""
+    if not folder.is_dir():
+        raise NotHere(str(bad(where, field, str(folder), "no such folder exists; name one with .txt files")))
+    files = sorted(folder.glob("*.txt"))
+    if not files:
+        raise bad(where, field, str(folder), "it holds no .txt file; put text there, a document a line")
+    for file in files:
+        documents(file)
+    return files
+
+
+def read_texts(folder: Path) -> dict[str, list[str]]:
+    """The documents of each file that pretraining reads."""
+    return {file.name: _of(file, apart=False) for file in sorted(folder.glob("*.txt"))}
+
+
+def texts_apart(folder: Path) -> dict[str, list[str]]:
+    """The other documents of each file: one of APART, the last of them."""
+    return {file.name: _of(file, apart=True) for file in sorted(folder.glob("*.txt"))}
+
+
+def _of(file: Path, apart: bool) -> list[str]:
+    return [text for number, text in enumerate(documents(file), 1) if (number % APART == 0) is apart]
