@@ -52,7 +52,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     use.text("methods/doubled/method.yaml", "label: D\nsummary: D.\nadapt: doubled\ntrain: {steps: 1}\n")(bench)
     use.text("methods/doubled/method.py", METHOD)(bench)
     use.text("methods/doubled/modules.py", MODULES)(bench)
-    backbones = {"wikitext_decoder": use.backbone("gpt2", "wikitext", max_length=160)}
+    backbones = {"english_decoder": use.backbone("gpt2", "wikitext", max_length=160)}
     run = {"include": ["../my-bench"], "methods": ["doubled"], "tasks": {"wikitext": TASK}, "backbones": backbones}
     use.config(**run)(project)
     yield bench

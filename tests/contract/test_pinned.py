@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from statistics import fmean
 
@@ -14,7 +16,8 @@ from harness.base.files import read_lines
 from harness.cli.main import main
 from harness.contracts.discover import tasks
 from harness.contracts.plan import Plan
-from harness.data.task import load_task
+from harness.data.task import Task, load_task
+from harness.data.texts import read_texts
 from harness.plan.recipes import PINNED, recipe_plan, recipes
 from tests.project import ROOT, copy_project
 
@@ -54,6 +57,8 @@ def test_a_step_of_the_recipe_makes_the_same_shapes_and_tokenizer_of_text_withou
     again.mkdir(parents=True)
     spec = yaml.safe_load((pinned / "recipe.yaml").read_text())
     (again / "recipe.yaml").write_text(yaml.safe_dump(spec | {"steps": 1}))
+    for folder in spec.get("texts", []):
+        shutil.copytree(ROOT / folder, folder)
     assert main(["pretrain", name]) == 0
     for file in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         assert (again / file).read_text() == (pinned / file).read_text(), file
@@ -63,7 +68,11 @@ def test_a_step_of_the_recipe_makes_the_same_shapes_and_tokenizer_of_text_withou
     assert kept["held_out"].keys() == made["held_out"].keys()
     losses = [[loss for task in card["held_out"].values() for loss in task.values()] for card in (kept, made)]
     assert fmean(losses[0]) < fmean(losses[1])  # a domain alone may be worse: of it another form of text was read
-    check_no_test_example_is_read(recipe_plan(name))
+    plan = recipe_plan(name)
+    if plan.data:
+        check_no_test_example_is_read(plan)
+    for folder in plan.backbones[0].spec["texts"]:
+        check_no_test_sentence_stands_in(Path(folder), name)
 
 
 def check_no_test_example_is_read(plan: Plan) -> None:
@@ -78,3 +87,25 @@ def check_no_test_example_is_read(plan: Plan) -> None:
     assert read
     assert kept
     assert not read & kept
+
+
+def check_no_test_sentence_stands_in(folder: Path, backbone: str) -> None:
+    """A folder of text, and the sentences of the test examples of all tasks that are scored on the backbone."""
+    sentences = {sentence for texts in read_texts(folder).values() for text in texts for sentence in split(text)}
+    assert len(sentences) > 1000
+    scored = [task for found in tasks().values() if (task := load_task(found)).spec.backbone == backbone]
+    kept = {sentence for task in scored for text in texts_of_test(task) for sentence in split(text)}
+    assert len(kept) > 1000
+    assert not sentences & kept
+
+
+def split(text: str) -> list[str]:
+    """The sentences of a text that are long enough to be somebody's own."""
+    return [sentence for sentence in re.split(r"(?<=[.!?])\s+", text) if len(sentence.split()) > 4]
+
+
+def texts_of_test(task: Task) -> list[str]:
+    """The test examples of all domains of an embedded task."""
+    source = task.spec.sources["embedded"]
+    read = [task.read_embedded(domain, source.sizes) for domain in source.domains]
+    return [task.text(example) for splits in read for example in splits["test"]]

@@ -74,11 +74,11 @@ def test_its_cells_begin_from_the_tasks_backbone(tmp_path: Path, monkeypatch: py
     for steps in (1, 2):
         spec = use.backbone("gpt2", "wikitext", max_length=160, steps=steps)
         use.write_config(
-            Path(), {"methods": ["bigram"], "tasks": {"wikitext": task}, "backbones": {"wikitext_decoder": spec}}
+            Path(), {"methods": ["bigram"], "tasks": {"wikitext": task}, "backbones": {"english_decoder": spec}}
         )
         plan = make_plan(CONFIG)
         (cell,) = plan.cells()
-        assert cell.checkpoint == plan.backbone("wikitext_decoder").checkpoint
+        assert cell.checkpoint == plan.backbone("english_decoder").checkpoint
         assert plan.prepares == []
         found.append(cell.fingerprint)
     assert found[0] != found[1]

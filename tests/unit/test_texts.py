@@ -46,7 +46,9 @@ def test_text_makes_another_backbone_and_its_folder_does_not(project: Path) -> N
 def test_rates_are_searched_on_a_backbone_of_ones_own_text(project: Path) -> None:
     write(Path("prose"), "a.txt", 3)
     for texts, own in (([], True), (["prose"], False)):
-        use.write_config(Path(), {"backbones": {"encoder": use.backbone("bert", "wikiann", texts=texts)}, "rates": None})
+        use.write_config(
+            Path(), {"backbones": {"encoder": use.backbone("bert", "wikiann", texts=texts)}, "rates": None}
+        )
         plan = make_plan(use.CONFIG)
         assert plan.backbones[0].own is own
         assert bool(plan.tunes) is not own
