@@ -15,7 +15,7 @@ from harness.cli.run import make_data
 from harness.contracts.discover import tasks
 from harness.contracts.plan import BackboneJob, Plan
 from harness.data.task import load_task
-from harness.data.texts import read_texts, texts_apart
+from harness.data.texts import read_texts
 from harness.plan.entry import recheck_data, release_locks, take_lock
 from harness.plan.jobs import build_backbone
 from harness.plan.recipes import PINNED, RECIPE, recipe_plan
@@ -74,7 +74,9 @@ def card_of(plan: Plan, job: BackboneJob) -> Card:
                 losses.setdefault(data.task, {})[domain] = lost_on(unread)
     for folder in job.spec["texts"]:
         texts[folder] = {file: len(read) for file, read in read_texts(Path(folder)).items()}
-        losses[folder] = {file: lost_on(unread) for file, unread in texts_apart(Path(folder)).items() if unread}
+        losses[folder] = {
+            file: lost_on(unread) for file, unread in read_texts(Path(folder), apart=True).items() if unread
+        }
     return Card(
         identity=job.identity,
         sha256=note["model"]["sha256"],

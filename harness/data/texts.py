@@ -15,7 +15,7 @@ def text_files(folder: Path, where: Where, field: str) -> list[Path]:
     """The .txt files of a folder by name; raises UserError where there are none, or where one cannot be read."""
     if not folder.is_dir():
         raise NotHere(str(bad(where, field, str(folder), "no such folder exists; name one with .txt files")))
-    files = sorted(folder.glob("*.txt"))
+    files = _files(folder)
     if not files:
         raise bad(where, field, str(folder), "it holds no .txt file; put text there, a document a line")
     for file in files:
@@ -23,15 +23,13 @@ def text_files(folder: Path, where: Where, field: str) -> list[Path]:
     return files
 
 
-def read_texts(folder: Path) -> dict[str, list[str]]:
-    """The documents of each file that pretraining reads."""
-    return {file.name: _of(file, apart=False) for file in sorted(folder.glob("*.txt"))}
+def read_texts(folder: Path, apart: bool = False) -> dict[str, list[str]]:
+    """The documents of each file that pretraining reads, or those kept apart: one of APART, the last of them."""
+    return {
+        file.name: [text for number, text in enumerate(documents(file), 1) if (number % APART == 0) is apart]
+        for file in _files(folder)
+    }
 
 
-def texts_apart(folder: Path) -> dict[str, list[str]]:
-    """The other documents of each file: one of APART, the last of them."""
-    return {file.name: _of(file, apart=True) for file in sorted(folder.glob("*.txt"))}
-
-
-def _of(file: Path, apart: bool) -> list[str]:
-    return [text for number, text in enumerate(documents(file), 1) if (number % APART == 0) is apart]
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.txt"))

@@ -38,9 +38,9 @@ class BackbonePlanner:
         if isinstance(spec, Pretrained):
             anatomy_of(spec.architecture, self.request.where, f"backbones.{name}.architecture")
             described = {spec.architecture}
-            if not spec.corpora and not spec.texts:
-                mend = "it names no task, and `texts` no folder; name what it is pretrained on"
-                raise bad(self.request.where, f"backbones.{name}.corpora", spec.corpora, mend)
+            texts = self._texts(name, spec)
+            content |= texts
+            recipe |= texts
             for task, roles in spec.corpora.items():
                 one_of(task, list(self.request.config.tasks), self.request.where, f"backbones.{name}.corpora")
                 job = self.data[task]
@@ -48,9 +48,6 @@ class BackbonePlanner:
                 corpora[task] = [job.folders[domain] for domain in domains]
                 content[f"corpus {task}"] = [self.prints[task][domain] for domain in domains]
                 recipe[f"corpus {task}"] = [job.source, *(self._text(task, job, domain) for domain in domains)]
-            for place, read in enumerate(spec.texts):
-                files = text_files(Path(read), self.request.where, f"backbones.{name}.texts.{place}")
-                content[f"text {place}"] = recipe[f"text {place}"] = named_hashes(files)
         if isinstance(spec, LocalBackbone):
             folder, architecture = self._folder(name, spec)
             described, card = {architecture}, read_card(folder)
@@ -74,6 +71,16 @@ class BackbonePlanner:
         if not isinstance(spec, Pretrained) or spec.texts:
             return False
         return all(self.data[task].source == "embedded" for task in spec.corpora)
+
+    def _texts(self, name: str, spec: Pretrained) -> dict[str, Any]:
+        """What stands in the folders of one's own text; raises UserError where nothing at all is read."""
+        if not spec.corpora and not spec.texts:
+            mend = "it names no task, and `texts` no folder; name what it is pretrained on"
+            raise bad(self.request.where, f"backbones.{name}.corpora", spec.corpora, mend)
+        return {
+            f"text {place}": named_hashes(text_files(Path(read), self.request.where, f"backbones.{name}.texts.{place}"))
+            for place, read in enumerate(spec.texts)
+        }
 
     def _text(self, task: str, job: DataJob, domain: str) -> list[Any]:
         """What a corpus reads of a domain: not the code that reads it, of which an edit makes no other backbone."""

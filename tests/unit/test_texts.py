@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.data.texts import APART, read_texts, texts_apart
+from harness.data.texts import APART, read_texts
 from harness.plan.entry import make_plan
 from tests import project as use
 
@@ -17,7 +17,7 @@ def test_one_document_of_so_many_is_kept_apart(project: Path) -> None:
     write(Path("prose"), "b.txt", 2 * APART)
     write(Path("prose"), "a.txt", APART - 1)
     write(Path("prose"), "notes.md", 3)
-    read, apart = read_texts(Path("prose")), texts_apart(Path("prose"))
+    read, apart = read_texts(Path("prose")), read_texts(Path("prose"), apart=True)
     assert list(read) == list(apart) == ["a.txt", "b.txt"]
     assert apart == {"a.txt": [], "b.txt": [f"b.txt {APART}", f"b.txt {2 * APART}"]}
     assert {name: len(texts) for name, texts in read.items()} == {"a.txt": APART - 1, "b.txt": 2 * APART - 2}
