@@ -69,6 +69,7 @@ def make_bench(plan: Plan, block: Block | TuneJob) -> Bench:
         raise UserError(f"{where}: the folder changed while the run was at work; start the run again")
     its = load_task(found, task.generates)
     its.generate_by(task.generation)
+    its.decoding = task.decoding
     return Bench(
         task=its,
         folders=plan.data_of(block.task).folders,
@@ -94,6 +95,7 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         "train": train,
         "rates": block.rates,
         "generation": _generation(bench),
+        "decoding": None if isinstance(bench.adaptations[0], Control) else bench.task.decoding,
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
         "dropped": dropped_for(plan, block, cell),
         "threads": threads(),

@@ -13,6 +13,7 @@ from harness.contracts.reader import AnyReader
 
 Role = Literal["meta_train", "meta_dev", "meta_test"]
 SourceName = Literal["embedded", "local", "hub"]
+Decoding = Literal["independent", "constrained"]  # how the tags of a sentence are chosen
 Overlap = Literal["refuse", "drop", "allow"]  # what is done with examples that meta_train and meta_test share
 
 
@@ -228,6 +229,9 @@ class TaskSpec(Strict):
     metric: str
     metrics: Metrics = Field(Metrics(), description="options of metrics")
     generation: GenerationSettings = Field(GenerationSettings(), description="how texts are generated")
+    decoding: Decoding | None = Field(
+        None, description="of tags; constrained: the likeliest that make valid IOB2, and not the likeliest of each word"
+    )
     direction: Literal["max", "min"]
     version: int = Field(ge=1)
     citation: str

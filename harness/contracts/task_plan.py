@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.contracts.task import SourceName
+from harness.contracts.task import Decoding, SourceName
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class TaskPlan:
     generates: bool = False  # whether replies of dialogues are generated too
     domains_are: str = "fixed"  # or a sample of many, of which intervals then speak
     generation: dict[str, Any] = field(default_factory=dict)  # what the run says in the place of the task
+    decoding: Decoding | None = None  # of tags
     metrics: dict[str, Any] = field(default_factory=dict)  # options of the metrics that have any
     own_metrics: dict[str, str] = field(default_factory=dict)  # of domains that are ranked by another metric
     own_options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of metrics, where they depend on the domain
@@ -51,8 +52,9 @@ class TaskPlan:
 
     @property
     def metric_in_words(self) -> str:
-        """The task's metric, and which domains have another."""
+        """The task's metric, which domains have another, and what it is of where tags are not chosen one by one."""
         others = ", ".join(
             f"{metric} on {domain}" for domain, metric in self.own_metrics.items() if domain in self.domains
         )
-        return f"{self.metric} ({others})" if others else self.metric
+        tags = " of constrained decoding" if self.decoding == "constrained" else ""
+        return f"{self.metric}{tags} ({others})" if others else f"{self.metric}{tags}"

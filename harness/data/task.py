@@ -16,7 +16,7 @@ from harness.contracts.discover import TaskFolder, load_module
 from harness.contracts.method import Kind
 from harness.contracts.model import one_of
 from harness.contracts.reader import Tagging
-from harness.contracts.task import HubSet, Role, Sizes, TaskSpec
+from harness.contracts.task import Decoding, HubSet, Role, Sizes, TaskSpec
 from harness.data.embedded import generate
 from harness.data.files import hub_rows
 from harness.data.generation import Generation
@@ -40,6 +40,7 @@ class Task:
 
     kind: ClassVar[Kind]
     generation: Generation | None = None  # how a model's answers are generated, where they are texts
+    decoding: Decoding | None = None  # how the tags of a sentence are chosen, in kinds that have them
     fields: ClassVar[tuple[str, ...]]  # of a labelled example, its `id` apart
     inputs: ClassVar[tuple[str, ...]]  # of an unlabeled one
     optional: ClassVar[tuple[str, ...]] = ()  # which either may have too
@@ -156,6 +157,8 @@ class Task:
             raise bad(where, "kind", spec.kind, "`labels` are for sequence-classification; mend one of the two")
         if spec.generation.said() and self.generation is None:
             raise bad(where, "kind", spec.kind, "`generation` is for kinds whose answers are texts; remove it")
+        if spec.decoding and self.decoding is None:
+            raise bad(where, "kind", spec.kind, "`decoding` is for token-classification; remove it")
         if spec.generates and not self.generates:
             raise bad(where, "generates", True, f"{spec.kind} has no replies that could be left out; remove it")
         one_of(spec.metric, self.scores, where, "metric")

@@ -18,6 +18,7 @@ from harness.learn.batches import Batch, by_length, collate
 from harness.learn.generate import texts_of
 from harness.learn.losses import one_a_token, summed
 from harness.learn.replies import replies
+from harness.learn.tagging import CHOICES
 
 BATCH = 64
 
@@ -42,16 +43,17 @@ def _tags(
     """A tag for every word; words past the longest input, and those of which the tokenizer leaves nothing, are O."""
     assert isinstance(task, TokenClassification)
     rows = [windows[0] for windows in features]
+    choose = CHOICES[task.decoding]
     tags: list[list[str]] = [["O"] * len(example["tokens"]) for example in examples]
     for places in by_length(rows, BATCH):
         batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
         del batch["labels"]
-        best = one_a_token(backbone(**batch).logits, batch["input_ids"]).argmax(-1).tolist()
-        for place, labels in zip(places, best, strict=True):
+        logits = one_a_token(backbone(**batch).logits, batch["input_ids"]).float().cpu()
+        for place, its in zip(places, logits, strict=True):
             words = rows[place]["words"]
-            for word, label in zip(words, labels[: len(words)], strict=True):  # padding comes behind
-                if word >= 0:
-                    tags[place][word] = task.labels[label]
+            first = [token for token, word in enumerate(words) if word >= 0]  # padding comes behind
+            for token, tag in zip(first, choose(its[first], task.labels), strict=True):
+                tags[place][words[token]] = tag
     return tags
 
 

@@ -56,6 +56,9 @@ class TaskPlanner:
         if run.generation.said() and its.generation is None:
             mend = f"tasks of kind {spec.kind} generate no texts; remove it"
             raise bad(where, f"tasks.{task}.generation", run.generation.said(), mend)
+        if run.decoding and its.decoding is None:
+            mend = f"tasks of kind {spec.kind} give no tags; remove it"
+            raise bad(where, f"tasks.{task}.decoding", run.decoding, mend)
         longest = met.longest(run.max_length or spec.max_length, run.target_length or spec.target_length)
         self._check_length(task, backbone, longest)
         return TaskPlan(
@@ -78,6 +81,7 @@ class TaskPlanner:
             own_metrics={name: its.metric_of(name) for name in data.roles if its.metric_of(name) != spec.metric},
             own_options={name: options for name in data.roles if (options := its.metric_options(name))},
             generation=run.generation.said(),
+            decoding=run.decoding or its.decoding,
             metrics=its.spec.metrics.model_dump(include=set(its.options) - set(JUDGED)),
             judges=self._judges(task, its, run),
         )

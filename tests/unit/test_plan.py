@@ -80,6 +80,22 @@ def test_papers_name_the_methods_of_each_task(project: Path) -> None:
     assert {block.method for block in make_plan(CONFIG).blocks if block.task == "adaptsum_lm"} <= set(METHODS)
 
 
+def test_constrained_decoding_makes_other_cells_of_tags(project: Path) -> None:
+    before = cells()
+    for decoding in ("independent", "constrained"):
+        configure(tasks=TASKS | {"wikiann": TASKS["wikiann"] | {"decoding": decoding}})
+        tagged = {key for key in before if key[0] == "wikiann"}
+        assert changed(before) == (tagged if decoding == "constrained" else set())
+        assert make_plan(CONFIG).tasks["wikiann"].metric_in_words == (
+            "f1 of constrained decoding" if decoding == "constrained" else "f1"
+        )
+    configure(tasks=TASKS | {"adaptsum_lm": TASKS["adaptsum_lm"] | {"decoding": "constrained"}})
+    with pytest.raises(
+        UserError, match=r"adaptsum_lm.decoding is 'constrained'; tasks of kind causal-lm give no tags"
+    ):
+        make_plan(CONFIG)
+
+
 def test_the_papers_name_every_method_of_the_project() -> None:
     """So a run of `methods: papers` with all tasks has each somewhere."""
     known = papers()

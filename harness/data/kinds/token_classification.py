@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from harness.base.errors import bad
 from harness.contracts.method import Kind
 from harness.contracts.reader import Tagging
-from harness.contracts.task import TaskSpec
+from harness.contracts.task import Decoding, TaskSpec
 from harness.data.grammar import Grammar, Part
 from harness.data.kinds import IGNORED, SAMPLE
 from harness.data.rows import RowFault, list_of, text_of
@@ -30,6 +30,7 @@ class TokenClassification(Task):
     def __init__(self, spec: TaskSpec, folder: Path) -> None:
         super().__init__(spec, folder)
         self.types = tuple(spec.types or type(self).types)
+        self.decoding: Decoding = spec.decoding or "independent"
 
     @property
     def measured(self) -> list[str]:
