@@ -59,6 +59,7 @@ class BackboneJob:
     corpora: dict[str, list[str]]  # task to the domain folders whose unlabeled text is read
     identity: str = ""  # the fingerprint of its recipe or its files alone, by which rates are known to be its own
     own: bool = False  # whether it is pretrained on embedded text, by the run or by a recipe of the project
+    texts: dict[str, str] = field(default_factory=dict)  # folders of text that it reads, to the hash of what they held
 
     @property
     def done(self) -> str:

@@ -64,6 +64,7 @@ class BackbonePlanner:
             corpora=corpora,
             identity=card.identity if card else fingerprint(recipe),
             own=card is not None or self._is_own(spec),
+            texts={read: texts_print(Path(read)) for read in spec.texts} if isinstance(spec, Pretrained) else {},
         )
 
     def _is_own(self, spec: BackboneSpec) -> bool:
@@ -98,6 +99,11 @@ class BackbonePlanner:
 def files_print(folder: Path) -> str:
     """The hash of a checkpoint's files; weights by content, so that a replaced file is seen."""
     return fingerprint(named_hashes(read_files(folder)))
+
+
+def texts_print(folder: Path) -> str:
+    """The hash of a folder's text, by which a job sees that what was planned still stands there."""
+    return fingerprint(named_hashes(sorted(folder.glob("*.txt"))))
 
 
 def named_hashes(files: Iterable[Path]) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from harness.adapt.limits import limits
 from harness.adapt.preparing import make_prepared
 from harness.adapt.rates import search_failed, searched
 from harness.backbone.identity import identity_of
-from harness.base.errors import bad, reason
+from harness.base.errors import UserError, bad, reason
 from harness.base.files import read_lines, whole_folder, write_json
 from harness.base.measure import measured
 from harness.base.progress import about_left, say
@@ -29,6 +29,7 @@ from harness.data.build import build_domains, check_job, standing, task_of
 from harness.data.overlap import dropped
 from harness.data.task import load_task
 from harness.data.texts import read_texts
+from harness.plan.backbones import texts_print
 from harness.plan.checkpoints import check_backbone
 
 
@@ -46,8 +47,14 @@ def build_data(plan: Plan, job: DataJob) -> None:
 
 
 def build_backbone(plan: Plan, job: BackboneJob) -> None:
-    """Pretrain a backbone, fetch it, or see that the local one can be read; a failure is left for its cells."""
+    """Pretrain a backbone, fetch it, or see that the local one can be read; a failure is left for its cells.
+
+    Raises UserError where text that it reads is no longer what was planned.
+    """
     source, what, folder = job.spec["source"], f"backbone {job.name}", Path(job.folder)
+    for read, held in job.texts.items():
+        if texts_print(Path(read)) != held:
+            raise UserError(f"{read}: the text of this folder changed while the run was at work; start the run again")
     with measured() as cost:
         if read_failure(folder) is None:
             with failures_left(folder, what), limits(None, plan.memory_gib):

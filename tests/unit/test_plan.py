@@ -90,9 +90,7 @@ def test_constrained_decoding_makes_other_cells_of_tags(project: Path) -> None:
             "f1 of constrained decoding" if decoding == "constrained" else "f1"
         )
     configure(tasks=TASKS | {"adaptsum_lm": TASKS["adaptsum_lm"] | {"decoding": "constrained"}})
-    with pytest.raises(
-        UserError, match=r"adaptsum_lm.decoding is 'constrained'; tasks of kind causal-lm give no tags"
-    ):
+    with pytest.raises(UserError, match=r"adaptsum_lm.decoding is 'constrained'; tasks of kind causal-lm give no tags"):
         make_plan(CONFIG)
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from harness.base.errors import UserError
 from harness.data.texts import APART, read_texts
 from harness.plan.entry import make_plan
+from harness.plan.jobs import build_backbone
 from tests import project as use
 
 
@@ -52,3 +56,13 @@ def test_rates_are_searched_on_a_backbone_of_ones_own_text(project: Path) -> Non
         plan = make_plan(use.CONFIG)
         assert plan.backbones[0].own is own
         assert bool(plan.tunes) is not own
+
+
+def test_text_that_changed_since_the_plan_is_refused(project: Path) -> None:
+    write(Path("prose"), "a.txt", 3)
+    planned(texts=["prose"])
+    plan = make_plan(use.CONFIG)
+    write(Path("prose"), "a.txt", 4)
+    with pytest.raises(UserError, match="prose: the text of this folder changed while the run was at work; start the"):
+        build_backbone(plan, plan.backbones[0])
+    assert not Path(plan.backbones[0].folder).exists()
