@@ -69,19 +69,22 @@ def _best_tier(material: Material, task: str) -> str:
 
 
 def _tallies(material: Material) -> Iterator[Content]:
-    """How many claims of each paper have which answer, and every claim with its own, where one could be asked."""
+    """How many claims of each paper have which answer, every claim that has one, and why the others have none."""
     for name in material.by_use:
         answers = material.answers[name]
         line = f"{material.papers[name].title}: {tally(answers)}"
-        if all(its.verdict == "not run" for its in answers):
+        left = [its for its in answers if its.verdict == "not run"]
+        if len(left) == len(answers):
             yield join([tag("strong", line), *_reason(answers), "."], "")
             continue
-        told = [_told(material, its) for its in answers]
+        told = [_told(material, its) for its in answers if its not in left]
+        if left:
+            told.append(join([_verdict(left[0]), f", {len(left)}", *_reason(left)], ""))
         yield join([tag("strong", f"{line}."), tag("ul", *(tag("li", one) for one in told), class_="several")], "")
 
 
 def _reason(answers: list[Answer]) -> Iterator[Content]:
-    """Why no claim of a paper is answered: the commonest reason, which leads to where all stand."""
+    """Why claims of a paper have no answer: the commonest reason, which leads to where all stand."""
     found = Counter(its.reason for its in answers).most_common()
     for reason, count in found[:1]:
         several = f" ({count} of them)" if len(found) > 1 else ""

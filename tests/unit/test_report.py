@@ -123,6 +123,9 @@ def test_the_first_minute_tells_who_leads_what_is_claimed_and_what_failed(reader
     assert "1 supported, 1 not run" in shown
     assert f"Alpha beats beta {ODD}. (Alpha {ODD}, Beta)" in shown
     assert "1 error, of 120 cells: Gamma on ner (1)" in shown
+    minute = shown[: shown.index("The band on an axis")]
+    assert "not run, 1: " in minute  # in a line, behind those that have an answer
+    assert minute.index("supported: ") < minute.index("not run, 1")
     assert "Embedded data" in shown
     assert "Traceback" in shown  # the reason of the hole
 
