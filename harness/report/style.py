@@ -43,7 +43,7 @@ details{margin:.3rem 0}summary{cursor:pointer;color:var(--accent)}
 pre{background:var(--shade);padding:.6rem;overflow-x:auto;font-size:.78rem;max-height:24rem}
 code{background:var(--shade);padding:0 .2rem}.notes{color:var(--soft);font-size:.85rem;max-width:60rem}
 button{font:inherit;font-size:.8rem;margin:.2rem 0}
-.several{columns:2;padding-left:1rem}.several li{break-inside:avoid}
+.several{columns:2;column-gap:2.5rem;padding-left:1rem}.several li{break-inside:avoid}
 @media(max-width:40rem){.several{columns:1}body{padding:.6rem;font-size:14px}h1{font-size:1.3rem}}
 @page{size:A4 landscape;margin:10mm}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--shade:#f4f4f4;--accent:#003f70;--band:#ddd}
