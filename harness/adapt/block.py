@@ -69,7 +69,7 @@ def make_bench(plan: Plan, block: Block | TuneJob) -> Bench:
         raise UserError(f"{where}: the folder changed while the run was at work; start the run again")
     its = load_task(found, task.generates)
     its.generate_by(task.generation)
-    its.decoding = task.decoding
+    its.label_by(task.labelling)
     return Bench(
         task=its,
         folders=plan.data_of(block.task).folders,
@@ -95,7 +95,7 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         "train": train,
         "rates": block.rates,
         "generation": _generation(bench),
-        "decoding": None if isinstance(bench.adaptations[0], Control) else bench.task.decoding,
+        "labelling": _labelling(bench),
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
         "dropped": dropped_for(plan, block, cell),
         "threads": threads(),
@@ -137,6 +137,13 @@ def _model(plan: Plan, block: Block, cell: Cell) -> dict[str, Any] | None:
     """Which checkpoint the backbone is that the cell begins from; None where it begins from none, or it failed."""
     done = Path(plan.backbone(block.backbone).done)
     return read_json(done).get("model") if cell.checkpoint and done.is_file() else None
+
+
+def _labelling(bench: Bench) -> dict[str, Any] | None:
+    """How the cell's words get their tags; None where a model gives none."""
+    if bench.task.labelling is None or isinstance(bench.adaptations[0], Control):
+        return None
+    return asdict(bench.task.labelling)
 
 
 def _generation(bench: Bench) -> dict[str, Any] | None:

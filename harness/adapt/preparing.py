@@ -27,9 +27,11 @@ def make_prepared(plan: Plan, job: PrepareJob, part: Prepared) -> None:
     data, task = plan.data_of(job.task), plan.tasks[job.task]
     adaptations: Any = adaptations_of(method_of(job.method, job.adapt)) if job.method else ()
     readable = preparation.reads(data.roles, part.target)
+    its = load_task(tasks()[task.base])
+    its.label_by(task.labelling)
     with whole_folder(Path(part.folder)) as beside:
         workshop = Workshop(
-            task=load_task(tasks()[task.base]),
+            task=its,
             backbone=Path(plan.backbone(job.backbone).checkpoint),
             folders={domain: Path(folder) for domain, folder in data.folders.items()},
             roles=data.roles,

@@ -19,8 +19,8 @@ from harness.contracts.model import Sparing, Strict
 from harness.contracts.task import (
     Budgets,
     Commit,
-    Decoding,
     GenerationSettings,
+    LabellingSettings,
     Overlap,
     Points,
     Role,
@@ -145,7 +145,7 @@ class TaskRun(Settings):
     max_length: int | None = Field(None, ge=8)
     target_length: int | None = Field(None, ge=4)
     generation: GenerationSettings = Field(GenerationSettings(), description="replaces fields of the task's own")
-    decoding: Decoding | None = Field(None, description="of tags; as task.yaml says if absent")
+    labelling: LabellingSettings = Field(LabellingSettings(), description="replaces fields of the task's own")
     metrics: RunMetrics = Field(RunMetrics(), description="options of metrics, in the place of the task's own")
 
     sparing: ClassVar[frozenset[str]] = Settings.sparing | {"backbones"}

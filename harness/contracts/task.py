@@ -13,7 +13,6 @@ from harness.contracts.reader import AnyReader
 
 Role = Literal["meta_train", "meta_dev", "meta_test"]
 SourceName = Literal["embedded", "local", "hub"]
-Decoding = Literal["independent", "constrained"]  # how the tags of a sentence are chosen
 Overlap = Literal["refuse", "drop", "allow"]  # what is done with examples that meta_train and meta_test share
 
 
@@ -171,6 +170,25 @@ class GenerationSettings(Strict):
         return self.model_dump(exclude_none=True)
 
 
+Decoding = Literal["independent", "constrained"]
+Pieces = Literal["first", "all"]
+
+
+class LabellingSettings(Strict):
+    """How a model that labels a word's pieces tags words; what is not said is `independent` and `first`."""
+
+    decoding: Decoding | None = Field(
+        None, description="constrained: a sentence's likeliest tags that are valid IOB2, and not each word's likeliest"
+    )
+    pieces: Pieces | None = Field(
+        None, description="all: every piece of a word is learned from, and a word's logits are the mean of its pieces'"
+    )
+
+    def said(self) -> dict[str, str]:
+        """The settings that were written."""
+        return self.model_dump(exclude_none=True)
+
+
 class Labels(Strict):
     """What sequence-classification predicts: one of `classes`, or a number of the range `numbers`, ends included."""
 
@@ -229,9 +247,7 @@ class TaskSpec(Strict):
     metric: str
     metrics: Metrics = Field(Metrics(), description="options of metrics")
     generation: GenerationSettings = Field(GenerationSettings(), description="how texts are generated")
-    decoding: Decoding | None = Field(
-        None, description="of tags; constrained: the likeliest that make valid IOB2, and not the likeliest of each word"
-    )
+    labelling: LabellingSettings = Field(LabellingSettings(), description="how words get their tags")
     direction: Literal["max", "min"]
     version: int = Field(ge=1)
     citation: str

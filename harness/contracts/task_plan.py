@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.contracts.task import Decoding, SourceName
+from harness.contracts.task import SourceName
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class TaskPlan:
     generates: bool = False  # whether replies of dialogues are generated too
     domains_are: str = "fixed"  # or a sample of many, of which intervals then speak
     generation: dict[str, Any] = field(default_factory=dict)  # what the run says in the place of the task
-    decoding: Decoding | None = None  # of tags
+    labelling: dict[str, str] = field(default_factory=dict)  # how words get their tags, where not as they mostly do
     metrics: dict[str, Any] = field(default_factory=dict)  # options of the metrics that have any
     own_metrics: dict[str, str] = field(default_factory=dict)  # of domains that are ranked by another metric
     own_options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of metrics, where they depend on the domain
@@ -52,9 +52,10 @@ class TaskPlan:
 
     @property
     def metric_in_words(self) -> str:
-        """The task's metric, which domains have another, and what it is of where tags are not chosen one by one."""
+        """The task's metric, how words got their tags where not as they mostly do, and which domains have another."""
         others = ", ".join(
             f"{metric} on {domain}" for domain, metric in self.own_metrics.items() if domain in self.domains
         )
-        tags = " of constrained decoding" if self.decoding == "constrained" else ""
-        return f"{self.metric}{tags} ({others})" if others else f"{self.metric}{tags}"
+        told = "; ".join(f"{name} {value}" for name, value in self.labelling.items())
+        notes = "; ".join(part for part in (told, others) if part)
+        return f"{self.metric} ({notes})" if notes else self.metric

@@ -16,11 +16,12 @@ from harness.contracts.discover import TaskFolder, load_module
 from harness.contracts.method import Kind
 from harness.contracts.model import one_of
 from harness.contracts.reader import Tagging
-from harness.contracts.task import Decoding, HubSet, Role, Sizes, TaskSpec
+from harness.contracts.task import HubSet, Role, Sizes, TaskSpec
 from harness.data.embedded import generate
 from harness.data.files import hub_rows
 from harness.data.generation import Generation
 from harness.data.grammar import Grammar, Part
+from harness.data.labelling import Labelling
 from harness.data.local import check_reader, read_rows
 from harness.data.rows import numbered
 
@@ -40,7 +41,7 @@ class Task:
 
     kind: ClassVar[Kind]
     generation: Generation | None = None  # how a model's answers are generated, where they are texts
-    decoding: Decoding | None = None  # how the tags of a sentence are chosen, in kinds that have them
+    labelling: Labelling | None = None  # how words get their tags, in kinds that have them
     fields: ClassVar[tuple[str, ...]]  # of a labelled example, its `id` apart
     inputs: ClassVar[tuple[str, ...]]  # of an unlabeled one
     optional: ClassVar[tuple[str, ...]] = ()  # which either may have too
@@ -55,6 +56,7 @@ class Task:
         self.spec = spec
         self.folder = folder
         self.generate_by(spec.generation.said())
+        self.label_by(spec.labelling.said())
 
     def at(self, domain: str, among: Sequence[str] = ()) -> Task:
         """The task as a model meets it in a domain, with a head that serves the domains `among` it as well.
@@ -75,6 +77,11 @@ class Task:
         """Replace some of the settings by which texts are generated; there are none where a kind generates none."""
         if self.generation is not None:
             self.generation = replace(self.generation, **settings)
+
+    def label_by(self, settings: Mapping[str, Any]) -> None:
+        """Replace some of the settings by which words get their tags; there are none where a kind has no tags."""
+        if self.labelling is not None:
+            self.labelling = replace(self.labelling, **settings)
 
     def measure_by(self, options: Mapping[str, Any]) -> None:
         """Replace the options of some metrics."""
@@ -157,8 +164,8 @@ class Task:
             raise bad(where, "kind", spec.kind, "`labels` are for sequence-classification; mend one of the two")
         if spec.generation.said() and self.generation is None:
             raise bad(where, "kind", spec.kind, "`generation` is for kinds whose answers are texts; remove it")
-        if spec.decoding and self.decoding is None:
-            raise bad(where, "kind", spec.kind, "`decoding` is for token-classification; remove it")
+        if spec.labelling.said() and self.labelling is None:
+            raise bad(where, "kind", spec.kind, "`labelling` is for token-classification; remove it")
         if spec.generates and not self.generates:
             raise bad(where, "generates", True, f"{spec.kind} has no replies that could be left out; remove it")
         one_of(spec.metric, self.scores, where, "metric")

@@ -18,7 +18,7 @@ from harness.learn.batches import Batch, by_length, collate
 from harness.learn.generate import texts_of
 from harness.learn.losses import one_a_token, summed
 from harness.learn.replies import replies
-from harness.learn.tagging import CHOICES
+from harness.learn.tagging import CHOICES, of_words
 
 BATCH = 64
 
@@ -43,18 +43,26 @@ def _tags(
     """A tag for every word; words past the longest input, and those of which the tokenizer leaves nothing, are O."""
     assert isinstance(task, TokenClassification)
     rows = [windows[0] for windows in features]
-    choose = CHOICES[task.decoding]
+    choose = CHOICES[task.labelling.decoding]
     tags: list[list[str]] = [["O"] * len(example["tokens"]) for example in examples]
     for places in by_length(rows, BATCH):
         batch = collate([rows[place] for place in places], tokenizer.pad_token_id, backbone.device)
         del batch["labels"]
         logits = one_a_token(backbone(**batch).logits, batch["input_ids"]).float().cpu()
         for place, its in zip(places, logits, strict=True):
-            words = rows[place]["words"]
-            first = [token for token, word in enumerate(words) if word >= 0]  # padding comes behind
-            for token, tag in zip(first, choose(its[first], task.labels), strict=True):
-                tags[place][words[token]] = tag
+            pieces = _pieces(rows[place]["words"])
+            for word, tag in zip(pieces, choose(of_words(its, list(pieces.values())), task.labels), strict=True):
+                tags[place][word] = tag
     return tags
+
+
+def _pieces(words: list[int]) -> dict[int, list[int]]:
+    """The places of the pieces that each word is read off."""
+    found: dict[int, list[int]] = {}
+    for piece, word in enumerate(words):
+        if word >= 0:
+            found.setdefault(word, []).append(piece)
+    return found
 
 
 def _likelihoods(

@@ -11,6 +11,12 @@ from torch import Tensor
 from harness.contracts.task import Decoding
 
 
+def of_words(logits: Tensor, pieces: Sequence[Sequence[int]]) -> Tensor:
+    """[words, labels]: the mean logits of each word's pieces, whose places in `logits`, [pieces, labels], are given."""
+    found = [logits[list(places)].mean(0) for places in pieces]
+    return torch.stack(found) if found else logits[:0]
+
+
 def independent(logits: Tensor, labels: Sequence[str]) -> list[str]:
     """The likeliest tag of each word, whatever its neighbours have; `logits` are [words, labels]."""
     return [labels[place] for place in logits.argmax(-1).tolist()]

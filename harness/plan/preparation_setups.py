@@ -48,6 +48,8 @@ class PreparationSetup:
             "lengths": [self.plan.max_length, self.plan.target_length],
             "task": self.task,
         }
+        if pieces := self.plan.labelling.get("pieces"):  # what a preparation learns from; it tags nothing
+            found["pieces"] = pieces
         return found if self.match_parameters is None else found | {"match_parameters": self.match_parameters}
 
     def targets(self, domains: Sequence[str]) -> Sequence[str | None]:

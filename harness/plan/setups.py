@@ -61,8 +61,8 @@ def setup_of(request: Request, method: Method, task: str, plan: TaskPlan, run: T
     }
     if plan.generation:
         depends["generation"] = plan.generation
-    if plan.decoding == "constrained":
-        depends["decoding"] = plan.decoding
+    if plan.labelling:
+        depends["labelling"] = plan.labelling
     if plan.generates:  # so that what stands without keeps its name
         depends["generates"] = True
     if sized_by:  # a share that no part can be sized to changes nothing

@@ -56,9 +56,10 @@ class TaskPlanner:
         if run.generation.said() and its.generation is None:
             mend = f"tasks of kind {spec.kind} generate no texts; remove it"
             raise bad(where, f"tasks.{task}.generation", run.generation.said(), mend)
-        if run.decoding and its.decoding is None:
+        if run.labelling.said() and its.labelling is None:
             mend = f"tasks of kind {spec.kind} give no tags; remove it"
-            raise bad(where, f"tasks.{task}.decoding", run.decoding, mend)
+            raise bad(where, f"tasks.{task}.labelling", run.labelling.said(), mend)
+        its.label_by(run.labelling.said())
         longest = met.longest(run.max_length or spec.max_length, run.target_length or spec.target_length)
         self._check_length(task, backbone, longest)
         return TaskPlan(
@@ -81,7 +82,7 @@ class TaskPlanner:
             own_metrics={name: its.metric_of(name) for name in data.roles if its.metric_of(name) != spec.metric},
             own_options={name: options for name in data.roles if (options := its.metric_options(name))},
             generation=run.generation.said(),
-            decoding=run.decoding or its.decoding,
+            labelling=its.labelling.unusual() if its.labelling else {},
             metrics=its.spec.metrics.model_dump(include=set(its.options) - set(JUDGED)),
             judges=self._judges(task, its, run),
         )

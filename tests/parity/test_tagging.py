@@ -1,4 +1,4 @@
-"""Constrained decoding against a look at every sequence of tags."""
+"""How words get their tags: constrained decoding against a look at every sequence of tags, and all pieces of a word."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from harness.backbone.load import Checkpoint
 from harness.base.errors import UserError
+from harness.data.kinds import IGNORED
+from harness.data.labelling import Labelling
 from harness.learn.predict import predict
 from harness.learn.tagging import constrained, independent
 from tests.unit.local_tasks import LM, NER, local_task
@@ -48,7 +50,7 @@ def test_nothing_has_no_tags() -> None:
 
 
 def test_a_model_gives_whole_entities(checkpoint: Callable[..., Checkpoint], tmp_path: Path) -> None:
-    task, free = (local_task(tmp_path, NER, CONLL, decoding=its) for its in ("constrained", None))
+    task, free = (local_task(tmp_path, NER, CONLL, labelling=its) for its in ({"decoding": "constrained"}, {}))
     read = checkpoint("bert", NER, labels=tuple(task.labels))
     backbone = read.backbone(0)
     with torch.no_grad():  # a head that says I-PER wherever it can
@@ -63,8 +65,33 @@ def test_a_model_gives_whole_entities(checkpoint: Callable[..., Checkpoint], tmp
     assert get_entities(found[0]) == [("PER", 0, 4)]  # one entity, which begins where the first I- stood
 
 
+def test_every_piece_of_a_word_is_learned_from_and_read(checkpoint: Callable[..., Checkpoint], tmp_path: Path) -> None:
+    one, every = (local_task(tmp_path, NER, CONLL, labelling=its) for its in ({}, {"pieces": "all"}))
+    read = checkpoint("bert", NER, labels=tuple(one.labels))
+    words = ["Schwarzenbergplatz", "x", "Quito"]
+    examples = [{"id": "0", "tokens": words, "tags": ["B-LOC", "I-LOC", "O"]}]
+    (first,), (row,) = (task.encode(examples, read.tokenizer, 64, 0)[0] for task in (one, every))
+    of = [word for word in row["words"] if word >= 0]
+    pieces = {word: [place for place, its in enumerate(row["words"]) if its == word] for word in range(3)}
+    assert of == sorted(of)
+    assert len(pieces[0]) > 1, "the first word is of several pieces"
+    assert all(row["labels"][place] == label for place, label in enumerate(first["labels"]) if label != IGNORED)
+    labels = {word: [every.labels[row["labels"][place]] for place in places] for word, places in pieces.items()}
+    assert labels[0] == ["B-LOC", *["I-LOC"] * (len(pieces[0]) - 1)]
+    assert set(labels[1]) == {"I-LOC"}
+    assert set(labels[2]) == {"O"}
+    assert sum(label != IGNORED for label in row["labels"]) == len(of)
+    backbone = read.backbone(0)
+    (tags,) = predict(backbone, every, examples, [[row]], read.tokenizer, 0)
+    with torch.no_grad():
+        logits = backbone(
+            input_ids=torch.tensor([row["input_ids"]]), attention_mask=torch.ones(1, len(of) + 2, dtype=torch.long)
+        ).logits[0]
+    assert tags == [every.labels[int(sum(logits[place] for place in pieces[word]).argmax())] for word in range(3)]
+
+
 def test_a_task_without_tags_refuses_it(tmp_path: Path) -> None:
-    assert local_task(tmp_path, NER, CONLL).decoding == "independent"
-    assert local_task(tmp_path, LM, LINES).decoding is None
-    with pytest.raises(UserError, match="`decoding` is for token-classification; remove it"):
-        local_task(tmp_path, LM, LINES, decoding="constrained")
+    assert local_task(tmp_path, NER, CONLL).labelling == Labelling("independent", "first")
+    assert local_task(tmp_path, LM, LINES).labelling is None
+    with pytest.raises(UserError, match="`labelling` is for token-classification; remove it"):
+        local_task(tmp_path, LM, LINES, labelling={"decoding": "constrained"})

@@ -80,17 +80,23 @@ def test_papers_name_the_methods_of_each_task(project: Path) -> None:
     assert {block.method for block in make_plan(CONFIG).blocks if block.task == "adaptsum_lm"} <= set(METHODS)
 
 
-def test_constrained_decoding_makes_other_cells_of_tags(project: Path) -> None:
-    before = cells()
-    for decoding in ("independent", "constrained"):
-        configure(tasks=TASKS | {"wikiann": TASKS["wikiann"] | {"decoding": decoding}})
-        tagged = {key for key in before if key[0] == "wikiann"}
-        assert changed(before) == (tagged if decoding == "constrained" else set())
-        assert make_plan(CONFIG).tasks["wikiann"].metric_in_words == (
-            "f1 of constrained decoding" if decoding == "constrained" else "f1"
-        )
-    configure(tasks=TASKS | {"adaptsum_lm": TASKS["adaptsum_lm"] | {"decoding": "constrained"}})
-    with pytest.raises(UserError, match=r"adaptsum_lm.decoding is 'constrained'; tasks of kind causal-lm give no tags"):
+def test_how_words_get_tags_makes_other_cells_and_what_is_learned_from_other_checkpoints(project: Path) -> None:
+    configure(methods=[*METHODS, "multitask"])
+    before, tagged = cells(), {key for key in cells() if key[0] == "wikiann"}
+    prepared = {cell.checkpoint for cell in before.values() if cell.method == "multitask"}
+    for labelling, words in (
+        ({"decoding": "independent"}, "f1"),
+        ({"decoding": "constrained"}, "f1 (decoding constrained)"),
+        ({"pieces": "all", "decoding": "constrained"}, "f1 (decoding constrained; pieces all)"),
+    ):
+        tasks = TASKS | {"wikiann": TASKS["wikiann"] | {"labelling": labelling}}
+        configure(methods=[*METHODS, "multitask"], tasks=tasks)
+        assert changed(before) == (set() if words == "f1" else tagged)
+        assert make_plan(CONFIG).tasks["wikiann"].metric_in_words == words
+        kept = {cell.checkpoint for cell in cells().values() if cell.method == "multitask"} & prepared
+        assert len(prepared - kept) == ("pieces" in labelling)
+    configure(tasks=TASKS | {"adaptsum_lm": TASKS["adaptsum_lm"] | {"labelling": {"pieces": "all"}}})
+    with pytest.raises(UserError, match=r"adaptsum_lm.labelling is .*; tasks of kind causal-lm give no tags"):
         make_plan(CONFIG)
 
 

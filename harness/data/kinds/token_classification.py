@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal
 from harness.base.errors import bad
 from harness.contracts.method import Kind
 from harness.contracts.reader import Tagging
-from harness.contracts.task import Decoding, TaskSpec
+from harness.contracts.task import TaskSpec
 from harness.data.grammar import Grammar, Part
 from harness.data.kinds import IGNORED, SAMPLE
+from harness.data.labelling import Labelling
 from harness.data.rows import RowFault, list_of, text_of
 from harness.data.tags import iob2
 from harness.data.task import Example, Features, Task
@@ -21,6 +22,7 @@ class TokenClassification(Task):
     """Examples are {id, tokens, tags}, tags in IOB2; task.yaml names the entity types, or a subclass does."""
 
     kind: ClassVar[Kind] = "token-classification"
+    labelling: Labelling = Labelling()
     fields: ClassVar[tuple[str, ...]] = ("tokens", "tags")
     inputs: ClassVar[tuple[str, ...]] = ("tokens",)
     lists: ClassVar[tuple[str, ...]] = ("tokens", "tags")
@@ -30,7 +32,6 @@ class TokenClassification(Task):
     def __init__(self, spec: TaskSpec, folder: Path) -> None:
         super().__init__(spec, folder)
         self.types = tuple(spec.types or type(self).types)
-        self.decoding: Decoding = spec.decoding or "independent"
 
     @property
     def measured(self) -> list[str]:
@@ -88,8 +89,12 @@ class TokenClassification(Task):
     def encode(
         self, examples: list[Example], tokenizer: Any, max_length: int, target_length: int
     ) -> list[list[Features]]:
-        """A word's label stands at its first token; `words` says which word each label is of."""
+        """A word's label stands at its first piece, and where all pieces are labelled the others go on with its type.
+
+        `words` says which word is read off each piece.
+        """
         places = {label: place for place, label in enumerate(self.labels)}
+        every = self.labelling.pieces == "all"
         coded = tokenizer(
             [example["tokens"] for example in examples],
             is_split_into_words=True,
@@ -101,8 +106,10 @@ class TokenClassification(Task):
             labels, words, seen = [], [], None
             for word in coded.word_ids(row):
                 first = word is not None and word != seen
-                labels.append(places[example["tags"][word]] if first else IGNORED)
-                words.append(word if first else -1)
+                read = first or (word is not None and every)
+                tag = example["tags"][word] if read else "O"
+                labels.append(places[tag if first or tag == "O" else f"I{tag[1:]}"] if read else IGNORED)
+                words.append(word if read else -1)
                 seen = word
             ids = coded["input_ids"][row]
             features.append([{"input_ids": ids, "labels": labels, "words": words}])
