@@ -32,7 +32,10 @@ TASKS = {
     "wikiann": {"budgets": [4], "domains": {"en": "meta_train", "nl": "meta_test", "pt": "meta_test"}},
     "adaptsum_lm": {"budgets": [4], "domains": {"email": "meta_train", "dialog": "meta_test"}},
 }
-BACKBONES = {"encoder": use.backbone("bert", "wikiann"), "decoder": use.backbone("gpt2", "adaptsum_lm", max_length=192)}
+BACKBONES = {
+    "encoder": use.backbone("bert", "wikiann"),
+    "english_decoder": use.backbone("gpt2", "adaptsum_lm", max_length=192),
+}
 
 
 @pytest.fixture
@@ -125,7 +128,7 @@ def test_a_plan_has_the_order_of_its_file(project: Path) -> None:
     mixed = use.backbone("gpt2", "wikiann", corpora=corpora, max_length=192)
     configure(
         tasks={"wikiann": {"budgets": [4], "domains": domains}, "adaptsum_lm": TASKS["adaptsum_lm"]},
-        backbones=BACKBONES | {"decoder": mixed},
+        backbones=BACKBONES | {"english_decoder": mixed},
     )
     plan = make_plan(CONFIG)
     plan.save()
