@@ -57,4 +57,4 @@ def test_a_variant_has_the_rate_that_was_tuned_for_what_is_chosen(tmp_path: Path
     for row in CHOICES:
         task = row["task"]
         assert rates[task, name_of(row)] == rates[task, row["method"]]
-    assert {origin for _, origin in rates.values()} == {"tuned", "method"}
+    assert {origin for _, origin in rates.values()} == {"tuned"}
