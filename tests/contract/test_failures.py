@@ -220,7 +220,7 @@ def without_encoder(project: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     write_checkpoint(project / "gpt2", "gpt2")
     backbones = {
         "encoder": use.backbone("bert", "wikiann", corpora={"wikiann": ["meta_test"]}),
-        "decoder": {"source": "local", "path": "gpt2"},
+        "english_decoder": {"source": "local", "path": "gpt2"},
     }
     methods = ["finetune", "dapt", "majority", "zero_shot"]
     tasks = {"wikiann": NER, "adaptsum_lm": LM}
