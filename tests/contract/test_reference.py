@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,3 +26,9 @@ def test_its_answers_follow_from_its_records(configuration: str, folder: Path, t
     for paper in plan.papers:
         found, kept = (pd.read_csv(its / "papers" / paper / "claims.csv") for its in (tmp_path, folder))
         pd.testing.assert_frame_equal(found, kept, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("page", sorted(REFERENCE.rglob("report.html")), ids=lambda page: page.parent.name)
+def test_its_pages_name_no_folder_of_a_machine(page: Path) -> None:
+    (folder,) = re.findall("output folder ([^<]*)<", page.read_text(encoding="utf-8"))
+    assert not Path(folder).is_absolute()
