@@ -117,8 +117,8 @@ def test_snakemake_is_told_each_jobs_priority_by_its_wildcards(local_project: Pa
     assert told.of(marks.backbone)(SimpleNamespace(name=name, key=key)) == known[base.done] == max(known.values())
 
 
-def test_first_seeds_take_about_a_third_of_the_default() -> None:
-    plan = make_plan("config/default.yaml")
+def test_first_seeds_take_their_share_of_the_default(tmp_path: Path) -> None:
+    plan = make_plan("config/default.yaml", {"output": str(tmp_path)})  # estimates learn from cells that stand
     estimates, own = Estimates(plan), priorities(plan)
     seconds = {job.done: estimates.adapt(job) for job in plan.adapts}
     seconds |= {job.done: estimates.preparation(job, len(job.parts)) for job in plan.prepares}
