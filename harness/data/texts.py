@@ -15,7 +15,7 @@ def text_files(folder: Path, where: Where, field: str) -> list[Path]:
     """The .txt files of a folder by name; raises UserError where there are none, or where one cannot be read."""
     if not folder.is_dir():
         raise NotHere(str(bad(where, field, str(folder), "no such folder exists; name one with .txt files")))
-    files = _files(folder)
+    files = files_of_text(folder)
     if not files:
         raise bad(where, field, str(folder), "it holds no .txt file; put text there, a document a line")
     for file in files:
@@ -27,9 +27,10 @@ def read_texts(folder: Path, apart: bool = False) -> dict[str, list[str]]:
     """The documents of each file that pretraining reads, or those kept apart: one of APART, the last of them."""
     return {
         file.name: [text for number, text in enumerate(documents(file), 1) if (number % APART == 0) is apart]
-        for file in _files(folder)
+        for file in files_of_text(folder)
     }
 
 
-def _files(folder: Path) -> list[Path]:
+def files_of_text(folder: Path) -> list[Path]:
+    """The .txt files of a folder by name, whatever they hold."""
     return sorted(folder.glob("*.txt"))

@@ -15,7 +15,7 @@ from harness.contracts.config import BackboneSpec, LocalBackbone, Pretrained
 from harness.contracts.model import one_of
 from harness.contracts.plan import SHORT, BackboneJob, DataJob
 from harness.data.build import domain_content
-from harness.data.texts import text_files
+from harness.data.texts import files_of_text, text_files
 from harness.plan.request import Request, computed
 
 
@@ -33,6 +33,7 @@ class BackbonePlanner:
         without = {"path", "corpora", "texts", "parameters"}  # a guess of its size makes it no other
         recipe: dict[str, Any] = {"spec": spec.model_dump(exclude=without, exclude_defaults=True)}
         corpora: dict[str, list[str]] = {}
+        read: dict[str, str] = {}
         card = None
         described = set(added_anatomies())  # a checkpoint of the hub, not yet here, may be of any
         if isinstance(spec, Pretrained):
@@ -41,6 +42,7 @@ class BackbonePlanner:
             texts = self._texts(name, spec)
             content |= texts
             recipe |= texts
+            read = dict(zip(spec.texts, map(fingerprint, texts.values()), strict=True))
             for task, roles in spec.corpora.items():
                 one_of(task, list(self.request.config.tasks), self.request.where, f"backbones.{name}.corpora")
                 job = self.data[task]
@@ -64,7 +66,7 @@ class BackbonePlanner:
             corpora=corpora,
             identity=card.identity if card else fingerprint(recipe),
             own=card is not None or self._is_own(spec),
-            texts={read: texts_print(Path(read)) for read in spec.texts} if isinstance(spec, Pretrained) else {},
+            texts=read,
         )
 
     def _is_own(self, spec: BackboneSpec) -> bool:
@@ -103,7 +105,7 @@ def files_print(folder: Path) -> str:
 
 def texts_print(folder: Path) -> str:
     """The hash of a folder's text, by which a job sees that what was planned still stands there."""
-    return fingerprint(named_hashes(sorted(folder.glob("*.txt"))))
+    return fingerprint(named_hashes(files_of_text(folder)))
 
 
 def named_hashes(files: Iterable[Path]) -> list[tuple[str, str]]:
