@@ -94,12 +94,11 @@ def run_and_record(plan: Plan, bench: Bench, block: Block, cell: Cell) -> Status
         "model": _model(plan, block, cell),
         "train": train,
         "rates": block.rates,
-        "generation": _generation(bench),
-        "labelling": _labelling(bench),
         "leaks": any(isinstance(part, Adaptation) and part.leaks for part in bench.adaptations),
         "dropped": dropped_for(plan, block, cell),
         "threads": threads(),
         "precision": block.precision,
+        **_answering(bench),
     }
     folder = Path(cell.folder)
     if failure:
@@ -139,18 +138,14 @@ def _model(plan: Plan, block: Block, cell: Cell) -> dict[str, Any] | None:
     return read_json(done).get("model") if cell.checkpoint and done.is_file() else None
 
 
-def _labelling(bench: Bench) -> dict[str, Any] | None:
-    """How the cell's words get their tags; None where a model gives none."""
-    if bench.task.labelling is None or isinstance(bench.adaptations[0], Control):
-        return None
-    return asdict(bench.task.labelling)
-
-
-def _generation(bench: Bench) -> dict[str, Any] | None:
-    """The settings by which the cell's texts are generated; None where a model generates none."""
-    if bench.task.generation is None or isinstance(bench.adaptations[0], Control):
-        return None
-    return bench.task.generation.described(bench.target_length)
+def _answering(bench: Bench) -> dict[str, dict[str, Any] | None]:
+    """How a model's texts are generated and how its words get their tags; None where no model gives any."""
+    controlled = isinstance(bench.adaptations[0], Control)
+    generation, labelling = (None, None) if controlled else (bench.task.generation, bench.task.labelling)
+    return {
+        "generation": generation.described(bench.target_length) if generation else None,
+        "labelling": asdict(labelling) if labelling else None,
+    }
 
 
 def dropped_for(plan: Plan, block: Block, cell: Cell) -> dict[str, dict[str, int]]:

@@ -35,33 +35,12 @@ class TaskPlanner:
         return told | {task: replace(told[task], others=[name for name in told if name != task])}
 
     def _plan(self, task: str, run: TaskRun, backbone: str) -> TaskPlan:
-        where = self.request.where
         found, data = self.request.tasks[task], self.data[task]
         spec = found.spec
-        described = self.request.config.backbones[backbone]
-        its = load_task(found)
-        if run.generates and not its.generates:
-            mend = f"{spec.kind} has no replies that could be left out; remove it"
-            raise bad(where, f"tasks.{task}.generates", True, mend)
-        its = met = load_task(found, run.generates)
-        its.check_metrics(run.metrics.said(), where, f"tasks.{task}.metrics")
-        its.measure_by(run.metrics.said())
-        if isinstance(described, Pretrained):
-            check_kind(where, described.architecture, spec.kind)
-            met = its.read_by(anatomies()[described.architecture].model_for(spec.kind))
-        elif isinstance(described, LocalBackbone):
-            folder = Path(described.path)
-            check_kind(folder / "config.json", architecture_of(folder), spec.kind)
-            met = its.read_by(anatomies()[architecture_of(folder)].model_for(spec.kind))
-        if run.generation.said() and its.generation is None:
-            mend = f"tasks of kind {spec.kind} generate no texts; remove it"
-            raise bad(where, f"tasks.{task}.generation", run.generation.said(), mend)
-        if run.labelling.said() and its.labelling is None:
-            mend = f"tasks of kind {spec.kind} give no tags; remove it"
-            raise bad(where, f"tasks.{task}.labelling", run.labelling.said(), mend)
-        its.label_by(run.labelling.said())
-        longest = met.longest(run.max_length or spec.max_length, run.target_length or spec.target_length)
-        self._check_length(task, backbone, longest)
+        its = self._as_run(task, run)
+        max_length = run.max_length or spec.max_length
+        target_length = run.target_length or spec.target_length
+        self._check_length(task, backbone, self._met_by(backbone, its).longest(max_length, target_length))
         return TaskPlan(
             label=spec.label,
             folder=str(found.folder),
@@ -72,8 +51,8 @@ class TaskPlanner:
             backbone=backbone,
             budgets=sorted(run.budgets or spec.budgets),
             domains=[domain for domain, role in data.roles.items() if role == "meta_test"],
-            max_length=run.max_length or spec.max_length,
-            target_length=run.target_length or spec.target_length,
+            max_length=max_length,
+            target_length=target_length,
             test_examples=run.test_examples,
             overlap_allowed=data.overlap == "allow",
             generates=run.generates or spec.generates,
@@ -86,6 +65,39 @@ class TaskPlanner:
             metrics=its.spec.metrics.model_dump(include=set(its.options) - set(JUDGED)),
             judges=self._judges(task, its, run),
         )
+
+    def _as_run(self, task: str, run: TaskRun) -> Task:
+        """The task as the run has it; raises UserError for settings that are not for its kind."""
+        where, found = self.request.where, self.request.tasks[task]
+        its = load_task(found)
+        if run.generates and not its.generates:
+            mend = f"{found.spec.kind} has no replies that could be left out; remove it"
+            raise bad(where, f"tasks.{task}.generates", True, mend)
+        its = load_task(found, run.generates)
+        its.check_metrics(run.metrics.said(), where, f"tasks.{task}.metrics")
+        its.measure_by(run.metrics.said())
+        for field, settings, have, lack in (
+            ("generation", run.generation.said(), its.generation, "generate no texts"),
+            ("labelling", run.labelling.said(), its.labelling, "give no tags"),
+        ):
+            if settings and have is None:
+                mend = f"tasks of kind {found.spec.kind} {lack}; remove it"
+                raise bad(where, f"tasks.{task}.{field}", settings, mend)
+        its.label_by(run.labelling.said())
+        return its
+
+    def _met_by(self, backbone: str, its: Task) -> Task:
+        """The task as the backbone reads it; raises UserError where its architecture is not for such tasks."""
+        described = self.request.config.backbones[backbone]
+        where: Where
+        if isinstance(described, Pretrained):
+            where, architecture = self.request.where, described.architecture
+        elif isinstance(described, LocalBackbone):
+            where, architecture = Path(described.path) / "config.json", architecture_of(Path(described.path))
+        else:  # not known before a backbone of the hub is here
+            return its
+        check_kind(where, architecture, its.spec.kind)
+        return its.read_by(anatomies()[architecture].model_for(its.spec.kind))
 
     def _judges(self, task: str, its: Task, run: TaskRun) -> dict[str, dict[str, Any]]:
         """The models that judge for metrics, by the metric; raises UserError where one cannot."""
