@@ -1,13 +1,15 @@
 """What a processor does to the tables: a configuration or a cut of it, under several instruction sets of this machine.
 
 Libraries choose their code by what the processor can do, and each code rounds in an order of its own. The variables
-below have them take it for another processor. Each run has an output, preparations and a server of its own, so that
-nothing is shared but pinned backbones. The boards of each are then set beside those of the machine's own instruction
-set: every mean over domains and seeds is to move by less than half of its interval's half-width, and no tie group is to
-change. Prints every mean with its moves, and exits with 1 where that does not hold. A run that was ended goes on.
+below have them take it for another processor; the harness pins them (harness/base/arithmetic.py), so that nothing is
+to move, unless `--unpinned` has it leave them alone. Each run has an output, preparations and a server of its own, so
+that nothing is shared but pinned backbones. The boards of each are then set beside those of the machine's own
+instruction set: every mean over domains and seeds is to move by less than half of its interval's half-width, and no tie
+group is to change. Prints every mean with its moves, and exits with 1 where that does not hold. A run that was ended
+goes on.
 
     python benchmarks/instruction_sets.py [--configfile config/default.yaml] [--tasks wikiann ...] [--methods lora ...]
-        [--budgets 16 64 ...] [--seeds 0 1 ...] [--sets default avx2 ...]
+        [--budgets 16 64 ...] [--seeds 0 1 ...] [--sets default avx2 ...] [--unpinned]
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from typing import Any
 import yaml
 
 from harness.adapt.record import RECORD
+from harness.base.arithmetic import OWN as UNPINNED
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_text
 from harness.base.progress import say
@@ -233,9 +236,12 @@ def main() -> int:
     parser.add_argument("--budgets", type=int, nargs="+", help=said)
     parser.add_argument("--seeds", type=int, nargs="+", help=f"{said}; at least two")
     parser.add_argument("--sets", nargs="+", choices=list(SETS)[1:], help="all that compute otherwise where absent")
+    parser.add_argument("--unpinned", action="store_true", help="what the harness prevents: the variables are heard")
     parser.add_argument("--cores", default="all")
     parser.add_argument("--folder", type=Path, default=Path("results/instruction-sets"), help="for outputs and logs")
     options = parser.parse_args()
+    if options.unpinned:
+        os.environ[UNPINNED] = "1"
     try:
         content = cut(options)
         if len(content["seeds"]) < 2:

@@ -1,0 +1,39 @@
+"""One order of additions on every x86 processor: the libraries below torch compute as on one that has AVX2 and no more.
+
+They choose their code by what the processor offers, and each code rounds in an order of its own: the last digits of
+training differ, and with them some scores and ties (docs/footguns.md).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from contextlib import suppress
+from pathlib import Path
+
+# ATen computes elements and sums, oneDNN some functions, MKL the products of matrices. Each reads its variable when it
+# first computes; on AMD's processors MKL has one code, whatever is said.
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
+OWN = "HEADSTART_OWN_ARITHMETIC"  # where it is set, the libraries choose by the processor and their own variables
+PROCESSORS = Path("/proc/cpuinfo")
+
+
+def pin(variables: MutableMapping[str, str] = os.environ, processors: Path = PROCESSORS) -> None:
+    """Set the variables of libraries that have not computed yet, where the processor has AVX2 and OWN is not set."""
+    if not variables.get(OWN) and "avx2" in _offered(processors):
+        variables.update(AVX2)
+
+
+def arithmetic() -> str:
+    """The instruction set that this process computes with, for its records."""
+    pinned = all(os.environ.get(name) == value for name, value in AVX2.items())
+    return "AVX2" if pinned else "the processor's own"
+
+
+def _offered(processors: Path) -> list[str]:
+    """What the first processor offers beyond the oldest x86; nothing where the system does not say it in this file."""
+    with suppress(OSError), processors.open(encoding="ascii", errors="replace") as lines:
+        for line in lines:
+            if line.startswith("flags"):
+                return line.split()
+    return []
