@@ -20,7 +20,7 @@ PROCESSORS = Path("/proc/cpuinfo")
 
 def pin(variables: MutableMapping[str, str] = os.environ, processors: Path = PROCESSORS) -> None:
     """Set the variables of libraries that have not computed yet, where the processor has AVX2 and OWN is not set."""
-    if not variables.get(OWN) and "avx2" in _offered(processors):
+    if not variables.get(OWN) and {"avx2", "fma"} <= set(_offered(processors)):  # the libraries' AVX2 code has both
         variables.update(AVX2)
 
 

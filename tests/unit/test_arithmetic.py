@@ -26,9 +26,9 @@ def made(folder: Path, flags: str) -> Path:
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
-        ("flags\t\t: fpu sse2 avx avx2 avx512f", AVX2),
-        ("flags\t\t: fpu sse2 avx2", AVX2),
-        ("flags\t\t: fpu sse2 avx", OLDER),  # it would end with an illegal instruction
+        ("flags\t\t: fpu sse2 fma avx avx2 avx512f", AVX2),
+        ("flags\t\t: fpu sse2 fma avx avx2", AVX2),
+        ("flags\t\t: fpu sse2 fma avx", OLDER),  # it would end with an illegal instruction
         ("Features\t: fp asimd sve", OLDER),  # ARM
     ],
 )
@@ -47,7 +47,7 @@ def test_a_system_that_does_not_say_what_it_has_is_left_alone(tmp_path: Path) ->
 def test_one_variable_leaves_all_to_the_processor(tmp_path: Path) -> None:
     for word, expected in (("1", {}), ("", AVX2)):
         variables = {OWN: word}
-        pin(variables, made(tmp_path, "flags\t\t: avx2"))
+        pin(variables, made(tmp_path, "flags\t\t: fma avx2"))
         assert variables == {OWN: word} | expected
 
 
