@@ -1,15 +1,15 @@
-"""What a processor does to the tables: a configuration or a cut of it, under several instruction sets of this machine.
+"""What a processor does to the tables: a configuration or a cut of it, under several instruction sets.
 
 Libraries choose their code by what the processor can do, and each code rounds in an order of its own. The variables
 below have them take it for another processor; the harness pins them (harness/base/arithmetic.py), so that nothing is
-to move, unless `--unpinned` has it leave them alone. Each run has an output, preparations and a server of its own, so
-that nothing is shared but pinned backbones. The boards of each are then set beside those of the machine's own
-instruction set: every mean over domains and seeds is to move by less than half of its interval's half-width, and no tie
-group is to change. Prints every mean with its moves, and exits with 1 where that does not hold. A run that was ended
-goes on.
+to move, unless `--unpinned` has it leave them alone. MKL goes by the vendor too, which no variable changes: under
+`intel` it takes one of AMD's processors for one of Intel's. Each run has an output, preparations and a server of its
+own, so that nothing is shared but pinned backbones. The boards of each are then set beside those of the machine's own:
+every mean over domains and seeds is to move by less than half of its interval's half-width, and no tie group is to
+change. Prints every mean with its moves, and exits with 1 where that does not hold. A run that was ended goes on.
 
     python benchmarks/instruction_sets.py [--configfile config/default.yaml] [--tasks wikiann ...] [--methods lora ...]
-        [--budgets 16 64 ...] [--seeds 0 1 ...] [--sets default avx2 ...] [--unpinned]
+        [--budgets 16 64 ...] [--seeds 0 1 ...] [--sets default avx2 intel ...] [--unpinned]
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,11 @@ SETS: dict[str, dict[str, str]] = {
     "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
     "products": {"MKL_CBWR": "COMPATIBLE"},  # the machine's own but for the products of matrices
 }
+# MKL has code of its own for AMD's processors, and asks three functions: is it one of Intel's, is Intel's code to be
+# used, is it one of AMD's with AVX2. A library that is loaded before it answers in their place.
+INTEL = "intel"
+ANSWERS = {"mkl_serv_intel_cpu_true": 1, "mkl_serv_intel_cpu": 1, "mkl_serv_cpuiszen": 0}
+NAMES = [*SETS, INTEL]
 BAR = 0.5  # of the interval's half-width
 LARGEST = 10  # moves that are told apart from the table
 PROBE = """
@@ -100,7 +107,21 @@ class Move:
 def environment(name: str) -> dict[str, str]:
     """This process's variables as a run under an instruction set has them, and no server but the run's own."""
     without = {variable for its in SETS.values() for variable in its} | {SERVER, RUN}
-    return {variable: value for variable, value in os.environ.items() if variable not in without} | SETS[name]
+    kept = {variable: value for variable, value in os.environ.items() if variable not in without}
+    return kept | (as_intel() if name == INTEL else SETS[name])
+
+
+@cache
+def as_intel() -> dict[str, str]:
+    """The variable that has MKL compute as on Intel's processors; raises UserError where there is no C compiler."""
+    folder = Path(tempfile.mkdtemp(prefix="headstart-"))  # stays, for runs that have begun read it
+    source, library = folder / "intel.c", folder / "intel.so"
+    source.write_text("".join(f"int {name}(void) {{ return {answer}; }}\n" for name, answer in ANSWERS.items()))
+    try:
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UserError(f"--sets {INTEL}: cc makes no {library} ({error}); install a C compiler") from None
+    return {"LD_PRELOAD": str(library)}
 
 
 def probe(name: str) -> str:
@@ -112,13 +133,15 @@ def probe(name: str) -> str:
 def differing() -> list[str]:
     """The instruction sets under which this machine computes as under none before them, and neither as its own."""
     first: dict[str, str] = {}
-    for name in SETS:
+    for name in NAMES:
         before = first.setdefault(probe(name), name)
         say(f"{name}: {_in_words(name)}" + (f"; computes here as {before} does" if before != name else ""))
     return [name for name in first.values() if name != OWN]
 
 
 def _in_words(name: str) -> str:
+    if name == INTEL:
+        return "MKL's code for the processors of Intel"
     return " ".join(f"{variable}={value}" for variable, value in SETS[name].items()) or "as the processor is"
 
 
@@ -235,7 +258,7 @@ def main() -> int:
     parser.add_argument("--methods", nargs="+", help=said)
     parser.add_argument("--budgets", type=int, nargs="+", help=said)
     parser.add_argument("--seeds", type=int, nargs="+", help=f"{said}; at least two")
-    parser.add_argument("--sets", nargs="+", choices=list(SETS)[1:], help="all that compute otherwise where absent")
+    parser.add_argument("--sets", nargs="+", choices=NAMES[1:], help="of libraries, that compute otherwise")
     parser.add_argument("--unpinned", action="store_true", help="what the harness prevents: the variables are heard")
     parser.add_argument("--cores", default="all")
     parser.add_argument("--folder", type=Path, default=Path("results/instruction-sets"), help="for outputs and logs")

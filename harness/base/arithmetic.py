@@ -1,7 +1,7 @@
-"""One order of additions on every x86 processor: the libraries below torch compute as on one that has AVX2 and no more.
+"""One order of additions whatever an x86 processor offers: the libraries below torch compute as with AVX2 and no more.
 
 They choose their code by what the processor offers, and each code rounds in an order of its own: the last digits of
-training differ, and with them some scores and ties (docs/footguns.md).
+training differ, and with them some scores and ties. MKL goes by the vendor too (docs/footguns.md).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
-# ATen computes elements and sums, oneDNN some functions, MKL the products of matrices. Each reads its variable when it
-# first computes; on AMD's processors MKL has one code, whatever is said.
+# ATen computes elements and sums, oneDNN some functions, MKL products of matrices and some functions. Each reads its
+# variable when it first computes. On AMD's processors MKL has one code for all that have AVX2, whatever is said.
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
 OWN = "HEADSTART_OWN_ARITHMETIC"  # where it is set, the libraries choose by the processor and their own variables
 PROCESSORS = Path("/proc/cpuinfo")

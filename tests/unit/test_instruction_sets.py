@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import math
+import subprocess
+import sys
 from pathlib import Path
+from shutil import which
 
 import pandas as pd
 import pytest
 
 from benchmarks.instruction_sets import (
     OWN,
+    PROBE,
     SETS,
     Move,
+    as_intel,
     cells_moved,
     cut,
     environment,
@@ -21,6 +26,7 @@ from benchmarks.instruction_sets import (
     page,
 )
 from harness.adapt.record import RECORD
+from harness.base.arithmetic import AVX2, PROCESSORS
 from harness.base.errors import UserError
 from harness.base.files import write_json
 from harness.base.run_server import RUN, SERVER
@@ -138,3 +144,18 @@ def test_a_configuration_is_whole_or_cut() -> None:
     assert less["tasks"] == {"wikiann": whole["tasks"]["wikiann"] | {"methods": ["lora"], "budgets": [16]}}
     with pytest.raises(UserError, match="--tasks"):
         cut(argparse.Namespace(**nothing | {"tasks": ["none"]}))
+
+
+@pytest.mark.skipif(
+    not PROCESSORS.is_file() or "AuthenticAMD" not in PROCESSORS.read_text() or not which("cc"),
+    reason="no processor of AMD's, or no C compiler",
+)
+def test_a_vendor_is_heard_but_where_products_are_compatible() -> None:
+    """That docs/footguns.md has a way to the same digits on both vendors' processors."""
+    for products, digests in (("AVX2", 2), ("COMPATIBLE", 1)):
+        shared = environment(OWN) | AVX2 | {"MKL_CBWR": products}
+        found = {
+            subprocess.run([sys.executable, "-c", PROBE], env=its, check=True, capture_output=True, text=True).stdout
+            for its in (shared, shared | as_intel())
+        }
+        assert len(found) == digests, products
