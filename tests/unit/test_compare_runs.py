@@ -68,6 +68,16 @@ def test_equal_runs_are_the_same(first: Path, capsys: pytest.CaptureFixture[str]
     assert "tie groups that changed: 0" in told
 
 
+@pytest.mark.parametrize(("by", "verdict"), [(1e-7, "the same"), (1e-5, "differs")])
+def test_what_a_processor_rounds_otherwise_is_no_difference(by: float, verdict: str, first: Path) -> None:
+    """In every seed alike, so that no interval is too narrow for it."""
+    records = read_records(first / "records.parquet")
+    rounded = records.assign(score=records.score.where(records.method != "zero", records.score * (1 + by)))
+    found = {its.key: its.verdict for its in compare_runs(run_of(records), run_of(rounded)).differences}
+    assert {its for (_, _, method), its in found.items() if method == "zero"} == {verdict}
+    assert {its for (_, _, method), its in found.items() if method != "zero"} == {"the same"}
+
+
 def test_a_shifted_method_differs_and_no_other(first: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = folder(tmp_path / "other", LEVELS | {"gamma": 2.6})
     for where, answer in ((first, "supported"), (other, "inconclusive")):
