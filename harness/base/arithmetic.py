@@ -20,7 +20,7 @@ PROCESSORS = Path("/proc/cpuinfo")
 
 def pin(variables: MutableMapping[str, str] = os.environ, processors: Path = PROCESSORS) -> None:
     """Set the variables of libraries that have not computed yet, where the processor has AVX2 and OWN is not set."""
-    if not variables.get(OWN) and {"avx2", "fma"} <= set(_offered(processors)):  # the libraries' AVX2 code has both
+    if not variables.get(OWN) and {"avx2", "fma"} <= set(_told(processors, "flags")):  # their code has both
         variables.update(AVX2)
 
 
@@ -30,10 +30,16 @@ def arithmetic() -> str:
     return "AVX2" if pinned else "the processor's own"
 
 
-def _offered(processors: Path) -> list[str]:
-    """What the first processor offers beyond the oldest x86; nothing where the system does not say it in this file."""
+def vendor(processors: Path = PROCESSORS) -> str | None:
+    """Who made the processor, as it says itself ("AuthenticAMD"); None where the system does not tell."""
+    return next(iter(_told(processors, "vendor_id")), None)
+
+
+def _told(processors: Path, of: str) -> list[str]:
+    """The words that the system has of its first processor on a line; none where it has no such line or file."""
     with suppress(OSError), processors.open(encoding="ascii", errors="replace") as lines:
         for line in lines:
-            if line.startswith("flags"):
-                return line.split()
+            name, _, words = line.partition(":")
+            if name.strip() == of:
+                return words.split()
     return []

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import PROTOCOL
-from harness.base.arithmetic import arithmetic
+from harness.base.arithmetic import arithmetic, vendor
 from harness.base.paths import PACKAGE, project_root
 
 PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "evaluate", "peft", "seqeval", "rouge-score", "numpy")
@@ -20,7 +20,7 @@ PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "evaluate", "peft
 
 @cache
 def provenance() -> dict[str, Any]:
-    """The commit with a dirty flag, package versions, Python, processor with its instructions in use, accelerator."""
+    """The commit with a dirty flag, package versions, Python, processor, vendor, instructions in use, accelerator."""
     commit, dirty = _state(project_root())
     return {
         "protocol": PROTOCOL,
@@ -29,6 +29,7 @@ def provenance() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "processor": platform.machine(),
+        "vendor": vendor(),
         "arithmetic": arithmetic(),
         "accelerator": _accelerator(),
     }

@@ -92,7 +92,8 @@ def _provenance(material: Material) -> Iterator[str]:
         its = json.loads(text)
         packages = ", ".join(f"{name} {version}" for name, version in sorted((its.get("packages") or {}).items()))
         commit = f"{its.get('commit') or 'no commit known'}{' with edits' if its.get('dirty') else ''}"
-        arithmetic = f" ({its['arithmetic']})" if its.get("arithmetic") else ""  # records of before do not say
-        machine = f"{its.get('processor')}{arithmetic}, {its.get('accelerator') or 'no accelerator'}"
+        known = [its[name] for name in ("vendor", "arithmetic") if its.get(name)]  # records of before do not say
+        processor = f"{its.get('processor')} ({', '.join(known)})" if known else str(its.get("processor"))
+        machine = f"{processor}, {its.get('accelerator') or 'no accelerator'}"
         program = f"protocol {its.get('protocol')}, {commit}; Python {its.get('python')}"
         yield f"{count} cells: {program}; {packages}; {machine}"

@@ -15,10 +15,14 @@ Groups = dict[tuple[str, str], dict[str, set[str]]]  # (task, budget) to each me
 def warnings(a: RunFolder, b: RunFolder) -> list[str]:
     """Settings in which the runs differ, so that a difference may be of them rather than of the machines."""
     found = []
-    protocols = [_protocols(its) for its in (a, b)]
+    protocols = [_said(its, "protocol") for its in (a, b)]
     if protocols[0] != protocols[1]:
         told = [", ".join(its) or "an unknown one" for its in protocols]
         found.append(f"A is of protocol {told[0]}, B of {told[1]}: the programs compute other numbers")
+    vendors = [_said(its, "vendor") for its in (a, b)]
+    if all(vendors) and vendors[0] != vendors[1]:
+        told = [", ".join(its) for its in vendors]
+        found.append(f"A is of a processor of {told[0]}, B of {told[1]}: last digits differ (docs/footguns.md)")
     models = [_models(its) for its in (a, b)]
     for task in sorted(set(models[0]) & set(models[1])):
         if models[0][task] != models[1][task]:
@@ -27,9 +31,10 @@ def warnings(a: RunFolder, b: RunFolder) -> list[str]:
     return found
 
 
-def _protocols(its: RunFolder) -> list[str]:
+def _said(its: RunFolder, name: str) -> list[str]:
+    """What the records' provenance says under a name, where it says something."""
     texts = its.records.provenance.dropna().unique()
-    return sorted({str(json.loads(text).get("protocol")) for text in texts})
+    return sorted({str(said) for text in texts if (said := json.loads(text).get(name)) is not None})
 
 
 def _models(its: RunFolder) -> dict[str, set[str]]:

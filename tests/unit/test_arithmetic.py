@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.instruction_sets import PROBE
-from harness.base.arithmetic import AVX2, OWN, PROCESSORS, arithmetic, pin
+from harness.base.arithmetic import AVX2, OWN, PROCESSORS, arithmetic, pin, vendor
 
 OLDER = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "COMPATIBLE"}
 
@@ -42,6 +42,8 @@ def test_a_system_that_does_not_say_what_it_has_is_left_alone(tmp_path: Path) ->
     variables: dict[str, str] = {}
     pin(variables, tmp_path / "absent")
     assert variables == {}
+    assert vendor(tmp_path / "absent") is None
+    assert vendor(made(tmp_path, "flags\t\t: avx2")) == "Any"
 
 
 def test_one_variable_leaves_all_to_the_processor(tmp_path: Path) -> None:

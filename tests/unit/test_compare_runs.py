@@ -30,11 +30,11 @@ PROVENANCE = {"protocol": 20, "commit": "a" * 40, "packages": {}}
 
 
 def folder(where: Path, levels: dict[str, float], holes: dict[tuple[str, str, str, int, int], str] | None = None,
-           protocol: int = 20, sha: str = "f", **changes: object) -> Path:  # fmt: skip
+           protocol: int = 20, sha: str = "f", vendor: str | None = None, **changes: object) -> Path:  # fmt: skip
     """A folder of a made run: records, boards, answers and a page."""
     plan = made_plan(str(where), **({"seeds": SEEDS} | changes))
     records = made_records(plan, levels, holes)
-    records["provenance"] = json.dumps(PROVENANCE | {"protocol": protocol})
+    records["provenance"] = json.dumps(PROVENANCE | {"protocol": protocol} | ({"vendor": vendor} if vendor else {}))
     records["model"] = json.dumps(MODEL | {"sha256": sha * 64})
     write_leaderboards(plan, records)
     where.mkdir(parents=True, exist_ok=True)
@@ -181,6 +181,17 @@ def test_another_protocol_and_another_backbone_are_told(
     assert "warning: ner has other backbones" in told
     assert "weights ffffffffff" in told
     assert "weights eeeeeeeeee" in told
+
+
+def test_another_vendor_is_told_where_both_say_theirs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [folder(tmp_path / str(name), LEVELS, vendor=name) for name in ("AuthenticAMD", "GenuineIntel", None)]
+    said = []
+    for other in runs:
+        assert main(["compare-runs", str(runs[0]), str(other)]) == 0
+        said.append([line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")])
+    amd, (intel,), unknown = said
+    assert intel.startswith("warning: A is of a processor of AuthenticAMD, B of GenuineIntel: ")
+    assert amd == unknown == []
 
 
 def test_another_source_is_not_compared(first: Path, tmp_path: Path) -> None:
