@@ -1,4 +1,4 @@
-"""Libraries compute alike on every x86 processor with AVX2, whatever else it offers or their variables say."""
+"""Libraries compute the same whatever an x86 processor offers beyond AVX2, and whatever their variables say."""
 
 from __future__ import annotations
 
