@@ -258,7 +258,7 @@ def main() -> int:
     parser.add_argument("--methods", nargs="+", help=said)
     parser.add_argument("--budgets", type=int, nargs="+", help=said)
     parser.add_argument("--seeds", type=int, nargs="+", help=f"{said}; at least two")
-    parser.add_argument("--sets", nargs="+", choices=NAMES[1:], help="of libraries, that compute otherwise")
+    parser.add_argument("--sets", nargs="+", choices=NAMES[1:], help="all that compute otherwise where absent")
     parser.add_argument("--unpinned", action="store_true", help="what the harness prevents: the variables are heard")
     parser.add_argument("--cores", default="all")
     parser.add_argument("--folder", type=Path, default=Path("results/instruction-sets"), help="for outputs and logs")

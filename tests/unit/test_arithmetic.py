@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.instruction_sets import PROBE
+from benchmarks.instruction_sets import OWN as NONE
+from benchmarks.instruction_sets import PROBE, SETS, environment
 from harness.base.arithmetic import AVX2, OWN, PROCESSORS, arithmetic, pin, vendor
 
-OLDER = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "COMPATIBLE"}
+OLDER = {name: SETS["default"][name] for name in AVX2}
 
 
 def made(folder: Path, flags: str) -> Path:
@@ -68,9 +68,10 @@ def test_the_harness_computes_the_same_digits_under_any_variables() -> None:
     """The probe alone hears them, or this would show nothing."""
 
     def digits(program: str, variables: dict[str, str]) -> str:
-        without = {name: value for name, value in os.environ.items() if name not in {*AVX2, OWN}}
-        command = [sys.executable, "-c", program]
-        return subprocess.run(command, env=without | variables, check=True, capture_output=True, text=True).stdout
+        its = environment(NONE) | {OWN: ""} | variables
+        return subprocess.run(
+            [sys.executable, "-c", program], env=its, check=True, capture_output=True, text=True
+        ).stdout
 
     assert len({digits(f"import harness\n{PROBE}", its) for its in ({}, OLDER, AVX2)}) == 1
     assert len({digits(PROBE, its) for its in (OLDER, AVX2)}) == 2
