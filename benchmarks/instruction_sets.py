@@ -156,14 +156,16 @@ def cut(options: argparse.Namespace) -> dict[str, Any]:
     return content | {"tasks": runs, "claims": []} | ({"seeds": options.seeds} if options.seeds else {})
 
 
-def run_under(name: str, content: Mapping[str, Any], folder: Path, cores: str) -> RunFolder:
-    """Run a configuration under an instruction set. Raises UserError where the run does not end well."""
+def run_under(
+    name: str, variables: Mapping[str, str], content: Mapping[str, Any], folder: Path, cores: str
+) -> RunFolder:
+    """Run a configuration with an instruction set's variables. Raises UserError where the run does not end well."""
     output, file, log = folder / name, folder / f"{name}.yaml", folder / f"{name}.log"
     write_text(file, yaml.safe_dump({**content, "output": str(output)}, sort_keys=False))
     command = [sys.executable, "-m", "snakemake", "--cores", cores, "--configfile", str(file)]
     begin = time.monotonic()
     with log.open("ab") as stream:
-        status = subprocess.call(command, env=environment(name), stdout=stream, stderr=stream)
+        status = subprocess.call(command, env=variables, stdout=stream, stderr=stream)
     if status:
         raise UserError(f"{log}: the run under {name} ended with {status}; mend what it says last and start again")
     say(f"ran under {name} in {time.monotonic() - begin:.0f} s")
@@ -269,8 +271,8 @@ def main() -> int:
         content = cut(options)
         if len(content["seeds"]) < 2:
             raise UserError(f"{options.configfile}: a single seed has no interval; name two or more with --seeds")
-        names = options.sets or differing()
-        ran = {name: run_under(name, content, options.folder, options.cores) for name in [OWN, *names]}
+        variables = {name: environment(name) for name in [OWN, *(options.sets or differing())]}  # all before any run
+        ran = {name: run_under(name, its, content, options.folder, options.cores) for name, its in variables.items()}
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
