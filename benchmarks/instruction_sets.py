@@ -15,8 +15,10 @@ change. Prints every mean with its moves, and exits with 1 where that does not h
 from __future__ import annotations
 
 import argparse
+import atexit
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -114,7 +116,8 @@ def environment(name: str) -> dict[str, str]:
 @cache
 def as_intel() -> dict[str, str]:
     """The variable that has MKL compute as on Intel's processors; raises UserError where there is no C compiler."""
-    folder = Path(tempfile.mkdtemp(prefix="headstart-"))  # stays, for runs that have begun read it
+    folder = Path(tempfile.mkdtemp(prefix="headstart-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # not before, for runs read it
     source, library = folder / "intel.c", folder / "intel.so"
     source.write_text("".join(f"int {name}(void) {{ return {answer}; }}\n" for name, answer in ANSWERS.items()))
     try:
@@ -125,18 +128,25 @@ def as_intel() -> dict[str, str]:
 
 
 def probe(name: str) -> str:
-    """What ATen takes the processor for, and digests of what a few functions make of the same numbers."""
-    done = subprocess.run([sys.executable, "-c", PROBE], env=environment(name), check=True, capture_output=True)
+    """What ATen takes the processor for in a run, and digests of what a few functions make of the same numbers."""
+    asked = [sys.executable, "-c", f"import harness\n{PROBE}"]  # which pins what it may
+    done = subprocess.run(asked, env=environment(name), check=True, capture_output=True)
     return done.stdout.decode().strip()
 
 
 def differing() -> list[str]:
-    """The instruction sets under which this machine computes as under none before them, and neither as its own."""
+    """The instruction sets under which this machine computes as under none before them, and neither as its own.
+
+    Raises UserError where there are none.
+    """
     first: dict[str, str] = {}
     for name in NAMES:
         before = first.setdefault(probe(name), name)
         say(f"{name}: {_in_words(name)}" + (f"; computes here as {before} does" if before != name else ""))
-    return [name for name in first.values() if name != OWN]
+    found = [name for name in first.values() if name != OWN]
+    if not found:
+        raise UserError("--sets: none computes here otherwise than the machine's own; name those that are to run")
+    return found
 
 
 def _in_words(name: str) -> str:
