@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from harness.learn.kept import Shelf
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """Examples, and the windows that a checkpoint's tokenizer makes of each."""
+
+    examples: list[Example]
+    features: list[list[Features]]
+
+
 @dataclass
 class Bench:
     """What the cells of a block share: the task, its domains, and checkpoints that were read once."""
@@ -38,6 +46,7 @@ class Bench:
     match: Match | None = None  # the adaptations at that share, once they are solved for the block
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     splits: dict[tuple[str, str], list[Example]] = field(default_factory=dict)
+    asked: dict[str, Encoded] = field(default_factory=dict)  # the test splits, for the checkpoint
     shelf: Shelf | None = None  # where cells differ in their rates alone
 
     def split(self, domain: str, split: str) -> list[Example]:
@@ -57,6 +66,7 @@ class Bench:
             from harness.backbone.load import Checkpoint
 
             self.checkpoints.clear()
+            self.asked.clear()
             found = self.checkpoints[folder] = Checkpoint(Path(folder), task.kind, task.labels)
         return found
 
@@ -65,6 +75,16 @@ class Bench:
         if not examples:  # tokenizers do not take an empty list
             return []
         return task.encode(examples, tokenizer, self.max_length, self.target_length)
+
+    def test_features(self, domain: str, task: Task, tokenizer: Any) -> list[list[Features]]:
+        """The test split of a domain, encoded once for all cells that read the checkpoint which stays in memory.
+
+        A search has another split for each of its places.
+        """
+        examples = self.split(domain, "test")
+        if domain not in self.asked or self.asked[domain].examples is not examples:
+            self.asked[domain] = Encoded(examples, self.features(task, examples, tokenizer))
+        return self.asked[domain].features
 
 
 def run_control(

@@ -90,7 +90,7 @@ def _run(
     pad = read.tokenizer.pad_token_id
 
     def predicted() -> list[Any]:
-        encoded = bench.features(task, test, read.tokenizer)
+        encoded = bench.test_features(domain, task, read.tokenizer)
         return predict(backbone, task, test, encoded, read.tokenizer, bench.target_length)
 
     points = _points(bench, settings, len(features))

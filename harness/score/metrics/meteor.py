@@ -9,6 +9,7 @@ import evaluate
 from nltk.corpus import wordnet
 from nltk.translate.meteor_score import meteor_score
 
+from harness.score.metrics.stems import STEMS
 from harness.score.texts import TEXTS, several, words
 
 MISSING = (
@@ -51,7 +52,7 @@ class Meteor(evaluate.Metric):
 
 
 def _rows(pairs: list[tuple[list[str], list[list[str]]]], net: Any) -> list[list[float]]:
-    return [[100 * meteor_score(golds, guess, wordnet=net), 1.0] for guess, golds in pairs]
+    return [[100 * meteor_score(golds, guess, stemmer=STEMS, wordnet=net), 1.0] for guess, golds in pairs]
 
 
 def _installed() -> bool:

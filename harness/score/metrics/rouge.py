@@ -6,11 +6,22 @@ from typing import Any
 
 import evaluate
 from rouge_score.rouge_scorer import RougeScorer
+from rouge_score.tokenize import tokenize
 
 from harness.data.words import unicode_words
+from harness.score.metrics.stems import STEMS
 from harness.score.texts import TEXTS, several
 
 NAMES = ["rouge1", "rouge2", "rougeL"]
+
+
+class English:
+    """rouge-score's own tokenizer, with stems that are remembered."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """The stems of a text's words of more than three letters, and the shorter words."""
+        found: list[str] = tokenize(text, STEMS)
+        return found
 
 
 class AnyScript:
@@ -29,11 +40,8 @@ class Rouge(evaluate.Metric):
 
     def _compute(self, predictions: list[str], references: list[Any], tokenizer: str = "english") -> dict[str, Any]:
         """Mean F1 in percent, and the F1 of each example; of several references each metric takes the best one."""
-        choices: dict[str, dict[str, Any]] = {
-            "english": {"use_stemmer": True},
-            "unicode": {"tokenizer": AnyScript()},
-        }
-        scorer = RougeScorer(NAMES, **choices[tokenizer])
+        choices = {"english": English, "unicode": AnyScript}
+        scorer = RougeScorer(NAMES, tokenizer=choices[tokenizer]())
         rows = [scorer.score_multi(gold, guess) for guess, gold in zip(predictions, several(references), strict=True)]
         statistics = {name: [[100 * row[name].fmeasure, 1.0] for row in rows] for name in NAMES}
         scores = {name: sum(value for value, _ in its) / len(its) for name, its in statistics.items()}
