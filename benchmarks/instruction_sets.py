@@ -74,6 +74,7 @@ x, w = torch.randn(64, 96, 128), torch.randn(128, 128)
 found = x @ w, x @ x.mT, x.sum(1), x.exp(), x.softmax(-1), gelu(x), layer_norm(x, (128,))
 print(torch.backends.cpu.get_cpu_capability(), *(f"{zlib.crc32(its.contiguous().numpy()):08x}" for its in found))
 """
+PINNED = f"import harness\n{PROBE}"  # as a run computes
 Row = tuple[str, str, str]  # task, budget, method
 Mean = tuple[float, float, float]  # with the ends of its interval
 
@@ -129,8 +130,7 @@ def as_intel() -> dict[str, str]:
 
 def probe(name: str) -> str:
     """What ATen takes the processor for in a run, and digests of what a few functions make of the same numbers."""
-    asked = [sys.executable, "-c", f"import harness\n{PROBE}"]  # which pins what it may
-    done = subprocess.run(asked, env=environment(name), check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", PINNED], env=environment(name), check=True, capture_output=True)
     return done.stdout.decode().strip()
 
 
